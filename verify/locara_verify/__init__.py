@@ -1,0 +1,3 @@
+"""The verification engine behind ``locara verify``."""
+
+__version__ = "0.1.0"
