@@ -1,0 +1,81 @@
+"""Set a clone up: system packages, virtual environment, llama.cpp, models, Node packages. Idempotent; says what it does."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import time
+import venv
+from pathlib import Path
+
+import llama
+import system
+from say import LOG, SetupError, detail, run, step
+
+ROOT = Path(__file__).resolve().parents[2]
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+
+
+def main() -> int:
+    """Exit code 0 when the clone is ready, 2 when something is missing that a person must do, 130 on Ctrl-C."""
+    os.chdir(ROOT)
+    start = time.monotonic()
+    try:
+        system.install_missing()
+        packages()
+        llama.install(PYTHON)
+        first_party()
+        models()
+        node()
+    except SetupError as problem:
+        print(f"dev: {problem}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ndev: interrupted; run ./dev again to go on from here", file=sys.stderr)
+        return 130
+    detail(f"ready after {time.monotonic() - start:.0f} s (log: {LOG})")
+    return 0
+
+
+def packages() -> None:
+    """The pinned, hash-checked packages of requirements/dev.txt, in .venv."""
+    lock = ROOT / "requirements" / "dev.txt"
+    wanted = hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()
+    mark = VENV / ".locara-packages"
+    if PYTHON.exists() and mark.exists() and mark.read_text() == wanted:
+        return
+    with step(f"Python {sys.version_info[0]}.{sys.version_info[1]} environment in .venv"):
+        venv.create(VENV, with_pip=True, clear=VENV.exists(), symlinks=True)
+        run([PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", lock])
+        mark.write_text(wanted)
+
+
+def first_party() -> None:
+    """Locara's own packages, editable, so that entry points and the pytest plugin are registered."""
+    projects = ("pyproject.toml", "verify/pyproject.toml")
+    wanted = hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in projects)).hexdigest()
+    mark = VENV / ".locara-first-party"
+    if mark.exists() and mark.read_text() == wanted:
+        return
+    with step("Locara's own packages"):
+        pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-build-isolation", "--no-index"]
+        run([*pip, "-e", ".", "-e", "verify"])
+        mark.write_text(wanted)
+
+
+def models() -> None:
+    """The fixture models, in the model cache that apps share."""
+    with step("models"):
+        run([PYTHON, "fixtures/models/prepare.py"], watch=str.rstrip)
+
+
+def node() -> None:
+    """The SDK and the reference apps: packages by their lock files, then a build."""
+    with step("SDK and apps"):
+        run([PYTHON, "tools/setup/node.py"], watch=str.rstrip)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""System packages: what a clone needs besides Python and git, by the system's own package manager."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from say import SetupError, detail, run, step
+
+
+@dataclass(frozen=True)
+class Need:
+    """A tool that must be there, what it is for, and the package that brings it (None: nothing to install)."""
+
+    command: str
+    why: str
+    apt: tuple[str, ...]
+    brew: tuple[str, ...]
+
+
+LINUX = (
+    Need("bwrap", "the sandbox every app runs in", ("bubblewrap",), ()),
+    Need("c++", "builds llama.cpp", ("g++",), ()),
+    Need("make", "builds llama.cpp", ("make",), ()),
+    Need("git", "names the commit in reports", ("git",), ()),
+)
+MACOS = (
+    Need("c++", "builds llama.cpp (Xcode command line tools: xcode-select --install)", (), ()),
+    Need("git", "names the commit in reports", (), ("git",)),
+)
+
+
+def install_missing() -> None:
+    """Install what is missing, or stop and say exactly which command would."""
+    linux = sys.platform.startswith("linux")
+    missing = [need for need in (LINUX if linux else MACOS) if not shutil.which(need.command)]
+    packages = sorted({name for need in missing for name in (need.apt if linux else need.brew)})
+    if linux and not _can_make_venv():
+        packages.append(f"python{sys.version_info[0]}.{sys.version_info[1]}-venv")
+    if not missing and not packages:
+        return
+    for need in missing:
+        detail(f"missing: {need.command} ({need.why})")
+    if not packages:
+        raise SetupError("install what is missing above and run ./dev again")
+    command = _installer(linux)
+    if command is None:
+        manager = "sudo apt-get install -y" if linux else "brew install"
+        raise SetupError(f"some system packages are missing, and this user may not install them. Run:\n\n    {manager} {' '.join(packages)}\n")
+    with step(f"system packages: {' '.join(packages)}"):
+        env = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+        if linux:
+            run([*command, "apt-get", "update", "-qq"], env=env)
+            run([*command, "apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages], env=env)
+        else:
+            run(["brew", "install", *packages], env=env)
+
+
+def _can_make_venv() -> bool:
+    return importlib.util.find_spec("ensurepip") is not None and importlib.util.find_spec("venv") is not None
+
+
+def _installer(linux: bool) -> list[str] | None:
+    """The words in front of the package manager: none for root, sudo where it asks no password."""
+    if not linux:
+        return [] if shutil.which("brew") else None
+    if not shutil.which("apt-get"):
+        return None
+    if os.geteuid() == 0:
+        return []
+    if shutil.which("sudo"):
+        asked = subprocess.run(["sudo", "-n", "true"], check=False, capture_output=True)
+        if asked.returncode == 0:
+            return ["sudo", "-n"]
+    return None
