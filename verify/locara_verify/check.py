@@ -1,0 +1,105 @@
+"""Checks: plain functions registered by decorator. A check observes and returns; it never prints or exits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from locara_verify.finding import JSON, Finding
+
+if TYPE_CHECKING:
+    from locara_verify.context import Context
+    from locara_verify.target import Target
+
+Need: TypeAlias = Literal["live", "models", "kernel"]
+"""``live``: starts the app in its sandbox. ``models``: its models are cached. ``kernel``: Linux layers."""
+
+NEEDS: Final = frozenset({"live", "models", "kernel"})
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What one check observed.
+
+    ``attempts`` counts per rule id how often the rule was put to the test: a rule with no finding and no
+    attempt has proven nothing and counts as inconclusive. ``decisions``, ``attacks`` and ``probes`` feed the
+    totals: policy questions judged, hostile operations performed, and kernel observations made.
+    ``inconclusive`` gives a reason for each rule id that could not be judged (say, a failed control).
+    """
+
+    findings: tuple[Finding, ...] = ()
+    attempts: Mapping[str, int] = field(default_factory=dict)
+    decisions: int = 0
+    attacks: int = 0
+    probes: int = 0
+    inconclusive: Mapping[str, str] = field(default_factory=dict)
+    bench: Mapping[str, JSON] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+CheckFunction: TypeAlias = "Callable[[Context], CheckResult]"
+ReplayFunction: TypeAlias = "Callable[[Context, Mapping[str, JSON]], CheckResult]"
+Applies: TypeAlias = "Callable[[Target], str | None]"
+
+
+def always(_target: Target) -> str | None:
+    """The check applies to every target."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A registered check. ``applies`` answers with the reason why the check has no place in a plan, or None.
+
+    ``exclusive`` checks run alone after all others (benchmarks). ``broken_manifest`` checks also run when
+    locara.json cannot be read; every other check then has no result.
+    """
+
+    name: str
+    rules: tuple[str, ...]
+    needs: frozenset[Need]
+    exclusive: bool
+    broken_manifest: bool
+    applies: Applies
+    run: CheckFunction
+    module: str
+
+
+_registry: dict[str, Check] = {}
+
+
+def check(
+    name: str,
+    *,
+    rules: tuple[str, ...],
+    needs: frozenset[Need] = frozenset(),
+    exclusive: bool = False,
+    broken_manifest: bool = False,
+    applies: Applies = always,
+) -> Callable[[CheckFunction], CheckFunction]:
+    """Register the decorated ``run(ctx) -> CheckResult`` as the check ``name`` that judges ``rules``.
+
+    A module may also define ``replay(ctx, case) -> CheckResult``; it receives the ``case`` of a finding's
+    ``replay`` value and repeats only that. Raises ValueError for a taken name or a check without rules.
+    """
+    if not rules or len(set(rules)) != len(rules):
+        raise ValueError(f"check {name!r} must name its rules, each once")
+    if unknown := needs - NEEDS:
+        raise ValueError(f"check {name!r} has unknown needs: {sorted(unknown)}")
+
+    def register(function: CheckFunction) -> CheckFunction:
+        known = _registry.get(name)
+        if known is not None and known.module != function.__module__:
+            raise ValueError(f"two checks are named {name!r}: {known.module} and {function.__module__}")
+        _registry[name] = Check(
+            name, rules, needs, exclusive, broken_manifest, applies, function, function.__module__
+        )
+        return function
+
+    return register
+
+
+def registered() -> Mapping[str, Check]:
+    """All checks registered so far, by name."""
+    return dict(_registry)

@@ -1,0 +1,34 @@
+"""The checks. MODULES is the whole list: a module that is not named here does not run."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from locara_verify.check import Check, registered
+
+# One line per module, sorted. Modules keep their imports light: libraries that take long to load
+# (hypothesis, numpy, the inference backends) are imported inside the functions that use them.
+MODULES: Final = ("locara_verify.checks.manifest.static",)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The checks that loaded, and for each module that did not, the reason: it is reported, never ignored."""
+
+    checks: Mapping[str, Check]
+    broken: Mapping[str, str]
+
+
+def load(modules: tuple[str, ...] = MODULES) -> Loaded:
+    """Import ``modules`` and return the checks they registered."""
+    broken: dict[str, str] = {}
+    for module in modules:
+        try:
+            importlib.import_module(module)
+        except Exception as error:
+            broken[module] = f"{type(error).__name__}: {error}"
+    wanted = set(modules)
+    return Loaded({name: c for name, c in registered().items() if c.module in wanted}, broken)

@@ -1,0 +1,1 @@
+"""Checks of locara.json and of what is derived from it."""

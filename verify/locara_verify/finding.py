@@ -1,0 +1,43 @@
+"""What a check reports: one Finding per thing that is wrong, with the evidence to see it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import TypeAlias
+
+JSON: TypeAlias = bool | int | float | str | Sequence["JSON"] | Mapping[str, "JSON"] | None
+"""Any value that survives a round trip through JSON (covariant, so tuples and typed dicts fit)."""
+
+
+class Severity(StrEnum):
+    """How much a finding weighs. ``error`` fails every run, ``warning`` a strict one, ``note`` none."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One observed violation of one rule.
+
+    ``message`` is a single sentence that stands alone; ``because`` says how it was observed.
+    ``file`` is relative to the target, ``line`` counts from 1. ``evidence`` holds the shrunk input.
+    ``replay`` is ``{"check": name, "case": {...}}`` and is enough to run this one case again.
+    ``severity`` is the rule's own unless the check states another.
+    """
+
+    rule_id: str
+    message: str
+    because: str = ""
+    file: str | None = None
+    line: int | None = None
+    evidence: Mapping[str, JSON] = field(default_factory=dict)
+    replay: Mapping[str, JSON] | None = None
+    severity: Severity | None = None
+
+    def with_severity(self, default: Severity) -> Finding:
+        """The same finding with its severity settled."""
+        return self if self.severity is not None else replace(self, severity=default)

@@ -1,0 +1,168 @@
+"""The thing that is verified: a folder with a locara.json, and the digest that names its exact content."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from locara.errors import LocaraError, ManifestError
+
+if TYPE_CHECKING:
+    from locara.core.grant import Grants
+    from locara.core.manifest import Manifest
+    from locara.errors import Problem
+
+MANIFEST: Final = "locara.json"
+EXCLUDED: Final = frozenset({"node_modules", ".git", ".locara", "__pycache__"})
+"""Folders that are no part of an app: tools write them, the runtime never reads them."""
+
+_MANIFEST_READ_LIMIT: Final = 1 << 20
+
+
+class TargetError(LocaraError):
+    """The target cannot be read or is not an app. codes: ``not_found``, ``not_an_app``, ``unreadable``."""
+
+    code = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file of the tree: ``kind`` is ``file``, ``exec``, ``link`` or ``special``; ``path`` relative."""
+
+    path: str
+    kind: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A source tree with its manifest. ``problems`` says why ``manifest`` is None when it is.
+
+    ``digest`` is ``sha256:<hex>`` over names, kinds and contents of all files outside EXCLUDED folders:
+    equal digests mean equal trees, whatever the times, the owners or the place on disk.
+    """
+
+    path: Path
+    manifest_bytes: bytes
+    manifest: Manifest | None
+    compiled: Grants | None
+    problems: tuple[Problem, ...]
+    entries: tuple[Entry, ...]
+    digest: str
+
+    @property
+    def grants(self) -> Grants:
+        """What the manifest grants. Raises TargetError when the manifest is not valid."""
+        if self.compiled is None:
+            raise TargetError("locara.json is not valid, so nothing is granted", code="not_an_app")
+        return self.compiled
+
+    @property
+    def app_id(self) -> str | None:
+        """``publisher/name``, when the manifest is valid."""
+        return None if self.manifest is None else self.manifest.app_id
+
+
+def load(path: Path) -> Target:
+    """Read the app at ``path`` without running anything of it. Raises TargetError."""
+    root = _root(path)
+    data = _manifest_bytes(root)
+    entries = tuple(walk(root))
+    manifest, grants, problems = _compile(data)
+    return Target(root, data, manifest, grants, problems, entries, digest_of(entries))
+
+
+def _root(path: Path) -> Path:
+    if path.name == MANIFEST and path.is_file():
+        path = path.parent
+    try:
+        root = path.resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        raise TargetError(f"there is nothing at {path}", code="not_found") from error
+    if not root.is_dir():
+        raise TargetError(
+            f"{path} is not an app", code="not_an_app", fix="name a folder that holds a locara.json"
+        )
+    return root
+
+
+def _manifest_bytes(root: Path) -> bytes:
+    try:
+        fd = os.open(root / MANIFEST, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise TargetError(
+            f"{root} holds no {MANIFEST}",
+            code="not_an_app",
+            fix="name the folder of an app, or write its locara.json first",
+        ) from error
+    except OSError as error:
+        raise TargetError(f"{root / MANIFEST} cannot be read: {error.strerror}") from error
+    with os.fdopen(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise TargetError(f"{root / MANIFEST} is not an ordinary file", code="not_an_app")
+        return file.read(_MANIFEST_READ_LIMIT)
+
+
+def _compile(data: bytes) -> tuple[Manifest | None, Grants | None, tuple[Problem, ...]]:
+    from locara.core.grant import compile_grants  # noqa: PLC0415 - the value types load without the framework
+    from locara.core.manifest import parse_manifest  # noqa: PLC0415
+
+    try:
+        manifest = parse_manifest(data)
+        return manifest, compile_grants(manifest), ()
+    except ManifestError as error:
+        return None, None, error.problems
+
+
+def walk(root: Path) -> Iterator[Entry]:
+    """Every file below ``root`` outside EXCLUDED folders. Links are recorded, never followed."""
+    for folder, names, file_names in os.walk(root, onerror=_refuse):
+        links = [name for name in names if Path(folder, name).is_symlink()]
+        names[:] = sorted(name for name in names if name not in EXCLUDED and name not in links)
+        for name in sorted([*file_names, *links]):
+            path = Path(folder, name)
+            yield _entry(path, path.relative_to(root).as_posix())
+
+
+def _refuse(error: OSError) -> None:
+    raise TargetError(f"{error.filename} cannot be read: {error.strerror}") from error
+
+
+def _entry(path: Path, relative: str) -> Entry:
+    try:
+        info = path.lstat()
+        if stat.S_ISLNK(info.st_mode):
+            target = os.fsencode(path.readlink())
+            return Entry(relative, "link", len(target), hashlib.sha256(target).hexdigest())
+        if not stat.S_ISREG(info.st_mode):
+            return Entry(relative, "special", 0, hashlib.sha256(b"").hexdigest())
+        kind = "exec" if info.st_mode & 0o111 else "file"
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256")
+        return Entry(relative, kind, info.st_size, digest.hexdigest())
+    except OSError as error:
+        raise TargetError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def digest_of(entries: tuple[Entry, ...]) -> str:
+    """The digest of a tree: over one length-prefixed record per entry, in byte order of the paths."""
+    state = hashlib.sha256(b"locara-tree/1\n")
+    for entry in sorted(entries, key=lambda item: os.fsencode(item.path)):
+        name = os.fsencode(entry.path)
+        state.update(
+            b"%s %d %s %d %s\n"
+            % (
+                entry.kind.encode(),
+                len(name),
+                name,
+                entry.size,
+                entry.sha256.encode(),
+            )
+        )
+    return f"sha256:{state.hexdigest()}"
