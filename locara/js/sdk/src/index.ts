@@ -1,0 +1,40 @@
+/**
+ * `@locara/sdk`: what a Locara app may ask of its runtime.
+ *
+ * In an app window the module objects work as they are: `import { llm } from "@locara/sdk"`. Elsewhere (tests,
+ * scripts) make a client over a transport: `createLocara(new NodeTransport({ command }))`.
+ */
+
+import { createLocara } from "./client.ts";
+import type { Transport } from "./transport.ts";
+import { WindowTransport } from "./window.ts";
+
+let windowTransport: WindowTransport | undefined;
+
+/** Connects on the first call, so importing this module on any page is free of effects. */
+const ofThisWindow: Transport = {
+  async call(cmd, args, options) {
+    windowTransport ??= WindowTransport.ofWindow();
+    return windowTransport.call(cmd, args, options);
+  },
+  async close() {
+    await windowTransport?.close();
+  },
+};
+
+export const { app, audit, db, embed, fs, llm, settings } = createLocara(ofThisWindow);
+
+export { createLocara, type Locara } from "./client.ts";
+export { CapabilityDenied, ERROR_CODES, LocaraError, type ErrorCode } from "./errors.ts";
+export { encodeFrame, FrameDecoder, MAX_FRAME_BYTES } from "./frames.ts";
+export type { Json, JsonObject } from "./json.ts";
+export { CallTable, type CallOptions, type Transport } from "./transport.ts";
+export { WindowTransport, type FramePort } from "./window.ts";
+export { createStream, type Stream } from "./stream.ts";
+export type { App, AppInfo, ModelInfo } from "./app.ts";
+export type { Audit, LogEntry } from "./audit.ts";
+export type { Changed, Db, Hit, Param, Params, Row, SearchRequest, Statement } from "./db.ts";
+export { MAX_TEXTS, type Embed } from "./embed.ts";
+export { APP_DATA, FileTooLarge, type Entry, type Fs, type Handle, type PickRequest, type Stat } from "./fs.ts";
+export type { ChatDelta, ChatMessage, ChatRequest, ChatResponse, ChatUsage, Llm } from "./llm.ts";
+export type { Settings } from "./settings.ts";

@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { createLocara, createStream, FileTooLarge, type CallOptions, type Json, type JsonObject } from "../src/index.ts";
+
+/** Records calls and answers them with `answer`: what the modules put on the wire, and what they make of replies. */
+function record(answer: (cmd: string, args: JsonObject) => Json): {
+  locara: ReturnType<typeof createLocara>;
+  calls: [string, JsonObject][];
+} {
+  const calls: [string, JsonObject][] = [];
+  const locara = createLocara({
+    async call(cmd: string, args: JsonObject, _options?: CallOptions) {
+      calls.push([cmd, JSON.parse(JSON.stringify(args)) as JsonObject]);
+      return answer(cmd, args);
+    },
+    close: async () => undefined,
+  });
+  return { locara, calls };
+}
+
+test("db.query gives objects and sends vectors as number arrays", async () => {
+  const { locara, calls } = record(() => ({ columns: ["id", "name"], rows: [[1, "a"], [2, null]] }));
+  const rows = await locara.db.query("SELECT ?", [Float32Array.of(0.5, 1)]);
+  assert.deepEqual(rows, [{ id: 1, name: "a" }, { id: 2, name: null }]);
+  await locara.db.query("SELECT :v", { v: Float32Array.of(2) });
+  assert.deepEqual(calls, [
+    ["db.query", { sql: "SELECT ?", params: [[0.5, 1]] }],
+    ["db.query", { sql: "SELECT :v", params: { v: [2] } }],
+  ]);
+});
+
+test("embed.create keeps order across calls of 64 texts", async () => {
+  const { locara, calls } = record((_, args) => ({
+    vectors: (args["texts"] as string[]).map((text) => [Number(text)]),
+    dimensions: 1,
+  }));
+  const texts = Array.from({ length: 130 }, (_, n) => String(n));
+  const vectors = await locara.embed.create({ model: "m", texts });
+  assert.deepEqual(vectors.map((vector) => vector[0]), texts.map(Number));
+  assert.deepEqual(calls.map(([, args]) => (args["texts"] as string[]).length), [64, 64, 2]);
+});
+
+test("fs.readBytes joins slices and stops at the limit", async () => {
+  const whole = Uint8Array.from({ length: 10 }, (_, n) => n);
+  const answer = (_: string, args: JsonObject): Json => {
+    const at = args["offset"] as number;
+    const data = Buffer.from(whole.subarray(at, at + 4)).toString("base64");
+    return { data, size: 10, eof: at + 4 >= 10 };
+  };
+  assert.deepEqual(await record(answer).locara.fs.readBytes("h", ""), whole);
+  await assert.rejects(record(answer).locara.fs.readBytes("h", "", { maxBytes: 9 }), FileTooLarge);
+});
+
+test("fs.writeBytes writes an empty file once and a long one in appends", async () => {
+  const { locara, calls } = record(() => null);
+  await locara.fs.writeBytes("$APP_DATA", "a", new Uint8Array(0), "create");
+  await locara.fs.writeBytes("$APP_DATA", "b", new Uint8Array(5 * 1024 * 1024), "create");
+  assert.deepEqual(calls.map(([, args]) => [args["path"], args["mode"]]), [["a", "create"], ["b", "create"], ["b", "append"]]);
+});
+
+test("settings.get falls back only when the key was never set", async () => {
+  const seen: unknown[] = [];
+  const { locara } = record((_, args) => ({ value: null, found: args["key"] === "stored-null" }));
+  locara.settings.subscribe((key, value) => seen.push([key, value]));
+  assert.equal(await locara.settings.get<Json>("absent", 7), 7);
+  assert.equal(await locara.settings.get<Json>("stored-null", 7), null);
+  await locara.settings.set("theme", "dark");
+  assert.deepEqual(seen, [["theme", "dark"]]);
+});
+
+test("a stream ends by throwing what its work threw, after the items before it", async () => {
+  const seen: number[] = [];
+  const stream = createStream<number, void>(async (emit) => {
+    emit(1);
+    throw new Error("model ended");
+  });
+  await assert.rejects(async () => {
+    for await (const item of stream) seen.push(item);
+  }, /model ended/);
+  assert.deepEqual(seen, [1]);
+});
+
+test("leaving a stream early aborts its work", async () => {
+  let stopped: AbortSignal | undefined;
+  const stream = createStream<number, void>(async (emit, signal) => {
+    stopped = signal;
+    emit(1);
+    await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  });
+  for await (const item of stream) {
+    assert.equal(item, 1);
+    break;
+  }
+  assert.equal(stopped?.aborted, true);
+  await assert.rejects(stream.result, { name: "AbortError" });
+});
