@@ -48,8 +48,24 @@ def packages() -> None:
         return
     with step(f"Python {sys.version_info[0]}.{sys.version_info[1]} environment in .venv"):
         venv.create(VENV, with_pip=True, clear=VENV.exists(), symlinks=True)
-        run([PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", lock])
+        pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"]
+        only_uv = VENV / "uv.txt"
+        only_uv.write_text(_pinned("uv", lock.read_text()))
+        run([*pip, only_uv])
+        try:
+            run([VENV / "bin" / "uv", "pip", "sync", "--quiet", "--require-hashes", "--python", PYTHON, lock])
+        except SetupError:
+            detail("uv could not reach these packages (it does not read pip's settings); trying pip, which is slower")
+            run([*pip, lock])
         mark.write_text(wanted)
+
+
+def _pinned(name: str, lock: str) -> str:
+    """The lines of one package in a lock file, hashes included."""
+    lines = lock.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith(f"{name}=="))
+    end = next((number for number in range(start + 1, len(lines)) if not lines[number].startswith(" ")), len(lines))
+    return "\n".join(line for line in lines[start:end] if "#" not in line) + "\n"
 
 
 def first_party() -> None:
@@ -60,8 +76,8 @@ def first_party() -> None:
     if mark.exists() and mark.read_text() == wanted:
         return
     with step("Locara's own packages"):
-        pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-build-isolation", "--no-index"]
-        run([*pip, "-e", ".", "-e", "verify"])
+        uv = [VENV / "bin" / "uv", "pip", "install", "--quiet", "--python", PYTHON]
+        run([*uv, "--no-deps", "--no-build-isolation", "--no-index", "-e", ".", "-e", "verify"])
         mark.write_text(wanted)
 
 
