@@ -1,0 +1,224 @@
+"""Runs a plan: every check in its own process under a deadline, exclusive ones alone at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from locara_verify import process
+from locara_verify.budget import Budget
+from locara_verify.check import CheckResult
+from locara_verify.events import CheckFinished, CheckProgress, CheckStarted, Emit
+from locara_verify.plan import Plan, Task
+from locara_verify.target import Target
+from locara_verify.wire import WireError, result_from_json
+
+WORKER: Final = ("-m", "locara_verify.worker")
+_POLL: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The settings of one run. ``interrupted`` is asked often; once true, everything is stopped.
+
+    ``case`` makes it a replay of that one case. ``worker`` is the command after the interpreter.
+    """
+
+    target: Target
+    budget: Budget
+    seed: int
+    workdir: Path
+    fixtures: Path
+    cache_root: Path | None = None
+    strict: bool = False
+    jobs: int = 1
+    stop_at_first: bool = False
+    interrupted: Callable[[], bool] = lambda: False
+    case: Mapping[str, Any] | None = None
+    worker: tuple[str, ...] = WORKER
+
+
+@dataclass(slots=True)
+class _Running:
+    task: Task
+    worker: process.Worker
+    begun: float
+    deadline: float
+    result: CheckResult | None = None
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class _State:
+    job: Job
+    emit: Emit
+    waiting: deque[Task]
+    running: dict[int, _Running] = field(default_factory=dict)
+    inbox: queue.Queue[tuple[int, bytes | None, str]] = field(default_factory=queue.Queue)
+    finished: list[CheckFinished] = field(default_factory=list)
+    halt: str = ""
+
+
+def run(plan: Plan, job: Job, emit: Emit) -> tuple[CheckFinished, ...]:
+    """Run every task of ``plan`` and return one CheckFinished for each, whatever happens to the workers.
+
+    No worker outlives the call. ``emit`` is called from this thread only.
+    """
+    state = _State(job, emit, deque(plan.tasks))
+    try:
+        while state.waiting or state.running:
+            if not state.halt and job.interrupted():
+                _halt(state, "the run was interrupted")
+            _start_some(state)
+            _take_message(state)
+            _end_overdue(state)
+    finally:
+        for entry in state.running.values():
+            entry.worker.kill()
+            entry.worker.wait()
+    return tuple(state.finished)
+
+
+def _start_some(state: _State) -> None:
+    while state.waiting and not state.halt and len(state.running) < state.job.jobs:
+        exclusive = state.waiting[0].check.exclusive
+        if exclusive and state.running:
+            return
+        if any(entry.task.check.exclusive for entry in state.running.values()):
+            return
+        _start(state, state.waiting.popleft())
+
+
+def _start(state: _State, task: Task) -> None:
+    job = state.job
+    if job.target.manifest is None and not task.check.broken_manifest:
+        _finish(state, task, None, "locara.json is not valid, so there is nothing to judge", started=False)
+        return
+    number = len(state.finished) + len(state.running)
+    workdir = job.workdir / f"{number:02d}-{task.check.name.replace('/', '-')}"
+    message = json.dumps(
+        {
+            "parent": os.getpid(),
+            "check": task.check.name,
+            "module": task.check.module,
+            "target": str(job.target.path),
+            "digest": job.target.digest,
+            "budget": job.budget.to_json(),
+            "seed": job.seed,
+            "workdir": str(workdir),
+            "fixtures": str(job.fixtures),
+            "cache_root": None if job.cache_root is None else str(job.cache_root),
+            "strict": job.strict,
+            "case": job.case,
+        }
+    ).encode()
+    try:
+        workdir.mkdir(parents=True)
+        worker = process.start(job.worker, message, workdir)
+    except OSError as error:
+        _finish(state, task, None, f"the worker did not start: {error}", started=False)
+        return
+    now = time.monotonic()
+    state.running[worker.pid] = _Running(task, worker, now, now + job.budget.task_seconds)
+    threading.Thread(target=_listen, args=(worker, state.inbox), daemon=True).start()
+    state.emit(CheckStarted(task))
+
+
+def _listen(worker: process.Worker, inbox: queue.Queue[tuple[int, bytes | None, str]]) -> None:
+    problem = ""
+    try:
+        for line in worker.lines():
+            inbox.put((worker.pid, line, ""))
+    except (ValueError, OSError) as error:
+        problem = str(error)
+        worker.kill()
+    inbox.put((worker.pid, None, problem))
+
+
+def _take_message(state: _State) -> None:
+    if not state.running:
+        return
+    try:
+        pid, line, problem = state.inbox.get(timeout=_POLL)
+    except queue.Empty:
+        return
+    entry = state.running[pid]
+    if line is None:
+        _close(state, entry, problem)
+        return
+    try:
+        _handle(state, entry, json.loads(line))
+    except (WireError, ValueError, RecursionError) as error:
+        entry.result = None
+        entry.reason = entry.reason or f"the worker sent a malformed message: {error}"
+        entry.worker.kill()
+
+
+def _handle(state: _State, entry: _Running, message: object) -> None:
+    if not isinstance(message, dict):
+        raise WireError("not an object")
+    match message.get("type"):
+        case "progress":
+            done, total, note = message.get("done"), message.get("total"), message.get("note")
+            if not (isinstance(done, int) and isinstance(total, int) and isinstance(note, str)):
+                raise WireError("progress without numbers")
+            state.emit(CheckProgress(entry.task, done, total, note))
+        case "result" if entry.result is None and not entry.reason:
+            entry.result = result_from_json(message.get("result"), entry.task.check.rules)
+        case "inconclusive" if entry.result is None and not entry.reason:
+            entry.reason = str(message.get("reason")) or "the check gave no reason"
+        case other:
+            raise WireError(f"a message of type {other!r} was not expected")
+
+
+def _close(state: _State, entry: _Running, problem: str) -> None:
+    entry.worker.kill()  # whatever it started and left behind
+    status = entry.worker.wait()
+    del state.running[entry.worker.pid]
+    if problem and not entry.reason:
+        entry.result, entry.reason = None, f"the worker's output broke off: {problem}"
+    if not entry.reason and (status != 0 or entry.result is None):
+        words = entry.worker.last_words()
+        how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+        entry.result = None
+        entry.reason = f"the worker {how} without a result" + (f" (last words: {words})" if words else "")
+    ms = round((time.monotonic() - entry.begun) * 1000)
+    _finish(state, entry.task, None if entry.reason else entry.result, entry.reason, started=True, ms=ms)
+
+
+def _end_overdue(state: _State) -> None:
+    now = time.monotonic()
+    for entry in state.running.values():
+        if now > entry.deadline and not entry.reason:
+            entry.result = None
+            entry.reason = f"no result within {state.job.budget.task_seconds:g} s"
+            entry.worker.kill()
+
+
+def _finish(
+    state: _State, task: Task, result: CheckResult | None, reason: str, *, started: bool, ms: int = 0
+) -> None:
+    event = CheckFinished(task, result, reason, started, ms)
+    state.finished.append(event)
+    state.emit(event)
+    if state.job.stop_at_first and not state.halt and result is not None and result.findings:
+        _halt(state, "the run stopped at the first finding")
+
+
+def _halt(state: _State, reason: str) -> None:
+    state.halt = reason
+    for entry in state.running.values():
+        entry.result, entry.reason = None, entry.reason or reason
+        entry.worker.kill()
+    waiting = list(state.waiting)
+    state.waiting.clear()
+    for task in waiting:
+        _finish(state, task, None, reason, started=False)

@@ -1,0 +1,45 @@
+"""What happens during a run, as values. Everything that prints or writes consumes these and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from locara_verify.check import CheckResult
+from locara_verify.plan import Task
+
+
+@dataclass(frozen=True, slots=True)
+class CheckStarted:
+    """A worker took the task up."""
+
+    task: Task
+
+
+@dataclass(frozen=True, slots=True)
+class CheckProgress:
+    """A running check said how far it is. ``total`` is 0 when unknown."""
+
+    task: Task
+    done: int
+    total: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckFinished:
+    """A task ended. ``result`` is None when the check gave none; ``reason`` then says why.
+
+    ``started`` is False for a task that no worker took up (the run was stopped before).
+    """
+
+    task: Task
+    result: CheckResult | None
+    reason: str
+    started: bool
+    ms: int
+
+
+Event: TypeAlias = CheckStarted | CheckProgress | CheckFinished
+Emit: TypeAlias = Callable[[Event], None]

@@ -1,0 +1,129 @@
+"""What a run will do, decided before anything runs: which rules, by which checks, and why not others."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from locara.errors import UsageError
+
+from locara_verify import selection
+from locara_verify.check import Check
+from locara_verify.rule import Rule
+from locara_verify.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The caller's choice. Empty ``only`` means every rule."""
+
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    expression: str | None = None
+
+    @property
+    def partial(self) -> bool:
+        """Whether the caller left rules out."""
+        return bool(self.only or self.skip or self.expression)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One check to run and the planned rules it judges."""
+
+    check: Check
+    rules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``rules`` are owed a result. ``unjudged`` are those among them that nothing can judge, with the reason:
+    they count as skipped. ``not_planned`` are rules that have no place in this run, with the reason.
+    """
+
+    rules: Mapping[str, Rule]
+    tasks: tuple[Task, ...]
+    unjudged: Mapping[str, str] = field(default_factory=dict)
+    not_planned: Mapping[str, str] = field(default_factory=dict)
+    partial: bool = False
+
+
+def plan(
+    rules: Mapping[str, Rule],
+    checks: Mapping[str, Check],
+    broken: Mapping[str, str],
+    target: Target,
+    choice: Selection,
+    *,
+    strict: bool,
+) -> Plan:
+    """The plan for ``target``. Raises UsageError for unknown names or a choice that leaves nothing."""
+    unchosen = _unchosen(rules, choice)
+    by_rule: dict[str, list[Check]] = {rule_id: [] for rule_id in rules}
+    for check in checks.values():
+        for rule_id in check.rules:
+            if rule_id in by_rule:
+                by_rule[rule_id].append(check)
+    planned: dict[str, Rule] = {}
+    unjudged: dict[str, str] = {}
+    not_planned: dict[str, str] = {}
+    wanted: dict[str, list[str]] = {}
+    reasons = {name: _out_of_place(check, target) for name, check in checks.items()}
+    for rule_id, rule in rules.items():
+        judges = by_rule[rule_id]
+        fitting = [check for check in judges if reasons[check.name] is None]
+        if rule_id in unchosen:
+            not_planned[rule_id] = unchosen[rule_id]
+        elif rule.strict_only and not strict:
+            not_planned[rule_id] = "only in strict runs"
+        elif judges and not fitting:
+            not_planned[rule_id] = "; ".join(sorted({reasons[check.name] or "" for check in judges}))
+        else:
+            planned[rule_id] = rule
+            if not judges:
+                unjudged[rule_id] = _no_judge(broken)
+            for check in fitting:
+                wanted.setdefault(check.name, []).append(rule_id)
+    if not planned:
+        raise UsageError("the choice of rules leaves nothing to run", fix="`--print-plan` shows why")
+    tasks = tuple(Task(checks[name], tuple(ids)) for name, ids in sorted(wanted.items()))
+    return Plan(planned, _ordered(tasks), unjudged, not_planned, choice.partial)
+
+
+def _unchosen(rules: Mapping[str, Rule], choice: Selection) -> dict[str, str]:
+    only = selection.named(rules, choice.only)
+    skip = selection.named(rules, choice.skip)
+    matches = selection.expression(choice.expression) if choice.expression is not None else None
+    reasons: dict[str, str] = {}
+    for rule_id, rule in rules.items():
+        if rule_id in skip:
+            reasons[rule_id] = "left out by --skip"
+        elif choice.only and rule_id not in only:
+            reasons[rule_id] = "not named by --only"
+        elif matches is not None and not matches(rule):
+            reasons[rule_id] = "does not match -k"
+    return reasons
+
+
+def _out_of_place(check: Check, target: Target) -> str | None:
+    if "kernel" in check.needs and not sys.platform.startswith("linux"):
+        return f"judges the Linux sandbox, and this is {sys.platform}"
+    if target.manifest is None:
+        # Owed and impossible: the check stays in the plan, and the engine gives its rules the reason.
+        return None
+    return check.applies(target)
+
+
+def _no_judge(broken: Mapping[str, str]) -> str:
+    if broken:
+        details = ", ".join(f"{module} ({reason})" for module, reason in sorted(broken.items()))
+        return f"no loaded check judges this rule, and these modules did not load: {details}"
+    return "no check judges this rule"
+
+
+def _ordered(tasks: tuple[Task, ...]) -> tuple[Task, ...]:
+    # Checks on bytes first: they are quick and explain most later failures. Exclusive ones last.
+    return tuple(
+        sorted(tasks, key=lambda task: (task.check.exclusive, len(task.check.needs), task.check.name))
+    )

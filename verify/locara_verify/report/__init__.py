@@ -1,0 +1,1 @@
+"""Reports: one value, one file per format. Nothing here decides anything."""

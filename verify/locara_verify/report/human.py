@@ -1,0 +1,131 @@
+"""The report for people: findings first, then every rule without a verdict, then counts and the verdict.
+
+The last line names the digest of what was verified, so that it cannot be shown for another build.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from locara_verify.finding import JSON, Finding
+from locara_verify.report.text import one_line, visible
+from locara_verify.report.value import Report
+from locara_verify.verdict import Result, RuleOutcome
+
+WIDTH = 100
+
+
+def render(report: Report) -> str:
+    """``report`` as text of at most WIDTH columns where the content allows; ends in a newline."""
+    lines: list[str] = []
+    if report.app is not None:
+        lines += [*_app(report.app), ""]
+    for outcome in report.judgement.outcomes:
+        for finding in outcome.findings:
+            lines += [*_finding(report, outcome, finding), ""]
+    lines += _areas(report)
+    lines += _undecided(report)
+    lines += _bench(report.judgement.bench)
+    lines += [f"note: {one_line(note)}" for note in report.judgement.notes]
+    lines += ["", _counts(report), _verdict(report)]
+    return "\n".join(lines) + "\n"
+
+
+def _app(app: Mapping[str, Any]) -> Iterator[str]:
+    consent, label, kernel = app["consent"], app["label"], app["kernel"]
+    yield f"{app['id']} {app['version']}  {app['manifest_digest']}"
+    yield f"  privacy label  {', '.join(label['badges']) or 'no badge'}; risk {label['risk']}"
+    for reason in label["reasons"]:
+        yield f"                 {one_line(reason)}"
+    yield from _listed("may", consent["may"])
+    yield from _listed("may not", consent["may_not"])
+    yield from _listed(
+        "grants", [f"{g['capability']}: {g['declared']}  ({g['file']}:{g['line']})" for g in app["grants"]]
+    )
+    binds = [f"{bind['role']} {bind['access']}" for bind in kernel["binds"]]
+    yield from _listed("kernel", [f"network {kernel['network']}", *binds])
+
+
+def _listed(name: str, items: Sequence[str]) -> Iterator[str]:
+    for number, item in enumerate(items):
+        yield f"  {name if number == 0 else '':<13}  {one_line(item)}"
+
+
+def _finding(report: Report, outcome: RuleOutcome, finding: Finding) -> Iterator[str]:
+    severity = finding.severity or outcome.rule.severity
+    yield f"{severity.value}[{outcome.rule.id}] {one_line(finding.message)}"
+    place = finding.file or "locara.json"
+    yield f"  --> {one_line(place)}{'' if finding.line is None else f':{finding.line}'}   {outcome.rule.slug}"
+    for key, value in finding.evidence.items():
+        yield f"   |  {one_line(key)}: {_value(value)}"
+    if finding.because:
+        yield f"   = because   {one_line(finding.because)}"
+    yield f"   = help      {one_line(outcome.rule.fix)} (see `locara explain {outcome.rule.id}`)"
+    replay = report.replay_of(finding)
+    if replay is not None:
+        yield f"   = replay    locara replay {one_line(replay)}"
+
+
+def _value(value: JSON) -> str:
+    return visible(repr(value) if isinstance(value, str) else str(value), limit=300).replace("\n", "\\n")
+
+
+def _areas(report: Report) -> Iterator[str]:
+    areas: dict[str, list[RuleOutcome]] = {}
+    for outcome in report.judgement.outcomes:
+        areas.setdefault(outcome.rule.area, []).append(outcome)
+    for area, outcomes in areas.items():
+        good = sum(outcome.result in (Result.PASSED, Result.WARNED) for outcome in outcomes)
+        attempts = sum(outcome.attempts for outcome in outcomes)
+        mark = "ok" if good == len(outcomes) else "--"
+        yield f"{mark}  {area:<13} {good} of {len(outcomes)} rules held, {attempts:,} attempts"
+
+
+def _undecided(report: Report) -> Iterator[str]:
+    for outcome in report.judgement.outcomes:
+        if outcome.result in (Result.SKIPPED, Result.INCONCLUSIVE):
+            yield f"{outcome.result.value}[{outcome.rule.id}] {outcome.rule.slug}: {one_line(outcome.reason)}"
+
+
+def _bench(bench: Mapping[str, JSON]) -> Iterator[str]:
+    for key, value in bench.items():
+        if isinstance(value, Mapping):
+            text = ", ".join(f"{name} {_number(part)}" for name, part in value.items() if _is_short(part))
+        else:
+            text = _number(value)
+        yield f"measured  {key}: {one_line(text)}"
+
+
+def _is_short(value: JSON) -> bool:
+    return isinstance(value, (bool, int, float, str))
+
+
+def _number(value: JSON) -> str:
+    return f"{value:,.4g}" if isinstance(value, float) else str(value)
+
+
+def _counts(report: Report) -> str:
+    totals = report.judgement.totals
+    results = {
+        "passed": totals.passed,
+        "warned": totals.warned,
+        "failed": totals.failed,
+        "skipped": totals.skipped,
+        "inconclusive": totals.inconclusive,
+    }
+    optional = {"warned", "inconclusive"}
+    parts = [f"{count} {name}" for name, count in results.items() if count or name not in optional]
+    work = f"{totals.decisions:,} decisions · {totals.attacks:,} attacks · {totals.probes:,} probes"
+    return f"{' · '.join(parts)} · {work} · seed 0x{report.seed:x} · {report.seconds:.1f} s"
+
+
+def _verdict(report: Report) -> str:
+    marks = ["strict" if report.strict else report.budget.profile]
+    if report.strict and report.budget.profile != "strict":
+        marks.append(f"profile {report.budget.profile}")
+    if report.plan.partial:
+        marks.append(f"{len(report.plan.rules)} rules chosen, {len(report.plan.not_planned)} left out")
+    if report.interrupted:
+        marks.append("INTERRUPTED, partial")
+    return f"{report.verdict.value.upper()}  {report.digest}  ({'; '.join(marks)})"

@@ -1,0 +1,127 @@
+"""The report of a run as one value, and its JSON form ``locara-report/1``, the base of every format."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Final
+
+import locara
+import locara_verify
+from locara_verify.budget import Budget
+from locara_verify.finding import JSON, Finding
+from locara_verify.plan import Plan
+from locara_verify.rule import Rule
+from locara_verify.verdict import Judgement, RuleOutcome, Verdict
+
+SCHEMA: Final = "locara-report/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything a reader is told about one run. ``replays`` maps findings to the files that repeat them."""
+
+    path: Path
+    digest: str
+    app: Mapping[str, JSON] | None
+    plan: Plan
+    judgement: Judgement
+    budget: Budget
+    seed: int
+    strict: bool
+    interrupted: bool
+    started: str
+    seconds: float
+    jobs: int
+    replays: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict over all planned rules."""
+        return self.judgement.verdict
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run came to its end and the caller left no rule out."""
+        return not (self.interrupted or self.plan.partial)
+
+    def replay_of(self, finding: Finding) -> str | None:
+        """The replay file written for ``finding``."""
+        return self.replays.get(id(finding))
+
+
+def to_json(report: Report) -> dict[str, JSON]:
+    """``report`` as ``locara-report/1``. Runs with equal seeds differ only below ``run`` and in times."""
+    return {
+        "schema": SCHEMA,
+        "verdict": report.verdict.value,
+        "strict": report.strict,
+        "partial": report.interrupted,
+        "complete": report.complete,
+        "profile": report.budget.profile,
+        "budget": report.budget.to_json(),
+        "seed": f"0x{report.seed:x}",
+        "subject": {"path": str(report.path), "digest": report.digest},
+        "app": report.app,
+        "totals": {**asdict(report.judgement.totals), "not_planned": len(report.plan.not_planned)},
+        "rules": [_outcome(report, outcome) for outcome in report.judgement.outcomes],
+        "not_planned": dict(sorted(report.plan.not_planned.items())),
+        "bench": dict(report.judgement.bench),
+        "notes": list(report.judgement.notes),
+        "environment": environment(),
+        "run": {
+            "started": report.started,
+            "seconds": round(report.seconds, 3),
+            "jobs": report.jobs,
+            "interrupted": report.interrupted,
+        },
+    }
+
+
+def _outcome(report: Report, outcome: RuleOutcome) -> dict[str, JSON]:
+    return {
+        "id": outcome.rule.id,
+        "slug": outcome.rule.slug,
+        "area": outcome.rule.area,
+        "title": outcome.rule.title,
+        "severity": outcome.rule.severity.value,
+        "result": outcome.result.value,
+        "reason": outcome.reason,
+        "attempts": outcome.attempts,
+        "ms": outcome.ms,
+        "findings": [_finding(report, finding) for finding in outcome.findings],
+    }
+
+
+def _finding(report: Report, finding: Finding) -> dict[str, JSON]:
+    return {
+        "message": finding.message,
+        "because": finding.because,
+        "severity": None if finding.severity is None else finding.severity.value,
+        "file": finding.file,
+        "line": finding.line,
+        "evidence": dict(finding.evidence),
+        "replay": report.replay_of(finding),
+    }
+
+
+def environment() -> dict[str, JSON]:
+    """What the result may depend on besides the app."""
+    return {
+        "locara": locara.__version__,
+        "locara_verify": locara_verify.__version__,
+        "python": platform.python_version(),
+        "platform": sys.platform,
+        "machine": platform.machine(),
+        "kernel": platform.release(),
+    }
+
+
+def catalogue_digest(rules: Mapping[str, Rule]) -> str:
+    """A digest of the rules' identity and text, so that two reports can be compared."""
+    text = "\n".join(repr(rule) for rule in rules.values())
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
