@@ -1,0 +1,1 @@
+"""Independent judges: what a manifest permits, what a manifest may say, and what really happened outside."""

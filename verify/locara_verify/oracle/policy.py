@@ -1,0 +1,161 @@
+"""The policy, implemented a second time from its description, slowly and without the product's code.
+
+The judge works on the plain JSON value of a manifest and on plain questions (``Ask``, JSON objects with a
+``kind``). It re-reads the manifest for every question, so nothing compiled or cached can be wrong in the
+same way as in the product. It is used to check ``decide`` by difference and to tell the live attacks what
+the app may do.
+
+Questions, by ``kind``:
+
+* ``net`` (host, port) · ``fs`` (root, path, access) · ``device`` (device) · ``model`` (model) · ``tool`` (tool)
+* ``clipboard`` (access) · ``notify`` (mode) · ``background`` (mode) · ``open-external`` (host)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from locara_verify.oracle import names
+
+Json = Any
+Ask = Mapping[str, Any]
+
+USER_PATH_ROOTS = ("documents", "downloads", "desktop", "pictures", "music", "movies")
+DEVICES = ("microphone", "camera", "system-audio")
+NOTIFICATION_MODES = ("alert", "badge", "sound")
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The oracle's answer: whether the manifest permits it, and the capability key it turns on."""
+
+    allowed: bool
+    capability: str
+
+
+def judge(manifest: Mapping[str, Json], ask: Ask) -> Judgement:
+    """Answer ``ask`` from the JSON value of a manifest that ``oracle.manifest`` accepts.
+
+    Total for any question content: a question that is not well formed is never permitted.
+    """
+    capabilities = manifest.get("capabilities", {})
+    kind = ask["kind"]
+    if kind == "net":
+        return Judgement(net_allows(capabilities.get("net", False), ask["host"], ask["port"]), "net")
+    if kind == "fs":
+        return judge_file(capabilities, ask["root"], ask["path"], ask["access"])
+    if kind == "device":
+        device = ask["device"]
+        known = device in DEVICES
+        return Judgement(known and capabilities.get("device." + device) is True, f"device.{device}")
+    if kind == "model":
+        return Judgement(is_pinned(capabilities.get("models", []), ask["model"]), "models")
+    if kind == "tool":
+        return Judgement(is_pinned(capabilities.get("tools", []), ask["tool"]), "tools")
+    if kind == "clipboard":
+        clipboard = capabilities.get("clipboard", {})
+        access = ask["access"]
+        return Judgement(access in ("read", "write") and clipboard.get(access) is True, "clipboard")
+    if kind == "notify":
+        modes = capabilities.get("notifications", {}).get("modes", [])
+        return Judgement(ask["mode"] in NOTIFICATION_MODES and ask["mode"] in modes, "notifications")
+    if kind == "background":
+        return Judgement(background_allows(capabilities.get("background", {}), ask["mode"]), "background")
+    if kind == "open-external":
+        hosts = capabilities.get("open-external", {}).get("hosts", [])
+        return Judgement(any_host(hosts, ask["host"]), "open-external")
+    raise ValueError(f"not a kind of question: {kind!r}")
+
+
+def net_allows(net: Json, host: object, port: object) -> bool:
+    """Tell whether the value of ``net`` permits a connection to ``host``:``port``."""
+    if not names.is_port(port) or not names.is_host(host):
+        return False
+    if net is True:
+        return True
+    if not isinstance(net, Mapping):
+        return False
+    return port in net.get("allowed_ports", [443]) and any_host(net["allowed_hosts"], host)
+
+
+def any_host(patterns: Sequence[str], host: object) -> bool:
+    """Tell whether one of ``patterns`` names ``host``."""
+    if not isinstance(host, str) or not names.is_host(host):
+        return False
+    return any(names.host_matches(pattern, host) for pattern in patterns)
+
+
+def access_covers(granted: Json, access: object) -> bool:
+    """Tell whether the value ``false``, ``"read"`` or ``"read-write"`` permits one access."""
+    if access == "read":
+        return granted in ("read", "read-write")
+    return access == "write" and granted == "read-write"
+
+
+def judge_file(capabilities: Mapping[str, Json], root: object, path: object, access: object) -> Judgement:
+    """Answer a question about one file below one root."""
+    if root == "user-selected":
+        granted, capability = capabilities.get("fs.user-selected", False), "fs.user-selected"
+    elif root == "app-data":
+        granted, capability = capabilities.get("fs.app-data", "read-write"), "fs.app-data"
+    elif root in USER_PATH_ROOTS:
+        granted, capability = capabilities.get("fs.user-paths", {}).get(root, False), "fs.user-paths"
+    elif isinstance(root, str) and root.startswith("shared/"):
+        capability, granted = "shared-folders", False
+        for folder in capabilities.get("shared-folders", []):
+            if root == "shared/" + folder["id"]:
+                granted = folder["access"]
+    else:
+        return Judgement(False, "")
+    lexically_fine = path == "" or names.is_portable_path(path)
+    return Judgement(lexically_fine and access_covers(granted, access), capability)
+
+
+def is_pinned(pins: Sequence[str], name: object) -> bool:
+    """Tell whether ``name``, a bare id or a full pin, is one of ``pins``."""
+    if not isinstance(name, str):
+        return False
+    for pin in pins:
+        parts = names.split_pin(pin)
+        if parts is not None and name in (parts[0], pin):
+            return True
+    return False
+
+
+def background_allows(background: Mapping[str, Json], mode: object) -> bool:
+    """Tell whether the app may run in the background in ``mode``; active includes passive."""
+    granted = background.get("mode", False)
+    if mode == "active":
+        return granted == "active"
+    return mode == "passive" and granted in ("passive", "active")
+
+
+def commands(manifest: Mapping[str, Json]) -> frozenset[str]:
+    """The IPC commands a manifest opens, from its description: everything else must be absent."""
+    capabilities = manifest.get("capabilities", {})
+    modalities = manifest.get("modalities", [])
+    opened = {
+        "app.info", "app.commands", "audit.capabilityLog",
+        "settings.get", "settings.set", "settings.getAll", "settings.delete",
+        "db.query", "db.exec", "db.batch", "db.search",
+    }
+    if capabilities.get("models"):
+        if "text-to-text" in modalities:
+            opened.add("llm.chat")
+        if "text-to-embedding" in modalities:
+            opened.add("embed.create")
+    selected = capabilities.get("fs.user-selected", False)
+    levels = [selected, capabilities.get("fs.app-data", "read-write")]
+    levels += list(capabilities.get("fs.user-paths", {}).values())
+    levels += [folder["access"] for folder in capabilities.get("shared-folders", [])]
+    if selected is not False:
+        opened |= {"fs.pick", "fs.release"}
+    if any(level is not False for level in levels):
+        opened |= {"fs.read", "fs.list", "fs.stat"}
+    if any(level == "read-write" for level in levels):
+        opened |= {"fs.write", "fs.remove", "fs.mkdir"}
+    if capabilities.get("net", False) is not False:
+        opened.add("net.fetch")
+    return frozenset(opened)

@@ -1,0 +1,250 @@
+"""Manifests: a generator of valid ones, and mutators of their structure and of their bytes."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from locara_verify.strategies import hosts
+
+Json = Any
+
+ACCESS = ("read", "read-write")
+USER_PATHS = ("documents", "downloads", "desktop", "pictures", "music", "movies")
+CATEGORIES = ("productivity", "creative", "developer", "education", "utilities", "media", "communication", "finance", "health", "games")
+LICENSES = ("MIT", "Apache-2.0", "BSD-3-Clause", "GPL-3.0-only", "ISC", "MPL-2.0")
+TEXTS = ("Notes", "Ask your files", "Ünïcode ✓", "数据", "A-b_c (d) & e!", "Résumé — reader", "emoji 😀 fine")
+PATHS = ("icon.png", "public/icon.png", "shots/one.png", "shots/two.jpg", "dist/index.html", "a/b/c.png")
+
+
+def pin(rng: random.Random, name: str) -> str:
+    """A model or tool pin for ``name`` with a random digest."""
+    return f"{name}@sha256:{rng.getrandbits(256):064x}"
+
+
+def pins(rng: random.Random, most: int) -> list[str]:
+    """Up to ``most`` pins with distinct ids."""
+    names = rng.sample(("chat-b", "minilm-l6", "m1", "llama.3_2-1b", "a", "x" * 64, "0q", "q-4.k_m"), rng.randint(0, most))
+    return [pin(rng, name) for name in names]
+
+
+def minimal() -> dict[str, Json]:
+    """The smallest manifest: every required field, no power."""
+    return {
+        "schema": "locara/v1", "name": "probe", "publisher": "verifier", "version": "1.0.0",
+        "displayName": "Probe", "description": "A probe.", "license": "MIT",
+        "author": {"name": "Verifier", "email": "verify@example.com"},
+        "icon": "icon.png", "screenshots": ["shot.png"], "category": "utilities", "capabilities": {},
+    }
+
+
+def capabilities(rng: random.Random) -> dict[str, Json]:
+    """Random capabilities; each key is present about half of the time, with every legal form of its value."""
+    value: dict[str, Json] = {}
+
+    def sometimes(key: str, make: Json) -> None:
+        if rng.random() < 0.5:
+            value[key] = make
+
+    sometimes("net", net(rng))
+    sometimes("fs.user-selected", rng.choice((False, *ACCESS)))
+    sometimes("fs.app-data", rng.choice((False, *ACCESS)))
+    sometimes("fs.user-paths", {name: rng.choice(ACCESS) for name in rng.sample(USER_PATHS, rng.randint(0, 4))})
+    for device in ("microphone", "camera", "system-audio"):
+        sometimes(f"device.{device}", rng.random() < 0.5)
+    sometimes("models", pins(rng, 4))
+    sometimes("tools", pins(rng, 3))
+    sometimes("shared-folders", [
+        {"id": name, "with": ["acme/notes"], "access": rng.choice(ACCESS)} for name in rng.sample(("inbox", "out-2", "x"), rng.randint(0, 3))
+    ])
+    sometimes("clipboard", {key: rng.random() < 0.5 for key in ("read", "write")})
+    sometimes("notifications", {"modes": rng.sample(("alert", "badge", "sound"), rng.randint(1, 3))})
+    mode = rng.choice((False, "passive", "active"))
+    sometimes("background", {"mode": mode, "reasons": ["index new files"]} if mode else {"mode": False})
+    sometimes("open-external", {"hosts": host_list(rng)})
+    keys = list(value)
+    rng.shuffle(keys)
+    return {key: value[key] for key in keys}
+
+
+def net(rng: random.Random) -> Json:
+    """A legal value of ``net``; lists of hosts are the likely ones."""
+    form = rng.random()
+    if form < 0.15:
+        return False
+    if form < 0.3:
+        return True
+    value: dict[str, Json] = {"allowed_hosts": host_list(rng)}
+    if rng.random() < 0.5:
+        value["allowed_ports"] = rng.sample((1, 80, 443, 444, 8080, 8443, 65535), rng.randint(1, 4))
+    return value
+
+
+def host_list(rng: random.Random) -> list[str]:
+    """One to five distinct host patterns."""
+    return list(dict.fromkeys(hosts.pattern(rng) for _ in range(rng.randint(1, 5))))
+
+
+def valid(rng: random.Random) -> dict[str, Json]:
+    """A random manifest which must be accepted."""
+    value = minimal()
+    value["name"] = rng.choice(("probe", "a", "x-1", "a" * 64, "notes2"))
+    value["publisher"] = rng.choice(("verifier", "acme", "b", "a-b"))
+    value["version"] = rng.choice(("0.0.0", "1.2.3", "10.20.30", "0.1.0"))
+    value["displayName"] = rng.choice((*TEXTS, "x" * 40))
+    value["description"] = rng.choice((*TEXTS, "y" * 140))
+    value["license"] = rng.choice(LICENSES)
+    value["category"] = rng.choice(CATEGORIES)
+    value["screenshots"] = rng.sample(PATHS, rng.randint(1, 5))
+    value["capabilities"] = capabilities(rng)
+    decorate(rng, value)
+    return value
+
+
+def decorate(rng: random.Random, value: dict[str, Json]) -> None:
+    """Add optional parts, keeping the rules that hold between fields."""
+    models = value["capabilities"].get("models", [])
+    if models:
+        value["modalities"] = rng.sample(("text-to-text", "text-to-embedding"), rng.randint(0, 2))
+        if rng.random() < 0.3:
+            value["profiles"] = {"low": {"min_ram_gb": rng.choice((1, 8, 1024)), "models": rng.sample(models, rng.randint(1, len(models)))}}
+    for key, make in (
+        ("longDescription", "First line.\n\n- point\n\tindented"), ("homepage", "https://example.com/app?x=1#y"),
+        ("repository", "https://git.example.org/acme/app"), ("tags", rng.sample(("notes", "pdf", "ai-1", "offline"), rng.randint(0, 4))),
+        ("entry", "dist/index.html"), ("build", {"tool": rng.choice(("vite", "none")), "out": "dist"}), ("tooling", ["vector.search"]),
+        ("storage", {"vector": {"engine": "sqlite-vec"}, "quota_mb": rng.choice((1, 512, 1_048_576))}),
+    ):
+        if rng.random() < 0.3:
+            value[key] = make
+
+
+def places(value: Json, here: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Every place in ``value``, the root first."""
+    yield here
+    if isinstance(value, dict):
+        for key in value:
+            yield from places(value[key], (*here, key))
+    elif isinstance(value, list):
+        for index in range(len(value)):
+            yield from places(value[index], (*here, index))
+
+
+def at(value: Json, place: Sequence[str | int]) -> Json:
+    """The part of ``value`` at ``place``."""
+    for step in place:
+        value = value[step]
+    return value
+
+
+STRANGE: tuple[Json, ...] = (
+    None, True, False, 0, 1, -1, 0.5, 1e308, 2**53, 2**64, 65536, "", " ", "x", "true", "false", "null", "0", "443", "read-write ", "READ", "write",
+    "readwrite", "*", "*.com", "*.a.com", "a.com.", "localhost", "127.0.0.1", "https://a.com", "https://u:p@a.com/", "http://a.com", "javascript:1",
+    "../x", "/x", "a//b", "a\\b", "CON", "nul.txt", "a/./b", "x.", "x ", "a" * 256, "é" * 200, "\u202eevil", "a\u200bb", "tab\there", "line\nbreak",
+    "\x1b[31mred", "\ue000", "locara/v2", "LOCARA/v1", "1.0", "1.0.0-rc1", "01.0.0", "v1.0.0", "1.0.0.0", "1.0.0+b", "zvec", "speech-to-text", "ocr", "echo",
+    "chat-b", "chat-b@sha256:", "chat-b@sha256:" + "A" * 64, "chat-b@sha256:" + "a" * 63, "chat-b@md5:" + "a" * 64, "@sha256:" + "a" * 64, [], {}, [[]],
+    [None], [True], [1], [1.0], [""], ["a.com", "a.com"], ["*.a.com"], [443, 443], [0], [65536], {"": 1}, {"allowed_hosts": []},
+    {"allowed_hosts": ["example.com"], "allowed_ports": []}, {"allowed_ports": [443]}, {"mode": "active"}, {"modes": []}, {"read": 1}, "-x", "x-", "a--b",
+    "Proprietary", "mit", "xn--bcher-kva.example", "bücher.example", "a@b.cc", "a@b@c.dd", "@b.cc", "a b@c.dd", "ａ.com",
+)
+KEYS = ("net", "fs", "Net", "NET", "net ", "fs.user-selected", "models", "x", "", "__proto__", "constructor", "allowed_hosts", "exec", "command", "$schema", "env")
+
+
+def mutate(rng: random.Random, value: dict[str, Json]) -> tuple[dict[str, Json], str]:
+    """Change one to three places of a copy of ``value``; the text says what was done."""
+    changed = copy.deepcopy(value)
+    done = []
+    for _ in range(rng.choice((1, 1, 1, 2, 3))):
+        done.append(change(rng, changed))
+    return changed, "; ".join(done)
+
+
+def change(rng: random.Random, value: dict[str, Json]) -> str:
+    """Change one place in place: drop, replace, add a key, duplicate an item, or edit a string."""
+    spots = [place for place in places(value) if place]
+    if not spots:
+        value["x"] = 1
+        return "add x to an empty object"
+    place = rng.choice(spots)
+    parent, step = at(value, place[:-1]), place[-1]
+    action = rng.random()
+    if action < 0.15:
+        del parent[step]
+        return f"drop {place}"
+    if action < 0.55:
+        parent[step] = copy.deepcopy(rng.choice(STRANGE))
+        return f"replace {place}"
+    if action < 0.7 and isinstance(parent, dict):
+        parent[rng.choice(KEYS)] = copy.deepcopy(rng.choice(STRANGE))
+        return f"add a key beside {place}"
+    if action < 0.8 and isinstance(parent, list):
+        parent.extend([copy.deepcopy(parent[-1])] * rng.choice((1, 1, 12, 220)))
+        return f"repeat {place}"
+    if isinstance(parent[step], str):
+        parent[step] = edit(rng, parent[step])
+        return f"edit {place}"
+    parent[step] = copy.deepcopy(at(value, rng.choice(spots)))
+    return f"copy another place over {place}"
+
+
+def edit(rng: random.Random, text: str) -> str:
+    """Insert, remove or exchange one character, near the ends more often."""
+    atom = rng.choice((".", "*", "/", "-", " ", "A", "0", "\\", ":", "@", "\n", "\t", "\u200b", "\u202e", "é", "\x7f", "..", "%2e", "x" * 300))
+    where = rng.choice((0, len(text), rng.randint(0, len(text))))
+    return rng.choice((text[:where] + atom + text[where:], text[:where] + text[where + 1:], text[:where] + atom + text[where + 1:]))
+
+
+def dump(rng: random.Random, value: Json) -> bytes:
+    """Write ``value`` as JSON in one of several layouts."""
+    return json.dumps(value, ensure_ascii=rng.random() < 0.5, indent=rng.choice((None, 2, "\t"))).encode("utf-8", "surrogatepass")
+
+
+def break_bytes(rng: random.Random, data: bytes) -> tuple[bytes, str]:
+    """Damage the bytes of a manifest in one of the ways parsers disagree about."""
+    where = rng.randrange(len(data) + 1)
+    makers: tuple[tuple[str, Json], ...] = (
+        ("byte order mark", lambda: b"\xef\xbb\xbf" + data),
+        ("trailing data", lambda: data + rng.choice((b"{}", b" x", b"\x00", b",", b"//", b"\n\n", b"\xa0", b"\x0c"))),
+        ("leading data", lambda: rng.choice((b" ", b"\n\t", b"\x0b", b"\x00", b"/**/", b"\xff\xfe", b"#x\n")) + data),
+        ("duplicate key", lambda: data.replace(b'"schema"', b'"schema": "locara/v1", "schema"', 1)),
+        ("duplicate key by escape", lambda: data.replace(b'"name"', b'"n\\u0061me": "other", "name"', 1)),
+        ("duplicate capability", lambda: data.replace(b'"capabilities": {', b'"capabilities": {"net": true, "net": false, ', 1)),
+        ("one byte", lambda: data[:where] + bytes([rng.randrange(256)]) + data[where + 1:]),
+        ("one byte less", lambda: data[:where] + data[where + 1:]),
+        ("one byte more", lambda: data[:where] + rng.choice((b",", b'"', b"{", b"}", b"\\", b"\x00", b"\x80", b"'", b"1", b"-")) + data[where:]),
+        ("cut", lambda: data[:where]),
+        ("number", lambda: data.rstrip()[:-1] + b', "x": ' + rng.choice(NUMBERS) + b"}"),
+        ("string", lambda: data.rstrip()[:-1] + b', "x": ' + rng.choice(STRINGS) + b"}"),
+        ("depth", lambda: data.rstrip()[:-1] + b', "x": ' + nest(rng) + b"}"),
+        ("size", lambda: data + b" " * rng.choice((262_144 - len(data) - 1, 262_144 - len(data), 262_145 - len(data), 300_000))),
+        ("utf-16", lambda: data.decode("utf-8", "replace").encode("utf-16")),
+        ("latin-1", lambda: data.replace(b'"displayName": "', b'"displayName": "\xe9', 1)),
+        ("overlong", lambda: data.replace(b'"displayName": "', b'"displayName": "\xc0\xaf', 1)),
+        ("raw surrogate", lambda: data.replace(b'"displayName": "', b'"displayName": "\xed\xa0\x80', 1)),
+        ("escaped surrogate", lambda: data.replace(b'"displayName": "', b'"displayName": "' + rng.choice((b"\\ud800", b"\\udc00", b"\\udc00\\ud800", b"\\ud83d\\ude00")), 1)),
+        ("single quotes", lambda: data.replace(b'"', b"'")),
+        ("trailing comma", lambda: data.rstrip()[:-1] + b",}"),
+        ("comment", lambda: data.replace(b"{", b"{ /* x */", 1)),
+        ("nothing", lambda: rng.choice((b"", b" ", b"null", b"[]", b"{}", b"0", b'""', b"true", b"{", b"[[[[", b"\x00"))),
+    )
+    text, make = rng.choice(makers)
+    return make(), text
+
+
+NUMBERS = (
+    b"NaN", b"Infinity", b"-Infinity", b"1e309", b"-1e309", b"1e400", b"-0", b"-0.0", b"0e0", b"01", b"+1", b".5", b"1.", b"0x10", b"1_0", b"1e", b"1e+",
+    b"9" * 400, b"1e-400", b"\xd9\xa1", b"--1", b"1" * 5000,
+)
+STRINGS = (
+    b'"\\x41"', b'"\\u00"', b'"\\u{41}"', b'"\t"', b'"\n"', b'"\x7f"', b'"\\/"', b'"\\\'"', b'"\\u0000"', b'"\\uD800"', b'"\\uDFFF"', b'"\\uD800\\u0041"',
+    b'"\\ud83d\\ude00"', b"'x'", b'"unterminated', b'"\\', b'"\xed\xa0\x80"', b'"\xf4\x90\x80\x80"', b'"\xc1\x81"',
+)
+
+
+def nest(rng: random.Random) -> bytes:
+    """Brackets nested around the limit of depth, or far beyond it."""
+    depth = rng.choice((30, 31, 32, 33, 64, 1000, 100_000))
+    opening, closing = rng.choice(((b"[", b"]"), (b'{"a":', b"}")))
+    return opening * depth + b"0" + closing * depth
