@@ -1,0 +1,197 @@
+"""Host names, host patterns and exact sets of (host, port) pairs.
+
+A *host* is a lower-case ASCII DNS name: two or more labels of letters, digits and inner hyphens, each 1 to 63
+characters, 253 in all, the last label not a number (also not ``0x…``), no trailing dot, and never a name of this
+machine or this network (``localhost``, ``*.localhost``, ``*.local``, ``*.internal``). IP addresses are no hosts.
+
+A *pattern* is a host, or ``*.`` and a host of at most 189 characters: it matches every host below that one, at any
+depth, and never that one itself. The limit leaves room for any label in front, so that two sets made from patterns
+are the same set exactly when they are equal values.
+
+`HostSet` is a trie of labels read from the right. A node says which ports its own name has (``here``) and which ports
+all names below it have that no child tells otherwise (``below``); a child that says nothing new is left out. The sets
+are closed under union, intersection and difference.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import count, product
+from typing import Final
+
+from locara.core.ports import ALL_PORTS, NO_PORTS, PortSet
+
+MAX_HOST: Final = 253
+MAX_WILDCARD_BASE: Final = 189
+RESERVED: Final = frozenset({"localhost", "local", "internal"})
+
+LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_LAST: Final = rf"(?!(?:[0-9]+|0x[0-9a-f]*|localhost|local|internal)$){LABEL}"
+HOST_PATTERN: Final = rf"^(?:{LABEL}\.)+{_LAST}$"
+WILDCARD_PATTERN: Final = rf"^(?:\*\.)?(?:{LABEL}\.)+{_LAST}$"
+
+_HOST = re.compile(HOST_PATTERN)
+_FRESH = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+
+def is_host(text: str) -> bool:
+    """Whether ``text`` is a host a manifest can speak of. Total for every string, linear in 253 characters."""
+    return len(text) <= MAX_HOST and not text.endswith("\n") and _HOST.match(text) is not None
+
+
+def is_pattern(text: str) -> bool:
+    """Whether ``text`` is a host or ``*.`` and a host of at most 189 characters."""
+    if text.startswith("*."):
+        return len(text) <= MAX_WILDCARD_BASE + 2 and is_host(text[2:])
+    return is_host(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One name of the trie: its own ports, the ports below it, and the children that differ from ``below``."""
+
+    here: PortSet
+    below: PortSet
+    children: Mapping[str, Node]
+
+    def child(self, label: str) -> Node:
+        """The node one label further left."""
+        found = self.children.get(label)
+        return found if found is not None else Node(self.below, self.below, {})
+
+
+_EMPTY: Final = Node(NO_PORTS, NO_PORTS, {})
+
+
+@dataclass(frozen=True, slots=True)
+class HostSet:
+    """An exact set of (host, port) pairs. Equal sets are equal values; the empty set matches nothing."""
+
+    root: Node = _EMPTY
+    exact: Mapping[str, PortSet] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "exact", {host: node.here for host, node in _walk(self.root) if is_host(host)})
+
+    @classmethod
+    def of(cls, patterns: Iterable[str], ports: PortSet) -> HostSet:
+        """Every host that one of the patterns matches, on these ports; ``ValueError`` for a bad pattern."""
+        if not ports:
+            return cls()
+        sketch = _Sketch()
+        for pattern in patterns:
+            if not is_pattern(pattern):
+                raise ValueError("not a host pattern")
+            wildcard = pattern.startswith("*.")
+            place = sketch
+            for label in reversed((pattern[2:] if wildcard else pattern).split(".")):
+                place = place.children.setdefault(label, _Sketch())
+            if wildcard:
+                place.below = True
+            else:
+                place.here = True
+        return cls(sketch.freeze(ports, inherited=False))
+
+    @classmethod
+    def everything(cls, ports: PortSet = ALL_PORTS) -> HostSet:
+        """Every host on these ports."""
+        return cls(Node(NO_PORTS, ports, {}))
+
+    def __bool__(self) -> bool:
+        return self.root != _EMPTY
+
+    def __hash__(self) -> int:
+        return hash((self.root.below, frozenset(self.exact.items())))
+
+    def ports(self, host: str) -> PortSet:
+        """The ports of this host in the set; none for anything that is not a host."""
+        found = self.exact.get(host)
+        if found is not None:
+            return found
+        if not is_host(host):
+            return NO_PORTS
+        node = self.root
+        for label in reversed(host.split(".")):
+            child = node.children.get(label)
+            if child is None:
+                return node.below
+            node = child
+        return node.here
+
+    def covers(self, host: str, port: int) -> bool:
+        """Whether the pair is in the set."""
+        return port in self.ports(host)
+
+    def __or__(self, other: HostSet) -> HostSet:
+        return HostSet(_zip(PortSet.__or__, self.root, other.root))
+
+    def __and__(self, other: HostSet) -> HostSet:
+        return HostSet(_zip(PortSet.__and__, self.root, other.root))
+
+    def __sub__(self, other: HostSet) -> HostSet:
+        return HostSet(_zip(PortSet.__sub__, self.root, other.root))
+
+    def witness(self) -> tuple[str, int] | None:
+        """A pair that is in the set, ``None`` for the empty set."""
+        for host, node in _walk(self.root):
+            port = node.here.smallest()
+            if port is not None and is_host(host):
+                return host, port
+        for host, node in (("", self.root), *_walk(self.root)):
+            port = node.below.smallest()
+            if port is None:
+                continue
+            base = f"{_fresh(node, _FRESH[:26])}.{host}" if host else ""
+            candidate = base or f"a.{_fresh(node, _FRESH[:26], least=3)}"
+            if is_host(candidate):
+                return candidate, port
+        return None
+
+
+@dataclass(slots=True)
+class _Sketch:
+    """A trie while it is being filled from patterns."""
+
+    here: bool = False
+    below: bool = False
+    children: dict[str, _Sketch] = field(default_factory=dict)
+
+    def freeze(self, ports: PortSet, *, inherited: bool) -> Node:
+        below = self.below or inherited
+        children = {}
+        for label, sketch in self.children.items():
+            sketch.here = sketch.here or below
+            node = sketch.freeze(ports, inherited=below)
+            if node.children or node.here != node.below or bool(node.below) != below:
+                children[label] = node
+        return Node(ports if self.here else NO_PORTS, ports if below else NO_PORTS, children)
+
+
+def _zip(combine: Callable[[PortSet, PortSet], PortSet], a: Node, b: Node) -> Node:
+    below = combine(a.below, b.below)
+    children = {}
+    for label in a.children.keys() | b.children.keys():
+        node = _zip(combine, a.child(label), b.child(label))
+        if node.children or node.here != below or node.below != below:
+            children[label] = node
+    return Node(combine(a.here, b.here), below, children)
+
+
+def _walk(node: Node, suffix: str = "") -> Iterator[tuple[str, Node]]:
+    for label in sorted(node.children):
+        child = node.children[label]
+        name = f"{label}.{suffix}" if suffix else label
+        yield name, child
+        yield from _walk(child, name)
+
+
+def _fresh(node: Node, letters: str, least: int = 1) -> str:
+    """The shortest label of these letters, at least ``least`` long, that is no child of the node."""
+    for length in count(least):
+        for letter_tuple in product(letters, repeat=length):
+            label = "".join(letter_tuple)
+            if label not in node.children and label not in RESERVED:
+                return label
+    raise AssertionError  # count() never ends

@@ -1,0 +1,92 @@
+"""Exact sets of TCP ports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+MIN_PORT: Final = 1
+MAX_PORT: Final = 65_535
+
+
+def is_port(port: object) -> bool:
+    """Whether ``port`` is an integer from 1 to 65535; ``True`` and floats are not."""
+    return type(port) is int and MIN_PORT <= port <= MAX_PORT
+
+
+@dataclass(frozen=True, slots=True)
+class PortSet:
+    """A set of ports as sorted, disjoint, non-adjacent closed intervals: equal sets are equal values.
+
+    Build it with `PortSet.of` or `PortSet.span`; both raise ``ValueError`` for a port outside 1..65535.
+    """
+
+    intervals: tuple[tuple[int, int], ...] = ()
+
+    @classmethod
+    def of(cls, ports: Iterable[int]) -> PortSet:
+        """The set of exactly these ports."""
+        listed = sorted(set(ports))
+        if not all(is_port(port) for port in listed):
+            raise ValueError("a port is an integer from 1 to 65535")
+        return cls(_merge((port, port) for port in listed))
+
+    @classmethod
+    def span(cls, first: int, last: int) -> PortSet:
+        """Every port from ``first`` to ``last``, both included."""
+        if not (is_port(first) and is_port(last) and first <= last):
+            raise ValueError("a span of ports runs upwards within 1 to 65535")
+        return cls(((first, last),))
+
+    def __contains__(self, port: object) -> bool:
+        if type(port) is not int:
+            return False
+        return any(first <= port <= last for first, last in self.intervals)
+
+    def __bool__(self) -> bool:
+        return bool(self.intervals)
+
+    def __or__(self, other: PortSet) -> PortSet:
+        if self is other or not other.intervals:
+            return self
+        return _combine(self, other, lambda a, b: a or b)
+
+    def __and__(self, other: PortSet) -> PortSet:
+        return self if self is other else _combine(self, other, lambda a, b: a and b)
+
+    def __sub__(self, other: PortSet) -> PortSet:
+        return _combine(self, other, lambda a, b: a and not b) if other.intervals else self
+
+    def smallest(self, preferred: int = 443) -> int | None:
+        """A port of the set: ``preferred`` when it is in, else the lowest; ``None`` for the empty set."""
+        if preferred in self:
+            return preferred
+        return self.intervals[0][0] if self.intervals else None
+
+
+def _merge(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    merged: list[tuple[int, int]] = []
+    for first, last in spans:
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        else:
+            merged.append((first, last))
+    return tuple(merged)
+
+
+def _combine(a: PortSet, b: PortSet, keep: Callable[[bool, bool], bool]) -> PortSet:
+    edges = sorted(
+        {first for first, _ in (*a.intervals, *b.intervals)} | {last + 1 for _, last in (*a.intervals, *b.intervals)}
+    )
+    spans = (
+        (start, stop - 1)
+        for start, stop in zip(edges, edges[1:], strict=False)
+        if keep(start in a, start in b)
+    )
+    return PortSet(_merge(spans))
+
+
+NO_PORTS: Final = PortSet()
+ALL_PORTS: Final = PortSet.span(MIN_PORT, MAX_PORT)
+HTTPS: Final = PortSet.of((443,))
