@@ -46,12 +46,14 @@ class Tokens:
         """Names of the tokens whose bytes occur in ``data``, plain, in base64, hex or UTF-16."""
         if not any(hint in data for hint in HINTS):
             return ()
-        return tuple(name for name, needles in self._needles.items() if any(needle in data for needle in needles))
+        return tuple(name for name,
+        needles in self._needles.items() if any(needle in data for needle in needles))
 
     def prove(self) -> None:
         """Show that the scanner finds each token in each spelling."""
         for name, token in self.by_name.items():
-            for form in (token.encode(), base64.b64encode(b"xy" + token.encode()), token.encode().hex().encode()):
+            for form in (token.encode(), base64.b64encode(b"xy" + token.encode()),
+            token.encode().hex().encode()):
                 if name not in self.found(b"..." + form + b"..."):
                     raise CanaryError(f"the scanner does not find the token of {name}")
 
@@ -113,7 +115,7 @@ def snapshot(root: Path, *, times: bool = True) -> dict[str, Entry]:
 
 def _contents(path: Path, mode: int) -> str:
     if stat.S_ISLNK(mode):
-        return "-> " + os.readlink(path)
+        return f"-> {path.readlink()}"
     if not stat.S_ISREG(mode):
         return ""
     return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -159,7 +161,8 @@ class Tree:
         probe = self.root / "control"
         probe.write_text("x", encoding="utf-8")
         self.mark()
-        for act in (lambda: probe.write_text("y", encoding="utf-8"), lambda: probe.chmod(0o600), probe.unlink):
+        for act in (lambda: probe.write_text("y", encoding="utf-8"), lambda: probe.chmod(0o600),
+        probe.unlink):
             before = self.changes()
             act()
             if self.changes() == before:
@@ -230,7 +233,8 @@ def read_logs(paths: Iterable[Path]) -> bytes:
     parts: list[bytes] = []
     for path in paths:
         if path.is_dir():
-            parts.extend(item.read_bytes() for item in sorted(path.rglob("*")) if item.is_file() and not item.is_symlink())
+            files = (item for item in sorted(path.rglob("*")) if item.is_file() and not item.is_symlink())
+            parts.extend(item.read_bytes() for item in files)
         elif path.is_file():
             parts.append(path.read_bytes())
     return b"\n".join(parts)

@@ -39,6 +39,7 @@ CAPABILITY_KEYS = (
     "device.system-audio", "models", "tools", "shared-folders", "clipboard", "notifications",
     "background", "open-external",
 )
+NOTIFY = ("alert", "badge", "sound")
 USER_PATHS = ("documents", "downloads", "desktop", "pictures", "music", "movies")
 MAX_LONG_DESCRIPTION = 20_000
 
@@ -122,7 +123,7 @@ def unique(values: Sequence[Json]) -> bool:
 
 
 def judge_bytes(data: bytes) -> tuple[str, ...]:
-    """Say what is wrong with ``data`` as a manifest; empty when it is one. JSON faults are ``json_…`` codes."""
+    """Say what is wrong with ``data`` as a manifest, nothing when it is one. JSON faults are codes."""
     try:
         value = json_text.read(data)
     except json_text.Refused as refusal:
@@ -161,7 +162,8 @@ def judge_value(value: Json) -> tuple[str, ...]:
 
 def is_tag(value: Json) -> bool:
     """Tell whether ``value`` is a tag."""
-    return isinstance(value, str) and 1 <= len(value) <= 32 and names.only(value, names.LOWER + names.DIGITS + "-")
+    return isinstance(value, str) and 1 <= len(value) <= 32 and names.only(value,
+    names.LOWER + names.DIGITS + "-")
 
 
 FIELDS: Mapping[str, Callable[[Json], bool]] = {
@@ -285,17 +287,18 @@ def judge_attention(judge: Judge, capabilities: Mapping[str, Json], where: str) 
     notifications = capabilities.get("notifications", {"modes": ["alert"]})
     if judge.record(notifications, where + "notifications", ("modes",), ()):
         modes = notifications.get("modes", ["alert"])
-        known = judge.each(modes, where + "notifications/modes", lambda m: m in ("alert", "badge", "sound"), 1, 3)
+        known = judge.each(modes, where + "notifications/modes", lambda mode: mode in NOTIFY, 1, 3)
         judge.need(not known or unique(modes), where + "notifications/modes")
     background = capabilities.get("background", {"mode": False})
     if judge.record(background, where + "background", ("mode",), ("reasons",)):
         mode = background.get("mode", False)
         judge.need(mode is False or mode in ("passive", "active"), where + "background/mode")
-        judge.each(background.get("reasons", []), where + "background/reasons", lambda r: is_text(r, 140), 0, 8)
+        reasons = background.get("reasons", [])
+        judge.each(reasons, where + "background/reasons", lambda reason: is_text(reason, 140), 0, 8)
 
 
 def judge_lists(judge: Judge, value: Mapping[str, Json], models: Sequence[str]) -> None:
-    """Judge ``modalities`` and ``tooling``: closed, backed in this version, not twice, with a model to run."""
+    """Judge ``modalities`` and ``tooling``: closed, backed in this version, with a model to run."""
     modalities = value.get("modalities", [])
     if judge.each(modalities, "/modalities", lambda item: item in BACKED_MODALITIES, 0, len(MODALITIES)):
         judge.need(unique(modalities), "/modalities")

@@ -9,10 +9,11 @@ from __future__ import annotations
 LOWER = "abcdefghijklmnopqrstuvwxyz"
 DIGITS = "0123456789"
 HEX = DIGITS + "abcdef"
-DEVICE_NAMES = ("con", "prn", "aux", "nul", "conin$", "conout$", "clock$")
+DEVICE_NAMES = ("con", "prn", "aux", "nul", "conin$", "conout$")
 NUMBERED_DEVICES = ("com", "lpt")
 DEVICE_DIGITS = "0123456789¹²³"
-FORBIDDEN_PATH_CHARACTERS = '<>:"|?*\\'
+FORBIDDEN_PATH_CHARACTERS = "\\:"
+DIRECTION_AND_LINE = (0x061C, 0x200E, 0x200F, 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 
 
 def only(text: str, alphabet: str) -> bool:
@@ -95,7 +96,7 @@ def split_pin(text: object) -> tuple[str, str] | None:
 
 def is_device_name(component: str) -> bool:
     """Tell whether ``component`` is a name that one of the desktop systems gives to a device."""
-    stem = component.split(".")[0].rstrip(" ").lower()
+    stem = component.partition(".")[0].rstrip(" ").lower()
     if stem in DEVICE_NAMES:
         return True
     return len(stem) == 4 and stem[:3] in NUMBERED_DEVICES and stem[3] in DEVICE_DIGITS
@@ -106,9 +107,10 @@ def is_component(text: str) -> bool:
     if text in ("", ".", "..") or text[-1] in ". ":
         return False
     for character in text:
-        if ord(character) < 0x20 or 0x7F <= ord(character) <= 0x9F or character in FORBIDDEN_PATH_CHARACTERS:
+        code = ord(character)
+        if code < 0x20 or 0x7F <= code <= 0x9F or character in FORBIDDEN_PATH_CHARACTERS:
             return False
-        if 0xD800 <= ord(character) <= 0xDFFF:
+        if 0xD800 <= code <= 0xDFFF or code in DIRECTION_AND_LINE:
             return False
     return not is_device_name(text)
 

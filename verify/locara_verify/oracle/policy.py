@@ -7,8 +7,9 @@ the app may do.
 
 Questions, by ``kind``:
 
-* ``net`` (host, port) · ``fs`` (root, path, access) · ``device`` (device) · ``model`` (model) · ``tool`` (tool)
-* ``clipboard`` (access) · ``notify`` (mode) · ``background`` (mode) · ``open-external`` (host)
+* ``net`` (host, port) · ``fs`` (root, path, access) · ``device`` (device) · ``model`` (model)
+* ``tool`` (tool) · ``clipboard`` (access) · ``notify`` (mode) · ``background`` (mode)
+* ``open-external`` (host)
 """
 
 from __future__ import annotations
@@ -42,31 +43,38 @@ def judge(manifest: Mapping[str, Json], ask: Ask) -> Judgement:
     """
     capabilities = manifest.get("capabilities", {})
     kind = ask["kind"]
-    if kind == "net":
-        return Judgement(net_allows(capabilities.get("net", False), ask["host"], ask["port"]), "net")
     if kind == "fs":
         return judge_file(capabilities, ask["root"], ask["path"], ask["access"])
     if kind == "device":
-        device = ask["device"]
-        known = device in DEVICES
-        return Judgement(known and capabilities.get("device." + device) is True, f"device.{device}")
-    if kind == "model":
-        return Judgement(is_pinned(capabilities.get("models", []), ask["model"]), "models")
-    if kind == "tool":
-        return Judgement(is_pinned(capabilities.get("tools", []), ask["tool"]), "tools")
+        return judge_device(capabilities, ask["device"])
+    capability, allowed = judge_simple(capabilities, kind, ask)
+    return Judgement(allowed, capability)
+
+
+def judge_simple(capabilities: Mapping[str, Json], kind: str, ask: Ask) -> tuple[str, bool]:
+    """Answer a question whose kind belongs to one capability key."""
+    if kind == "net":
+        return "net", net_allows(capabilities.get("net", False), ask["host"], ask["port"])
+    if kind in ("model", "tool"):
+        return f"{kind}s", is_pinned(capabilities.get(f"{kind}s", []), ask[kind])
     if kind == "clipboard":
-        clipboard = capabilities.get("clipboard", {})
         access = ask["access"]
-        return Judgement(access in ("read", "write") and clipboard.get(access) is True, "clipboard")
+        return kind, access in ("read", "write") and capabilities.get(kind, {}).get(access) is True
     if kind == "notify":
         modes = capabilities.get("notifications", {}).get("modes", [])
-        return Judgement(ask["mode"] in NOTIFICATION_MODES and ask["mode"] in modes, "notifications")
+        return "notifications", ask["mode"] in NOTIFICATION_MODES and ask["mode"] in modes
     if kind == "background":
-        return Judgement(background_allows(capabilities.get("background", {}), ask["mode"]), "background")
+        return kind, background_allows(capabilities.get(kind, {}), ask["mode"])
     if kind == "open-external":
-        hosts = capabilities.get("open-external", {}).get("hosts", [])
-        return Judgement(any_host(hosts, ask["host"]), "open-external")
+        return kind, any_host(capabilities.get(kind, {}).get("hosts", []), ask["host"])
     raise ValueError(f"not a kind of question: {kind!r}")
+
+
+def judge_device(capabilities: Mapping[str, Json], device: object) -> Judgement:
+    """Answer a question about one device."""
+    if device not in DEVICES:
+        return Judgement(False, "")
+    return Judgement(capabilities.get(f"device.{device}", False) is True, f"device.{device}")
 
 
 def net_allows(net: Json, host: object, port: object) -> bool:
@@ -128,8 +136,8 @@ def background_allows(background: Mapping[str, Json], mode: object) -> bool:
     """Tell whether the app may run in the background in ``mode``; active includes passive."""
     granted = background.get("mode", False)
     if mode == "active":
-        return granted == "active"
-    return mode == "passive" and granted in ("passive", "active")
+        return bool(granted == "active")
+    return bool(mode == "passive" and granted in ("passive", "active"))
 
 
 def commands(manifest: Mapping[str, Json]) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import selectors
 import socket
@@ -10,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from locara_verify.oracle.canaries import CanaryError
@@ -59,7 +61,8 @@ class Sinks:
         outer = outer_address()
         if outer is not None:
             self._add_if_possible("tcp-outer", socket.AF_INET, socket.SOCK_STREAM, (outer, 0))
-        self._add("unix-abstract", socket.AF_UNIX, socket.SOCK_STREAM, f"\0locara-sink-{os.getpid()}-{id(self):x}")
+        self._add("unix-abstract", socket.AF_UNIX, socket.SOCK_STREAM,
+        f"\0locara-sink-{os.getpid()}-{id(self):x}")
         self._add("unix-path", socket.AF_UNIX, socket.SOCK_STREAM, str(self._short_folder() / "sink.sock"))
         self._selector.register(self._woken, selectors.EVENT_READ, None)
         self._thread.start()
@@ -133,7 +136,7 @@ class Sinks:
         for sink in self.sinks.values():
             reach(sink)
             with self._changed:
-                if not self._changed.wait_for(lambda sink=sink: sink.hits > 0, timeout=WAIT):  # type: ignore[misc]
+                if not self._changed.wait_for(partial(_was_hit, sink), timeout=WAIT):
                     raise CanaryError(f"a connection to the {sink.name} sink was not counted")
         self.clear()
 
@@ -148,6 +151,10 @@ class Sinks:
         self._wake.close()
         self._woken.close()
         self._selector.close()
+
+
+def _was_hit(sink: Sink) -> bool:
+    return sink.hits > 0
 
 
 def reach(sink: Sink) -> None:
@@ -167,7 +174,8 @@ def outer_address() -> str | None:
         except OSError:
             return None
         address = str(probe.getsockname()[0])
-    return None if address.startswith("127.") or address == "0.0.0.0" else address
+    parsed = ipaddress.ip_address(address)
+    return None if parsed.is_loopback or parsed.is_unspecified else address
 
 
 @contextmanager

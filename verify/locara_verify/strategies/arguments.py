@@ -9,17 +9,22 @@ from __future__ import annotations
 import copy
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 Json = Any
 Schema = Mapping[str, Any]
 
 CONFUSED: tuple[Json, ...] = (
-    None, True, False, 0, -1, 1, 1.5, -0.0, 1e308, 2**31, 2**53, 2**63, 2**64, 10**40, "", " ", "\x00", "0", "1", "true", "null", "-1", "[]", "{}",
-    [], [[]], [None], [0], ["x"], {}, {"": 0}, {"$ref": "x"}, {"__proto__": {"x": 1}}, {"toString": "x"}, {"$blob": "AAAA"}, {"length": 3},
-    "x" * 100_000, ["x"] * 10_000, {str(number): 0 for number in range(2_000)}, "\u202e", "\U0010ffff", "A" * 65_536, "${x}", "{{7*7}}", "%s%n", "'; --",
+    None, True, False, 0, -1, 1, 1.5, -0.0, 1e308, 2**31, 2**53, 2**63, 2**64, 10**40, "", " ", "\x00", "0",
+    "1", "true", "null", "-1", "[]", "{}",
+    [], [[]], [None], [0], ["x"], {}, {"": 0}, {"$ref": "x"}, {"__proto__": {"x": 1}}, {"toString": "x"},
+    {"$blob": "AAAA"}, {"length": 3},
+    "x" * 100_000, ["x"] * 10_000, {str(number): 0 for number in range(2_000)}, "\u202e", "\U0010ffff",
+    "A" * 65_536, "${x}", "{{7*7}}", "%s%n", "'; --",
 )
-EXTRA_KEYS = ("extra", "__proto__", "constructor", "allow", "force", "sandbox", "debug", "grants", "capability", "origin", "trusted", "cwd", "env", "user", "")
+EXTRA_KEYS = ("extra", "__proto__", "constructor", "allow", "force", "sandbox", "debug", "grants",
+"capability", "origin", "trusted", "cwd", "env", "user", "")
 
 
 def resolve(schema: Schema, root: Schema) -> Schema:
@@ -41,7 +46,9 @@ def branches(schema: Schema, root: Schema) -> tuple[Schema, ...]:
     return (schema,)
 
 
-def example(schema: Schema, root: Schema, *, all_fields: bool = True, depth: int = 0) -> Json:
+def example(  # noqa: PLR0911 - one answer per type of JSON Schema
+    schema: Schema, root: Schema, *, all_fields: bool = True, depth: int = 0
+) -> Json:
     """A small value that fits ``schema`` as far as types, choices and lengths go."""
     schema = branches(schema, root)[0]
     if "const" in schema:
@@ -72,7 +79,8 @@ def example(schema: Schema, root: Schema, *, all_fields: bool = True, depth: int
     return "a" * max(1, int(schema.get("minLength", 1)))
 
 
-def texts(schema: Schema, root: Schema, here: tuple[str | int, ...] = (), depth: int = 0) -> Iterator[tuple[str | int, ...]]:
+def texts(schema: Schema, root: Schema, here: tuple[str | int, ...] = (),
+depth: int = 0) -> Iterator[tuple[str | int, ...]]:
     """The places of a schema that may hold text, as key paths (lists by their first item)."""
     if depth > 6:
         return
@@ -103,9 +111,9 @@ def put(value: Json, place: Sequence[str | int], item: Json) -> Json:
     """A copy of ``value`` with ``item`` at ``place``; missing parents are made."""
     if not place:
         return item
-    changed = copy.deepcopy(value) if isinstance(value, dict | list) else {}
-    at = changed
-    for step, following in zip(place[:-1], place[1:], strict=True):
+    changed: Json = copy.deepcopy(value) if isinstance(value, dict | list) else {}
+    at: Json = changed
+    for step, following in pairwise(place):
         fresh: Json = [] if isinstance(following, int) else {}
         if isinstance(step, int):
             while len(at) <= step:

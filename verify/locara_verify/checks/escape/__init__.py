@@ -1,0 +1,1 @@
+"""Attacks on the running, sandboxed app through its real IPC, judged by canaries outside."""

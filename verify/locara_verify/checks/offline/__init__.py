@@ -1,0 +1,1 @@
+"""Checks that nothing leaves the machine and that secrets stay out of logs."""
