@@ -1,0 +1,150 @@
+"""One run from its settings to its report: load, plan, run, judge. Nothing here prints."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from locara.errors import LocaraError, UsageError
+from locara_verify import checks, engine, replay, target
+from locara_verify.budget import Budget
+from locara_verify.catalogue import catalogue
+from locara_verify.events import Emit
+from locara_verify.fixtures import fixtures_dir
+from locara_verify.plan import Plan, Selection, Task, plan
+from locara_verify.report.app import describe
+from locara_verify.report.value import Report
+from locara_verify.target import Target
+from locara_verify.verdict import Judgement, judge
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the caller decided about a run. ``workdir`` None means a temporary folder that is removed."""
+
+    path: Path
+    budget: Budget
+    seed: int
+    choice: Selection = field(default_factory=Selection)
+    strict: bool = False
+    jobs: int = 1
+    stop_at_first: bool = False
+    workdir: Path | None = None
+    cache_root: Path | None = None
+    case: Mapping[str, Any] | None = None
+    check: str | None = None
+
+
+def prepare(settings: Settings) -> tuple[Target, Plan]:
+    """The target and the plan for it. Raises TargetError, UsageError."""
+    subject = target.load(settings.path)
+    _refuse_foreign_code(subject.path)
+    if settings.workdir is not None and replay.inside(settings.workdir, subject.path):
+        raise UsageError("the working folder may not lie inside the app", fix="name another --workdir")
+    loaded = checks.load()
+    chosen = loaded.checks
+    if settings.check is not None:
+        chosen = {name: check for name, check in chosen.items() if name == settings.check}
+        if not chosen:
+            raise UsageError(f"there is no check called {settings.check!r} in this version")
+    made = plan(catalogue(), chosen, loaded.broken, subject, settings.choice, strict=settings.strict)
+    return subject, made
+
+
+def _refuse_foreign_code(root: Path) -> None:
+    """The app may not lend code to its judge: nothing that is loaded, or could be, comes from inside it."""
+    sys.path[:] = [entry for entry in sys.path if not replay.inside(Path(entry or "."), root)]
+    for name, module in sorted(sys.modules.items()):
+        source = getattr(module, "__file__", None)
+        if isinstance(source, str) and replay.inside(Path(source), root):
+            raise UsageError(
+                f"the module {name} was loaded from inside the app",
+                fix="run the `locara` command from another folder",
+            )
+
+
+def execute(
+    settings: Settings, subject: Target, made: Plan, emit: Emit, interrupted: Callable[[], bool]
+) -> Report:
+    """Run ``made`` and report. A run that began always has a report. Raises OSError for a full disk."""
+    started = datetime.datetime.now(datetime.UTC).replace(microsecond=0).isoformat()
+    begun = time.monotonic()
+    with _workdir(settings.workdir) as workdir:
+        job = engine.Job(
+            target=subject,
+            budget=settings.budget,
+            seed=settings.seed,
+            workdir=workdir,
+            fixtures=fixtures_dir(),
+            cache_root=settings.cache_root,
+            strict=settings.strict,
+            jobs=settings.jobs,
+            stop_at_first=settings.stop_at_first,
+            interrupted=interrupted,
+            case=settings.case,
+        )
+        finished = engine.run(made, job, emit)
+    stopped = interrupted()
+    broken_off = "the run was interrupted" if stopped else _changed(subject)
+    judgement = judge(made, finished, strict=settings.strict, broken_off=broken_off)
+    return Report(
+        path=subject.path,
+        digest=subject.digest,
+        app=describe(subject),
+        plan=made,
+        judgement=judgement,
+        budget=settings.budget,
+        seed=settings.seed,
+        strict=settings.strict,
+        interrupted=stopped,
+        started=started,
+        seconds=time.monotonic() - begun,
+        jobs=settings.jobs,
+        replays={} if settings.case is not None else _replays(settings, subject, made.tasks, judgement),
+    )
+
+
+def _replays(
+    settings: Settings, subject: Target, tasks: tuple[Task, ...], judgement: Judgement
+) -> Mapping[int, str]:
+    return replay.write_all(
+        judgement,
+        subject,
+        replay.folder(settings.workdir, subject),
+        seed=settings.seed,
+        profile=settings.budget.profile,
+        strict=settings.strict,
+        checks={rule: task.check.name for task in tasks for rule in task.rules},
+    )
+
+
+def _changed(subject: Target) -> str:
+    """Why the verified digest no longer stands for the app; empty when it does."""
+    try:
+        same = target.load(subject.path).digest == subject.digest
+    except LocaraError as error:
+        return f"the app can no longer be read: {error.message}"
+    return "" if same else "the app changed while it was being verified"
+
+
+@contextmanager
+def _workdir(chosen: Path | None) -> Iterator[Path]:
+    if chosen is not None:
+        chosen.mkdir(parents=True, exist_ok=True)
+        yield Path(tempfile.mkdtemp(prefix="run-", dir=chosen.resolve()))
+        return
+    folder = Path(tempfile.mkdtemp(prefix="locara-verify-"))
+    try:
+        yield folder
+    finally:
+        with contextlib.suppress(OSError):
+            shutil.rmtree(folder)
