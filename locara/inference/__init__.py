@@ -1,0 +1,1 @@
+"""Inference behind one small interface: chat (streamed, cancellable, under a schema) and embeddings."""

@@ -1,0 +1,247 @@
+"""The model cache: one read-only file per digest, shared by all apps of one person.
+
+Layout: `<root>/<hex>/model.gguf` (mode 0444) beside `<root>/<hex>/meta.json`. A directory named by a digest
+appears by one rename, complete or not at all; names are always digests, so no model or app chooses a path.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import io
+import json
+import os
+import secrets
+import shutil
+import stat
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from locara.core.digest import Digest
+from locara.errors import ModelError
+
+BLOB = "model.gguf"
+META = "meta.json"
+_PARTIAL = ".partial"
+_CHUNK = 1 << 20
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_MAX_META_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class CachedModel:
+    """One entry: its digest, size in bytes and what was known when it was added (id, licence, origin)."""
+
+    digest: Digest
+    size: int
+    meta: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCache:
+    """The cache below `root`. Reading never creates anything; a missing root is an empty cache."""
+
+    root: Path
+
+    def blob(self, digest: Digest) -> Path | None:
+        """Return the path of the cached file, or None. Says nothing about its content: see `verify`."""
+        path = self.root / digest.hex / BLOB
+        try:
+            mode = path.lstat().st_mode
+        except OSError:
+            return None
+        return path if stat.S_ISREG(mode) else None
+
+    def size(self, digest: Digest) -> int | None:
+        """Return the size in bytes of a cached model, or None."""
+        path = self.blob(digest)
+        return None if path is None else path.stat().st_size
+
+    def verify(self, digest: Digest) -> None:
+        """Read the whole file and compare; returns None when it is the file the digest names.
+
+        Raises ModelError `not_cached` or `digest_mismatch`.
+        """
+        path = self.blob(digest)
+        if path is None:
+            raise not_cached(digest)
+        with _open_regular(path) as file:
+            found = Digest.parse("sha256:" + hashlib.file_digest(file, "sha256").hexdigest())
+        if found != digest:
+            raise ModelError(
+                f"the cached model {digest} has other bytes than its digest says (found {found})",
+                code="digest_mismatch",
+                fix=f"delete {path.parent} and add the model again",
+            )
+
+    def list(self) -> tuple[CachedModel, ...]:
+        """Return all complete entries, sorted by digest."""
+        try:
+            names = sorted(entry.name for entry in self.root.iterdir())
+        except OSError:
+            return ()
+        found = []
+        for name in names:
+            try:
+                digest = Digest.parse("sha256:" + name)
+            except ValueError:
+                continue
+            size = self.size(digest)
+            if size is not None:
+                found.append(CachedModel(digest, size, self._meta(digest)))
+        return tuple(found)
+
+    def add_file(
+        self, path: Path, *, expected: Digest | None = None, meta: Mapping[str, Any] | None = None
+    ) -> Digest:
+        """Copy the file into the cache and return its digest.
+
+        The copy is hashed while it is written, flushed to the disk and then moved into place by one rename.
+        Several processes may add the same model at once; one copies, all see the same result. A damaged
+        entry is replaced. On any failure nothing of the attempt remains. Raises ModelError
+        `digest_mismatch` when the file is not `expected`, `disk_full`, or `not_cached` when the source
+        cannot be read.
+        """
+        self._make_root()
+        with self._lock(expected.hex if expected is not None else "any"):
+            if expected is not None and self._is_intact(expected):
+                return expected
+            staging = self.root / _PARTIAL / secrets.token_hex(16)
+            staging.mkdir(mode=0o700)
+            try:
+                digest = self._stage(path, staging, expected, meta or {})
+                self._publish(staging, digest)
+            except OSError as error:
+                if error.errno in _NO_SPACE:
+                    raise ModelError(
+                        "the disk is full: the model was not added",
+                        code="disk_full",
+                        fix=f"free space below {self.root} and try again",
+                    ) from error
+                raise ModelError(
+                    f"the model could not be added: {error.strerror or type(error).__name__}",
+                    code="not_cached",
+                ) from error
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
+        return digest
+
+    def _meta(self, digest: Digest) -> Mapping[str, Any]:
+        """What was written beside the blob; unreadable notes are no notes, they decide nothing."""
+        try:
+            with _open_regular(self.root / digest.hex / META) as file:
+                found = json.loads(file.read(_MAX_META_BYTES))
+        except (OSError, ValueError, RecursionError, ModelError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def _make_root(self) -> None:
+        try:
+            (self.root / _PARTIAL).mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ModelError(
+                f"the model cache {self.root} cannot be written: {error.strerror}", code="not_cached"
+            ) from error
+
+    @contextmanager
+    def _lock(self, name: str) -> Iterator[None]:
+        """Hold the lock file of one digest, so that of several processes one copies and the others wait."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        fd = os.open(self.root / _PARTIAL / f"{name}.lock", flags, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
+
+    def _is_intact(self, digest: Digest) -> bool:
+        try:
+            self.verify(digest)
+        except ModelError:
+            return False
+        return True
+
+    def _stage(self, source: Path, staging: Path, expected: Digest | None, meta: Mapping[str, Any]) -> Digest:
+        """Copy source into the staging directory and return the digest of what was written."""
+        state = hashlib.sha256()
+        size = 0
+        target = staging / BLOB
+        with _open_regular(source.resolve()) as reading, target.open("xb") as writing:
+            while chunk := reading.read(_CHUNK):
+                state.update(chunk)
+                writing.write(chunk)
+                size += len(chunk)
+            writing.flush()
+            os.fsync(writing.fileno())
+        digest = Digest.parse("sha256:" + state.hexdigest())
+        if expected is not None and digest != expected:
+            raise ModelError(f"the file is {digest}, expected {expected}", code="digest_mismatch")
+        notes = staging / META
+        with notes.open("x", encoding="utf-8") as writing_text:
+            json.dump({**meta, "size": size}, writing_text, sort_keys=True, indent=1)
+            writing_text.flush()
+            os.fsync(writing_text.fileno())
+        target.chmod(0o444)
+        notes.chmod(0o444)
+        staging.chmod(0o755)
+        _sync_directory(staging)
+        return digest
+
+    def _publish(self, staging: Path, digest: Digest) -> None:
+        """Move the finished directory to its name; an intact entry that is already there wins."""
+        final = self.root / digest.hex
+        try:
+            staging.rename(final)
+        except OSError as error:
+            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+                raise
+            if self._is_intact(digest):
+                return
+            damaged = self.root / _PARTIAL / secrets.token_hex(16)
+            final.rename(damaged)
+            staging.rename(final)
+            shutil.rmtree(damaged, ignore_errors=True)
+        _sync_directory(self.root)
+
+
+def not_cached(digest: Digest) -> ModelError:
+    """Return the error for a model that is pinned but not on this machine."""
+    return ModelError(
+        f"the model {digest} is not in the cache",
+        code="not_cached",
+        fix="add it with `locara models import FILE`",
+    )
+
+
+def default_root() -> Path:
+    """Return where models of this person are kept: the platform's cache directory, `Locara/models`."""
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "Locara" / "models"
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    # The XDG rule: a relative value is invalid and must be ignored.
+    return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "Locara" / "models"
+
+
+def _open_regular(path: Path) -> io.BufferedReader:
+    """Open for reading; a link in the last place, a pipe or a device is refused."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except OSError as error:
+        raise ModelError(f"the model file cannot be read: {error.strerror}", code="not_cached") from error
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise ModelError("the model file is not a regular file", code="not_cached")
+    return os.fdopen(fd, "rb")
+
+
+def _sync_directory(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
