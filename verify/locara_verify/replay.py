@@ -61,14 +61,14 @@ def write_all(
     profile: str,
     strict: bool,
     checks: Mapping[str, str],
-) -> dict[int, str]:
-    """Write one file per finding below ``where``; returns their paths by the finding's identity.
+) -> dict[tuple[str, int], str]:
+    """Write one file per finding below ``where``; returns their paths by rule id and number.
 
     ``checks`` names the check that judged each rule. Raises OSError.
     """
-    written: dict[int, str] = {}
+    written: dict[tuple[str, int], str] = {}
     for outcome in judgement.outcomes:
-        for finding in outcome.findings:
+        for number, finding in enumerate(outcome.findings):
             replay = finding.replay or {"check": checks[outcome.rule.id], "case": None}
             document: dict[str, JSON] = {
                 "schema": SCHEMA,
@@ -86,7 +86,7 @@ def write_all(
             text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=True, allow_nan=False) + "\n"
             path = where / f"{outcome.rule.id}-{hashlib.sha256(text.encode()).hexdigest()[:8]}.json"
             write_atomic(path, text)
-            written[id(finding)] = _short(path)
+            written[outcome.rule.id, number] = _short(path)
     return written
 
 

@@ -115,7 +115,7 @@ def execute(
 
 def _replays(
     settings: Settings, subject: Target, tasks: tuple[Task, ...], judgement: Judgement
-) -> Mapping[int, str]:
+) -> Mapping[tuple[str, int], str]:
     return replay.write_all(
         judgement,
         subject,

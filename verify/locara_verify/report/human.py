@@ -22,8 +22,8 @@ def render(report: Report) -> str:
     if report.app is not None:
         lines += [*_app(report.app), ""]
     for outcome in report.judgement.outcomes:
-        for finding in outcome.findings:
-            lines += [*_finding(report, outcome, finding), ""]
+        for number, finding in enumerate(outcome.findings):
+            lines += [*_finding(outcome, finding, report.replay_of(outcome, number)), ""]
     lines += _areas(report)
     lines += _undecided(report)
     lines += _bench(report.judgement.bench)
@@ -52,7 +52,7 @@ def _listed(name: str, items: Sequence[str]) -> Iterator[str]:
         yield f"  {name if number == 0 else '':<13}  {one_line(item)}"
 
 
-def _finding(report: Report, outcome: RuleOutcome, finding: Finding) -> Iterator[str]:
+def _finding(outcome: RuleOutcome, finding: Finding, replay: str | None) -> Iterator[str]:
     severity = finding.severity or outcome.rule.severity
     yield f"{severity.value}[{outcome.rule.id}] {one_line(finding.message)}"
     place = finding.file or "locara.json"
@@ -62,7 +62,6 @@ def _finding(report: Report, outcome: RuleOutcome, finding: Finding) -> Iterator
     if finding.because:
         yield f"   = because   {one_line(finding.because)}"
     yield f"   = help      {one_line(outcome.rule.fix)} (see `locara explain {outcome.rule.id}`)"
-    replay = report.replay_of(finding)
     if replay is not None:
         yield f"   = replay    locara replay {one_line(replay)}"
 

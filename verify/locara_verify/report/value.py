@@ -23,7 +23,9 @@ SCHEMA: Final = "locara-report/1"
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything a reader is told about one run. ``replays`` maps findings to the files that repeat them."""
+    """Everything a reader is told about one run. ``replays`` maps (rule id, number of the finding)
+    to the file that repeats it.
+    """
 
     path: Path
     digest: str
@@ -37,7 +39,7 @@ class Report:
     started: str
     seconds: float
     jobs: int
-    replays: Mapping[int, str] = field(default_factory=dict)
+    replays: Mapping[tuple[str, int], str] = field(default_factory=dict)
 
     @property
     def verdict(self) -> Verdict:
@@ -49,9 +51,9 @@ class Report:
         """Whether the run came to its end and the caller left no rule out."""
         return not (self.interrupted or self.plan.partial)
 
-    def replay_of(self, finding: Finding) -> str | None:
-        """The replay file written for ``finding``."""
-        return self.replays.get(id(finding))
+    def replay_of(self, outcome: RuleOutcome, number: int) -> str | None:
+        """The replay file of the finding that is ``number`` in ``outcome``."""
+        return self.replays.get((outcome.rule.id, number))
 
 
 def to_json(report: Report) -> dict[str, JSON]:
@@ -93,11 +95,14 @@ def _outcome(report: Report, outcome: RuleOutcome) -> dict[str, JSON]:
         "reason": outcome.reason,
         "attempts": outcome.attempts,
         "ms": outcome.ms,
-        "findings": [_finding(report, finding) for finding in outcome.findings],
+        "findings": [
+            _finding(finding, report.replay_of(outcome, number))
+            for number, finding in enumerate(outcome.findings)
+        ],
     }
 
 
-def _finding(report: Report, finding: Finding) -> dict[str, JSON]:
+def _finding(finding: Finding, replay: str | None) -> dict[str, JSON]:
     return {
         "message": finding.message,
         "because": finding.because,
@@ -105,7 +110,7 @@ def _finding(report: Report, finding: Finding) -> dict[str, JSON]:
         "file": finding.file,
         "line": finding.line,
         "evidence": dict(finding.evidence),
-        "replay": report.replay_of(finding),
+        "replay": replay,
     }
 
 
