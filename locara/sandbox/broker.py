@@ -1,0 +1,390 @@
+"""The part of an app that stands outside: shows the picker, opens what was picked, carries the network proxy.
+
+One thread on one end of a socket pair. The peer is inside the sandbox and believed in nothing: every
+operation is decided again from the Grants here, and paths are resolved by the kernel beneath a held
+descriptor. Directory descriptors never travel, because `..` of a directory outside the mount namespace
+leads out of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+import stat
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+from locara.core.decision import decide
+from locara.core.grant import Grants
+from locara.core.request import FsRequest
+from locara.errors import CallError, CapabilityDenied
+from locara.sandbox.broker_wire import (
+    LIST_PAGE,
+    MAX_DATAGRAM,
+    MAX_HANDLES,
+    MAX_PENDING,
+    MODES,
+    decode,
+    encode,
+)
+from locara.sandbox.handles import (
+    Handle,
+    call_error,
+    kind_of,
+    open_entry,
+    open_parent,
+    open_picked,
+    refuse_linked,
+)
+from locara.sandbox.picker import NoPicker, Picker
+from locara.sandbox.proxy import Dial, Observe, Proxy, Resolver, direct_dial, system_resolver
+
+_FILE_MODE: Final = 0o644
+_TEMPORARY: Final = ".locara-"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Who answers on the outside. The defaults answer nothing but the host's own name resolution."""
+
+    picker: Picker = field(default_factory=NoPicker)
+    resolver: Resolver = system_resolver
+    dial: Dial = direct_dial
+    observe: Observe | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A replacement being written: renamed over its target by `commit`, removed by `abort`."""
+
+    directory: int
+    temporary: str
+    name: str
+
+
+Reply = tuple[dict[str, Any], int | None]
+
+
+class Broker:
+    """Serves one sandbox until its end of the pair closes."""
+
+    def __init__(
+        self, grants: Grants, sock: socket.socket, services: Services, listener: socket.socket | None = None
+    ) -> None:
+        self._grants = grants
+        self._sock = sock
+        self._services = services
+        self._handles: dict[str, Handle] = {}
+        self._pending: dict[str, _Pending] = {}
+        self._lock = threading.Lock()
+        self._closed = False
+        self._proxy: Proxy | None = None
+        if listener is not None:
+            self._proxy = Proxy(
+                grants, listener, resolver=services.resolver, dial=services.dial, observe=services.observe
+            )
+        self._operations: dict[str, Callable[[dict[str, Any]], Reply]] = {
+            "pick": self._pick,
+            "release": self._release,
+            "open": self._open,
+            "commit": self._commit,
+            "abort": self._abort,
+            "list": self._list,
+            "stat": self._stat,
+            "mkdir": self._mkdir,
+            "remove": self._remove,
+        }
+
+    def begin(self) -> None:
+        """Start serving, on a thread of its own."""
+        if self._proxy is not None:
+            self._proxy.begin()
+        threading.Thread(target=self._serve, name="locara-broker", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop serving and forget every handle. Idempotent."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        if self._proxy is not None:
+            self._proxy.close()
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+
+    def _serve(self) -> None:
+        with self._sock:
+            while not self._closed:
+                try:
+                    # No room for ancillary data: descriptors sent from inside are dropped by the kernel.
+                    data = self._sock.recv(MAX_DATAGRAM + 1)
+                except OSError:
+                    break
+                if not data:
+                    break
+                reply, fd = self._answer(data)
+                try:
+                    socket.send_fds(self._sock, [encode(reply)], [] if fd is None else [fd])
+                except OSError:
+                    break
+                finally:
+                    if fd is not None:
+                        os.close(fd)
+        self._forget()
+        self.close()
+
+    def _forget(self) -> None:
+        for token in list(self._pending):
+            self._drop(self._pending.pop(token))
+        for handle in self._handles.values():
+            handle.close()
+        self._handles.clear()
+
+    def _answer(self, data: bytes) -> Reply:
+        try:
+            message = decode(data)
+            name = message.get("op")
+            operation = self._operations.get(name) if isinstance(name, str) else None
+            if operation is None:
+                raise CallError("no such operation", code="bad_request")
+            reply, fd = operation(message)
+        except CapabilityDenied as denied:
+            body = {"capability": denied.capability, "because": denied.because, "fix": denied.fix}
+            return {"ok": False, "code": denied.code, "message": denied.message, **body}, None
+        except CallError as error:
+            return {"ok": False, "code": error.code, "message": error.message}, None
+        except OSError as error:
+            known = call_error(error)
+            return {"ok": False, "code": known.code, "message": known.message}, None
+        except ValueError:
+            return {"ok": False, "code": "bad_request", "message": "malformed request"}, None
+        except Exception:
+            return {"ok": False, "code": "internal", "message": "the broker failed"}, None
+        return {"ok": True, **reply}, fd
+
+    def _require(self, path: str, *, write: bool) -> None:
+        request = FsRequest("user-selected", path, "write" if write else "read")
+        decision = decide(self._grants, request)
+        if self._services.observe is not None:
+            self._services.observe(request, decision)
+        if not decision.allowed:
+            raise CapabilityDenied(capability=decision.capability, because=decision.because, fix=decision.fix)
+
+    def _handle(self, message: dict[str, Any], *, write: bool) -> tuple[Handle, str]:
+        """The handle and path of a request, after the decision and the handle's own access agreed."""
+        key, path = message.get("handle"), message.get("path", "")
+        if not isinstance(key, str) or not isinstance(path, str):
+            raise CallError("a handle and a path are needed", code="bad_request")
+        self._require(path, write=write)
+        handle = self._handles.get(key)
+        if handle is None:
+            raise CallError("no such handle", code="not_found")
+        if write and not handle.writable:
+            raise CapabilityDenied(
+                capability="fs.user-selected",
+                because="the person picked this for reading only",
+                fix='ask fs.pick for access "read-write"',
+            )
+        if path and handle.kind == "file":
+            raise CallError("a picked file has nothing below it", code="bad_request")
+        return handle, path
+
+    def _pick(self, message: dict[str, Any]) -> Reply:
+        kind, access, multiple = message.get("kind"), message.get("access"), message.get("multiple", False)
+        if (
+            kind not in ("file", "directory")
+            or access not in ("read", "read-write")
+            or not isinstance(multiple, bool)
+        ):
+            raise CallError("a pick names kind, access and multiple", code="bad_request")
+        writable = access == "read-write"
+        self._require("", write=False)
+        if writable:
+            self._require("", write=True)
+        chosen = self._services.picker.pick(kind, access, multiple=multiple)
+        if len(chosen) > 1 and not multiple:
+            raise CallError("more was picked than was asked for", code="internal")
+        if len(self._handles) + len(chosen) > MAX_HANDLES:
+            raise CallError("too many handles are open", code="limit_exceeded")
+        opened: list[Handle] = []
+        try:
+            for path in chosen:
+                opened.append(open_picked(path, writable=writable))
+                if opened[-1].kind != kind:
+                    raise CallError(f"the pick is not a {kind}", code="io_error")
+        except BaseException:
+            for handle in opened:
+                handle.close()
+            raise
+        self._handles.update((handle.key, handle) for handle in opened)
+        return {"handles": [self._describe(handle) for handle in opened]}, None
+
+    @staticmethod
+    def _describe(handle: Handle) -> dict[str, Any]:
+        size = os.fstat(handle.fd).st_size if handle.kind == "file" else 0
+        name = handle.name.encode("utf-8", "replace").decode()
+        return {"handle": handle.key, "name": name, "kind": handle.kind, "size": size}
+
+    def _release(self, message: dict[str, Any]) -> Reply:
+        key = message.get("handle")
+        handle = self._handles.pop(key, None) if isinstance(key, str) else None
+        if handle is None:
+            raise CallError("no such handle", code="not_found")
+        handle.close()
+        return {}, None
+
+    def _open(self, message: dict[str, Any]) -> Reply:
+        mode = message.get("mode", "read")
+        if mode not in MODES:
+            raise CallError(f"mode is one of {', '.join(MODES)}", code="bad_request")
+        handle, path = self._handle(message, write=mode != "read")
+        if mode == "replace" and handle.kind == "directory":
+            return self._replace(handle, path)
+        if mode == "create" and not path:
+            raise CallError("a picked file exists already", code="exists")
+        flags = {
+            "read": os.O_RDONLY,
+            "create": os.O_WRONLY | os.O_CREAT | os.O_EXCL,
+            "append": os.O_WRONLY | os.O_APPEND | (os.O_CREAT if path else 0),
+            "replace": os.O_WRONLY,
+        }[mode]
+        fd = open_entry(handle, path, flags, _FILE_MODE if flags & os.O_CREAT else 0)
+        try:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise CallError("not a regular file", code="io_error")
+            if mode != "read":
+                refuse_linked(fd)
+            if mode == "replace":
+                os.ftruncate(fd, 0)
+            os.set_blocking(fd, True)
+        except BaseException:
+            os.close(fd)
+            raise
+        return {"size": os.fstat(fd).st_size}, fd
+
+    def _replace(self, handle: Handle, path: str) -> Reply:
+        if len(self._pending) >= MAX_PENDING:
+            raise CallError("too many files are being replaced", code="limit_exceeded")
+        directory, name = open_parent(handle, path)
+        temporary = _TEMPORARY + secrets.token_hex(12)
+        try:
+            self._refuse_odd_target(directory, name)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            fd = os.open(temporary, flags, _FILE_MODE, dir_fd=directory)
+        except BaseException:
+            os.close(directory)
+            raise
+        token = secrets.token_urlsafe(24)
+        self._pending[token] = _Pending(directory, temporary, name)
+        return {"commit": token, "size": 0}, fd
+
+    @staticmethod
+    def _refuse_odd_target(directory: int, name: str) -> None:
+        try:
+            seen = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        except FileNotFoundError:
+            return
+        if not stat.S_ISREG(seen.st_mode) or seen.st_nlink > 1:
+            raise CallError("only a regular file with one name can be replaced", code="io_error")
+
+    def _take_pending(self, message: dict[str, Any]) -> _Pending:
+        token = message.get("commit")
+        pending = self._pending.pop(token, None) if isinstance(token, str) else None
+        if pending is None:
+            raise CallError("no such replacement", code="not_found")
+        return pending
+
+    def _commit(self, message: dict[str, Any]) -> Reply:
+        pending = self._take_pending(message)
+        done = False
+        try:
+            self._require(pending.name, write=True)
+            self._refuse_odd_target(pending.directory, pending.name)
+            ends = {"src_dir_fd": pending.directory, "dst_dir_fd": pending.directory}
+            os.rename(pending.temporary, pending.name, **ends)  # noqa: PTH104 - relative to the held directory
+            done = True
+            os.fsync(pending.directory)
+        finally:
+            if done:
+                os.close(pending.directory)
+            else:
+                self._drop(pending)
+        return {}, None
+
+    def _abort(self, message: dict[str, Any]) -> Reply:
+        self._drop(self._take_pending(message))
+        return {}, None
+
+    @staticmethod
+    def _drop(pending: _Pending) -> None:
+        with contextlib.suppress(OSError):
+            os.unlink(pending.temporary, dir_fd=pending.directory)
+        os.close(pending.directory)
+
+    def _list(self, message: dict[str, Any]) -> Reply:
+        handle, path = self._handle(message, write=False)
+        offset = message.get("offset", 0)
+        if not isinstance(offset, int) or isinstance(offset, bool) or offset < 0:
+            raise CallError("offset is a whole number", code="bad_request")
+        fd = open_entry(handle, path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            names = sorted(name for name in os.listdir(fd) if not name.startswith(_TEMPORARY))  # noqa: PTH208
+            entries = [
+                entry for name in names[offset : offset + LIST_PAGE] if (entry := self._entry(fd, name))
+            ]
+        finally:
+            os.close(fd)
+        following = offset + LIST_PAGE
+        return {"entries": entries, "next": following if following < len(names) else None}, None
+
+    @staticmethod
+    def _entry(directory: int, name: str) -> dict[str, Any] | None:
+        try:
+            name.encode("utf-8")
+            seen = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        except (OSError, UnicodeEncodeError):
+            return None
+        kind = kind_of(seen.st_mode)
+        return (
+            None
+            if kind is None
+            else {"name": name, "kind": kind, "size": seen.st_size if kind == "file" else 0}
+        )
+
+    def _stat(self, message: dict[str, Any]) -> Reply:
+        handle, path = self._handle(message, write=False)
+        fd = open_entry(handle, path, os.O_RDONLY)
+        try:
+            seen = os.fstat(fd)
+        finally:
+            os.close(fd)
+        kind = kind_of(seen.st_mode)
+        return {
+            "kind": kind,
+            "size": seen.st_size if kind == "file" else 0,
+            "modified": int(seen.st_mtime),
+        }, None
+
+    def _mkdir(self, message: dict[str, Any]) -> Reply:
+        directory, name = open_parent(*self._handle(message, write=True))
+        try:
+            os.mkdir(name, 0o755, dir_fd=directory)
+        finally:
+            os.close(directory)
+        return {}, None
+
+    def _remove(self, message: dict[str, Any]) -> Reply:
+        directory, name = open_parent(*self._handle(message, write=True))
+        try:
+            kind = kind_of(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
+            if kind is None:
+                raise CallError("only regular files and empty directories can be removed", code="io_error")
+            remove = os.rmdir if kind == "directory" else os.unlink
+            cast(Any, remove)(name, dir_fd=directory)
+        finally:
+            os.close(directory)
+        return {}, None

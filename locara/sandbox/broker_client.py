@@ -1,0 +1,168 @@
+"""The runtime's end of the broker: blocking calls over the inherited socket, safe to use from several
+threads.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+from locara.errors import IPC_CODES, CallError, CapabilityDenied
+from locara.sandbox.broker_wire import MAX_DATAGRAM, Mode, PickAccess, PickKind, decode, encode
+
+BROKER_FD: Final = "LOCARA_BROKER_FD"
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """What a person picked: `handle` names it in later calls, `name` is its last path component, size in
+    bytes.
+    """
+
+    handle: str
+    name: str
+    kind: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One directory entry; size is 0 for directories."""
+
+    name: str
+    kind: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """Kind, size in bytes, and modification time in whole seconds since 1970."""
+
+    kind: str
+    size: int
+    modified: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """A file being written in place of another: write to `fd`, then commit or abort `token`. The caller
+    closes fd.
+    """
+
+    fd: int
+    token: str | None
+
+
+class BrokerClient:
+    """Every call raises CapabilityDenied or CallError (a code of errors.IPC_CODES) as the broker answers."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._lock = threading.Lock()
+
+    @classmethod
+    def inherited(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """The client on the descriptor the launcher passed. KeyError outside a sandbox."""
+        return cls(socket.socket(fileno=int(environ[BROKER_FD])))
+
+    def pick(self, kind: PickKind, access: PickAccess, *, multiple: bool = False) -> list[Picked]:
+        """Ask the person; blocks while they choose. Empty when they cancelled."""
+        reply, _ = self._call({"op": "pick", "kind": kind, "access": access, "multiple": multiple})
+        return [Picked(h["handle"], h["name"], h["kind"], h["size"]) for h in reply["handles"]]
+
+    def release(self, handle: str) -> None:
+        """Forget a handle."""
+        self._call({"op": "release", "handle": handle})
+
+    def open(self, handle: str, path: str = "", mode: Mode = "read") -> int:
+        """A descriptor of a regular file: the picked file itself ("") or one beneath a picked directory.
+
+        read; create (it must not exist); append (made when absent). Use `replace` to rewrite a file.
+        """
+        if mode == "replace":
+            raise ValueError("use replace()")
+        _, fd = self._call({"op": "open", "handle": handle, "path": path, "mode": mode})
+        return self._descriptor(fd)
+
+    def replace(self, handle: str, path: str = "") -> Replacement:
+        """Write a whole new content. Beneath a directory it is atomic: nothing changes before `commit`.
+
+        A picked file itself has no directory to rename in: it is emptied and written in place (token None).
+        """
+        reply, fd = self._call({"op": "open", "handle": handle, "path": path, "mode": "replace"})
+        return Replacement(self._descriptor(fd), reply.get("commit"))
+
+    def commit(self, token: str) -> None:
+        """Put a replacement in place."""
+        self._call({"op": "commit", "commit": token})
+
+    def abort(self, token: str) -> None:
+        """Drop a replacement."""
+        self._call({"op": "abort", "commit": token})
+
+    def entries(self, handle: str, path: str = "") -> list[Entry]:
+        """Files and directories in a directory, sorted by name; links, pipes, sockets and devices are left
+        out.
+        """
+        found: list[Entry] = []
+        offset: int | None = 0
+        while offset is not None:
+            reply, _ = self._call({"op": "list", "handle": handle, "path": path, "offset": offset})
+            found += [Entry(e["name"], e["kind"], e["size"]) for e in reply["entries"]]
+            offset = reply["next"]
+        return found
+
+    def stat(self, handle: str, path: str = "") -> Stat:
+        """What is there."""
+        reply, _ = self._call({"op": "stat", "handle": handle, "path": path})
+        return Stat(reply["kind"], reply["size"], reply["modified"])
+
+    def mkdir(self, handle: str, path: str) -> None:
+        """Make one directory."""
+        self._call({"op": "mkdir", "handle": handle, "path": path})
+
+    def remove(self, handle: str, path: str) -> None:
+        """Remove a regular file or an empty directory."""
+        self._call({"op": "remove", "handle": handle, "path": path})
+
+    def close(self) -> None:
+        """Close the socket; the broker then forgets every handle."""
+        self._sock.close()
+
+    @staticmethod
+    def _descriptor(fd: int | None) -> int:
+        if fd is None:
+            raise CallError("the broker sent no descriptor", code="internal")
+        return fd
+
+    def _call(self, message: dict[str, Any]) -> tuple[dict[str, Any], int | None]:
+        try:
+            data = encode(message)
+        except ValueError as error:
+            raise CallError("the request is too large", code="too_large") from error
+        try:
+            with self._lock:
+                self._sock.sendall(data)
+                answer, fds, _, _ = socket.recv_fds(self._sock, MAX_DATAGRAM + 1, 1)
+        except OSError as error:
+            raise CallError("the broker is gone", code="io_error") from error
+        fd = fds[0] if fds else None
+        if fd is not None:
+            os.set_inheritable(fd, False)
+        if not answer:
+            raise CallError("the broker is gone", code="io_error")
+        reply = decode(answer)
+        if reply.get("ok") is True:
+            return reply, fd
+        if fd is not None:
+            os.close(fd)
+        code = reply.get("code")
+        text = str(reply.get("message", ""))
+        if code == "capability_denied":
+            body = {key: str(reply.get(key, "")) for key in ("capability", "because", "fix")}
+            raise CapabilityDenied(text or None, **body)
+        raise CallError(text, code=code if isinstance(code, str) and code in IPC_CODES else "internal")

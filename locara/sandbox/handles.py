@@ -1,0 +1,108 @@
+"""What a person picked, held open: a handle is a descriptor and the access that was asked for and granted."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from locara.errors import CallError
+from locara.sandbox.linux.kernel_calls import open_beneath, open_without_links
+
+EntryKind = Literal["file", "directory"]
+
+_CODES = {
+    errno.ENOENT: "not_found",
+    errno.ENOTDIR: "not_found",
+    errno.EEXIST: "exists",
+    errno.ENOTEMPTY: "exists",
+    errno.ENOSPC: "quota_exceeded",
+    errno.EDQUOT: "quota_exceeded",
+}
+
+
+def call_error(error: OSError) -> CallError:
+    """An operating system error as an error reply: a code and the reason, never a path."""
+    return CallError(os.strerror(error.errno or 0), code=_CODES.get(error.errno or 0, "io_error"))
+
+
+def kind_of(mode: int) -> EntryKind | None:
+    """file or directory; None for links, devices, pipes and sockets, which are never served."""
+    if stat.S_ISREG(mode):
+        return "file"
+    return "directory" if stat.S_ISDIR(mode) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """An unguessable name for an open place. The descriptor is O_PATH: it names the thing, not the path to
+    it.
+    """
+
+    key: str
+    fd: int
+    kind: EntryKind
+    name: str
+    writable: bool
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        os.close(self.fd)
+
+
+def open_picked(path: Path, *, writable: bool) -> Handle:
+    """Open what a person picked. The directories on the way are theirs to choose; the thing itself may not
+    be a link.
+
+    CallError io_error: a link, or neither a regular file nor a directory; not_found.
+    """
+    try:
+        real = Path(os.path.realpath(path.parent)) / path.name
+        fd = open_without_links(real, os.O_PATH | os.O_NOFOLLOW)
+    except (OSError, ValueError) as error:
+        raise (
+            call_error(error) if isinstance(error, OSError) else CallError("not a path", code="io_error")
+        ) from error
+    kind = kind_of(os.fstat(fd).st_mode)
+    if kind is None:
+        os.close(fd)
+        raise CallError("only regular files and directories can be picked", code="io_error")
+    return Handle(secrets.token_urlsafe(24), fd, kind, path.name, writable)
+
+
+def open_entry(handle: Handle, path: str, flags: int, mode: int = 0) -> int:
+    """Open the handle itself (path "") or something beneath it, regular files and directories only, never a
+    link.
+
+    The kernel resolves beneath the descriptor; non-blocking, so a pipe in the folder cannot stall the broker.
+    OSError as from open; CallError io_error for anything that is no file or directory.
+    """
+    safe = flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    if path:
+        fd = open_beneath(handle.fd, path, safe | os.O_NOFOLLOW, mode)
+    else:
+        fd = os.open(f"/proc/self/fd/{handle.fd}", safe & ~os.O_CREAT)
+    if kind_of(os.fstat(fd).st_mode) is None:
+        os.close(fd)
+        raise CallError("not a regular file", code="io_error")
+    return fd
+
+
+def open_parent(handle: Handle, path: str) -> tuple[int, str]:
+    """(descriptor of the directory that holds `path`, its last name). CallError bad_request for the handle
+    itself.
+    """
+    if handle.kind != "directory" or not path:
+        raise CallError("this needs a name below a picked directory", code="bad_request")
+    parent, _, name = path.rpartition("/")
+    return open_beneath(handle.fd, parent or ".", os.O_RDONLY | os.O_DIRECTORY), name
+
+
+def refuse_linked(fd: int) -> None:
+    """Writing through a file that has a second name elsewhere would change it there: CallError io_error."""
+    if os.fstat(fd).st_nlink > 1:
+        raise CallError("the file has more than one name (hard links)", code="io_error")
