@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from locara.models.cache import ModelCache
     from locara.runtime.launch import RunningApp
     from locara.sandbox.broker import Picker
+    from locara.sandbox.launcher import LaunchPlan
+    from locara.sandbox.proxy import Resolver
 
 Report = Callable[[int, int, str], None]
 
@@ -102,12 +104,14 @@ class Context:
         cache: ModelCache | None = None,
         picker: Picker | None = None,
         user_roots: Mapping[str, Path] | None = None,
-        **overrides: Any,  # noqa: ANN401 - whatever the launcher takes
+        resolver: Resolver | None = None,
+        clock: float | None = None,
+        plan: LaunchPlan | None = None,
     ) -> Iterator[RunningApp]:
         """The app, running in its real sandbox with a fresh data folder; it is stopped at the end.
 
         ``app`` is a folder to run instead of the target (see ``variant``). Whatever is not given is empty: a
-        picker that answers "cancelled", no user folders. ``overrides`` go to the launcher (resolver, clock).
+        picker that answers "cancelled", no user folders. ``plan`` is a launch plan in place of the app's own.
         Raises ModelError when a pinned model is missing and SandboxError when the host lacks a layer; a check
         that lets them through has its rules reported as inconclusive with the error's own fix.
         """
@@ -121,6 +125,8 @@ class Context:
             cache=cache or self.model_cache,
             picker=picker or ScriptedPicker([]),
             user_roots=user_roots or {},
-            **overrides,
+            resolver=resolver,
+            clock=clock,
+            plan=plan,
         ) as running:
             yield running

@@ -12,7 +12,7 @@ _BARE: Final = frozenset({0x01, *range(0xD0, 0xDA)})
 
 
 def size_of(data: bytes) -> tuple[str, int, int]:
-    """``("png" | "jpeg", width, height)`` of the picture in ``data``. Raises ValueError saying what is wrong."""
+    """``("png" | "jpeg", width, height)`` of the picture ``data``. Raises ValueError saying what is wrong."""
     if data.startswith(_PNG):
         return ("png", *_png(data))
     if data.startswith(b"\xff\xd8\xff"):

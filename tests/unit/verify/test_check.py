@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+from locara_verify import checks
+from locara_verify.check import CheckResult, check, registered
+
+
+def test_a_check_is_registered_under_its_name() -> None:
+    @check("test/one", rules=("LC001",), needs=frozenset({"live"}), exclusive=True)
+    def run(_ctx) -> CheckResult:
+        return CheckResult()
+
+    known = registered()["test/one"]
+    assert (known.rules, known.needs, known.exclusive, known.run) == (("LC001",), {"live"}, True, run)
+    assert known.module == __name__
+
+
+@pytest.mark.parametrize("rules", [(), ("LC001", "LC001")])
+def test_a_check_names_its_rules_once(rules) -> None:
+    with pytest.raises(ValueError, match="each once"):
+        check("test/two", rules=rules)
+
+
+def test_unknown_needs_are_refused() -> None:
+    with pytest.raises(ValueError, match="unknown needs"):
+        check("test/three", rules=("LC001",), needs=frozenset({"magic"}))  # type: ignore[arg-type]
+
+
+def test_two_checks_may_not_share_a_name() -> None:
+    def run(_ctx) -> CheckResult:
+        return CheckResult()
+
+    def other(_ctx) -> CheckResult:
+        return CheckResult()
+
+    other.__module__ = "another.module"
+    check("test/four", rules=("LC001",))(run)
+    with pytest.raises(ValueError, match="two checks"):
+        check("test/four", rules=("LC001",))(other)
+
+
+def test_a_module_that_does_not_load_is_reported(tmp_path, monkeypatch) -> None:
+    (tmp_path / "fine_checks.py").write_text(
+        "from locara_verify.check import CheckResult, check\n"
+        "@check('test/fine', rules=('LC001',))\n"
+        "def run(ctx):\n    return CheckResult()\n"
+    )
+    (tmp_path / "broken_checks.py").write_text("import this_module_is_not_there\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    loaded = checks.load(("fine_checks", "broken_checks"))
+    assert set(loaded.checks) == {"test/fine"}
+    assert "this_module_is_not_there" in loaded.broken["broken_checks"]

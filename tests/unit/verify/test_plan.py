@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from locara_verify.plan import Selection, plan
+from locara_verify.target import Target
+
+from locara.errors import UsageError
+
+
+@pytest.fixture
+def target() -> Target:
+    manifest = SimpleNamespace(app_id="a/b")
+    return Target(Path("/app"), b"{}", manifest, None, (), (), "sha256:00")  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def rules(make_rule):
+    return {r.id: r for r in (make_rule("LC001"), make_rule("LC201"), make_rule("LC901", strict_only=True))}
+
+
+def test_every_rule_with_a_check_is_planned(rules, make_check, target) -> None:
+    checks = {"one": make_check("one", "LC001", "LC201"), "two": make_check("two", "LC901")}
+    made = plan(rules, checks, {}, target, Selection(), strict=True)
+    assert set(made.rules) == {"LC001", "LC201", "LC901"}
+    assert [(task.check.name, task.rules) for task in made.tasks] == [
+        ("one", ("LC001", "LC201")),
+        ("two", ("LC901",)),
+    ]
+    assert not made.unjudged
+    assert not made.not_planned
+    assert not made.partial
+
+
+def test_a_choice_is_planned_and_the_rest_has_a_reason(rules, make_check, target) -> None:
+    checks = {"one": make_check("one", "LC001", "LC201")}
+    made = plan(rules, checks, {}, target, Selection(only=("LC0", "LC2"), skip=("LC001",)), strict=False)
+    assert made.tasks[0].rules == ("LC201",)
+    assert made.not_planned == {"LC001": "left out by --skip", "LC901": "not named by --only"}
+    assert made.partial
+
+
+def test_an_expression_chooses(rules, make_check, target) -> None:
+    checks = {"one": make_check("one", "LC001", "LC201")}
+    made = plan(rules, checks, {}, target, Selection(expression="lc201"), strict=True)
+    assert set(made.rules) == {"LC201"}
+    assert made.not_planned["LC001"] == "does not match -k"
+
+
+def test_rules_of_strict_runs_stay_out_of_others(rules, make_check, target) -> None:
+    checks = {"two": make_check("two", "LC901"), "one": make_check("one", "LC001", "LC201")}
+    made = plan(rules, checks, {}, target, Selection(), strict=False)
+    assert made.not_planned == {"LC901": "only in strict runs"}
+
+
+def test_a_check_that_does_not_apply_is_left_out_with_its_reason(rules, make_check, target) -> None:
+    checks = {
+        "one": make_check("one", "LC001"),
+        "two": make_check("two", "LC201", applies=lambda _target: "no database"),
+    }
+    made = plan(rules, checks, {}, target, Selection(skip=("LC901",)), strict=True)
+    assert made.not_planned["LC201"] == "no database"
+    assert "LC201" not in made.rules
+
+
+def test_a_check_of_the_linux_kernel_has_no_place_elsewhere(rules, make_check, target, monkeypatch) -> None:
+    monkeypatch.setattr("sys.platform", "darwin")
+    checks = {
+        "one": make_check("one", "LC001"),
+        "two": make_check("two", "LC201", needs=frozenset({"kernel"})),
+    }
+    made = plan(rules, checks, {}, target, Selection(skip=("LC901",)), strict=True)
+    assert made.not_planned["LC201"] == "judges the Linux sandbox, and this is darwin"
+
+
+def test_a_rule_without_check_is_owed_and_counts_as_skipped(rules, make_check, target) -> None:
+    checks = {"one": make_check("one", "LC001")}
+    made = plan(rules, checks, {"a.module": "SyntaxError: x"}, target, Selection(skip=("LC9",)), strict=True)
+    assert "LC201" in made.rules
+    assert "a.module (SyntaxError: x)" in made.unjudged["LC201"]
+
+
+def test_checks_of_a_broken_manifest_stay_planned(rules, make_check) -> None:
+    broken = Target(Path("/app"), b"{", None, None, (), (), "sha256:00")
+    checks = {"one": make_check("one", "LC001", "LC201", applies=lambda t: t.grants and None)}
+    made = plan(rules, checks, {}, broken, Selection(skip=("LC9",)), strict=True)
+    assert set(made.rules) == {"LC001", "LC201"}
+
+
+def test_exclusive_checks_come_last_and_cheap_ones_first(make_rule, make_check, target) -> None:
+    checks = {
+        "bench": make_check("bench", "LC901", exclusive=True),
+        "a-live": make_check("a-live", "LC201", needs=frozenset({"live"})),
+        "z-bytes": make_check("z-bytes", "LC001"),
+    }
+    rules = {rule_id: make_rule(rule_id) for rule_id in ("LC001", "LC201", "LC901")}
+    made = plan(rules, checks, {}, target, Selection(), strict=True)
+    assert [task.check.name for task in made.tasks] == ["z-bytes", "a-live", "bench"]
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        Selection(only=("LC001",), skip=("LC001",)),
+        Selection(expression="nothing"),
+        Selection(only=("LC777",)),
+    ],
+)
+def test_a_choice_that_leaves_nothing_is_refused(rules, make_check, target, choice) -> None:
+    with pytest.raises(UsageError):
+        plan(rules, {"one": make_check("one", "LC001")}, {}, target, choice, strict=True)
