@@ -12,20 +12,29 @@ export interface Handle {
   readonly handle: string;
   readonly name: string;
   readonly kind: "file" | "directory";
-  /** Bytes; null or 0 for a directory. */
-  readonly size: number | null;
+  /** Bytes; 0 for a directory. */
+  readonly size: number;
 }
 
 export interface Entry {
   readonly name: string;
   readonly kind: "file" | "directory" | "other";
-  readonly size: number | null;
+  /** Bytes; 0 for anything but a file. */
+  readonly size: number;
+}
+
+export interface Listing {
+  /** Sorted by name; not recursive. */
+  readonly entries: readonly Entry[];
+  /** True when the folder holds more than the runtime lists. */
+  readonly truncated: boolean;
 }
 
 export interface Stat {
-  readonly kind: "file" | "directory" | "other";
+  readonly kind: "file" | "directory";
   readonly size: number;
-  readonly modified: string | number;
+  /** Milliseconds since 1970. */
+  readonly modified: number;
 }
 
 export interface PickRequest {
@@ -56,7 +65,7 @@ export interface Fs {
   release(handle: string): Promise<void>;
   /** The whole file. For a picked file `root` is its handle and `path` is "". */
   readBytes(root: string, path: string, options?: ReadOptions): Promise<Uint8Array<ArrayBuffer>>;
-  list(root: string, path: string): Promise<readonly Entry[]>;
+  list(root: string, path: string): Promise<Listing>;
   stat(root: string, path: string): Promise<Stat>;
   /** `create` fails when the file exists; `replace` is atomic. */
   writeBytes(root: string, path: string, bytes: Uint8Array, mode: "create" | "replace" | "append"): Promise<void>;
@@ -104,9 +113,7 @@ export function createFs(transport: Transport): Fs {
         if (eof || part.length === 0) return join(parts, offset);
       }
     },
-    async list(root, path) {
-      return (await call<{ entries: readonly Entry[] }>("fs.list", { root, path })).entries;
-    },
+    list: (root, path) => call<Listing>("fs.list", { root, path }),
     stat: (root, path) => call<Stat>("fs.stat", { root, path }),
     async writeBytes(root, path, bytes, mode) {
       // Above one slice the file grows by appends to its first part, so each frame stays small.

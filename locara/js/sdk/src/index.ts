@@ -35,6 +35,6 @@ export type { App, AppInfo, ModelInfo } from "./app.ts";
 export type { Audit, LogEntry } from "./audit.ts";
 export type { Changed, Db, Hit, Param, Params, Row, SearchRequest, Statement } from "./db.ts";
 export { MAX_TEXTS, type Embed } from "./embed.ts";
-export { APP_DATA, FileTooLarge, type Entry, type Fs, type Handle, type PickRequest, type Stat } from "./fs.ts";
+export { APP_DATA, FileTooLarge, type Entry, type Fs, type Handle, type Listing, type PickRequest, type Stat } from "./fs.ts";
 export type { ChatDelta, ChatMessage, ChatRequest, ChatResponse, ChatUsage, Llm } from "./llm.ts";
 export type { Settings } from "./settings.ts";

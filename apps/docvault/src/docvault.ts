@@ -1,0 +1,42 @@
+/** The app without its page: everything a person can do with the vault. */
+
+import type { Locara } from "@locara/sdk";
+
+import { Answerer, type Answer, type AskOptions } from "./answer.ts";
+import type { Problem } from "./document.ts";
+import { Importer, type ImportOptions, type Outcome } from "./ingest.ts";
+import { MODELS, type Models } from "./models.ts";
+import type { PdfReader } from "./pdf.ts";
+import { Search, type Result } from "./search.ts";
+import { Vault, type StoredDocument, type StoredPassage } from "./vault.ts";
+
+export interface DocVault {
+  /** Shows the picker and imports what is chosen, one outcome for each file. */
+  importFrom(kind: "file" | "directory", options?: ImportOptions): Promise<Outcome[]>;
+  documents(): Promise<StoredDocument[]>;
+  problems(document: number): Promise<Problem[]>;
+  search(query: string, limit?: number, signal?: AbortSignal): Promise<Result[]>;
+  ask(question: string, options?: AskOptions): Promise<Answer>;
+  /** The passages of one page, to show a citation where it stands. */
+  page(document: number, page: number): Promise<StoredPassage[]>;
+  /** Removes a document with all that was derived from it. */
+  remove(document: StoredDocument): Promise<void>;
+}
+
+/** Opens the vault of this app; see Vault.open for what that cleans up. */
+export async function openDocVault(locara: Locara, pdf: PdfReader, models: Models = MODELS): Promise<DocVault> {
+  const vault = new Vault(locara);
+  const importer = new Importer(locara, vault, pdf, models);
+  const search = new Search(locara, vault, models);
+  const answerer = new Answerer(locara, search, models);
+  await vault.open();
+  return {
+    importFrom: (kind, options) => importer.pick(kind, options),
+    documents: () => vault.documents(),
+    problems: (document) => vault.problems(document),
+    search: (query, limit = 10, signal) => search.find(query, limit, signal),
+    ask: (question, options) => answerer.ask(question, options),
+    page: (document, page) => vault.page(document, page),
+    remove: ({ id, sha256 }) => vault.remove(id, sha256),
+  };
+}
