@@ -1,0 +1,34 @@
+"""Exit codes of every verb. They are frozen: scripts and CI depend on them."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from locara.errors import LocaraError, ManifestError, SandboxError, UsageError
+
+
+class Exit(IntEnum):
+    """What the number a process ends with means."""
+
+    PASSED = 0
+    FINDINGS = 1  # what was asked about is at fault
+    USAGE = 2
+    INCONCLUSIVE = 3  # this host cannot do it, or it could not be finished
+    UNREADABLE = 4  # the target cannot be read or is not an app
+    TRUST = 5  # trust material is missing or stale
+    INTERNAL = 70
+    INTERRUPTED = 130
+
+
+_UNREADABLE_CODES = frozenset({"not_an_app", "unreadable"})
+
+
+def exit_of(error: LocaraError) -> Exit:
+    """The exit code an error ends the process with."""
+    if isinstance(error, UsageError):
+        return Exit.USAGE
+    if isinstance(error, SandboxError):
+        return Exit.INCONCLUSIVE
+    if isinstance(error, ManifestError) or error.code in _UNREADABLE_CODES:
+        return Exit.UNREADABLE
+    return Exit.FINDINGS

@@ -1,0 +1,50 @@
+"""`locara run`: start an app in its sandbox and connect this process's stdin and stdout to its frames."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from locara.errors import UsageError
+
+summary = "run an app inside its sandbox"
+
+_EPILOG = """examples:
+  locara run --headless apps/docvault
+  locara run --headless apps/docvault --pick ~/letters.pdf --pick ~/contracts
+  locara run --headless apps/docvault --data /tmp/trial    keep its data away from your own
+
+Frames: 4 bytes of length (big-endian), then one JSON object: {"id":1,"cmd":"app.info","args":{}}.
+The app ends when stdin ends. Ctrl-C ends it at once, with exit code 130.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """APP, --headless, --pick, --data."""
+    parser.epilog = _EPILOG
+    parser.add_argument("app", metavar="APP", type=Path, help="folder of the app (it holds locara.json)")
+    parser.add_argument("--headless", action="store_true", help="serve frames on stdin and stdout, without a window")
+    parser.add_argument(
+        "--pick",
+        metavar="PATH",
+        type=Path,
+        action="append",
+        default=[],
+        help="what the person picks when the app asks, once for each --pick, in this order",
+    )
+    parser.add_argument("--data", metavar="DIR", type=Path, help="folder for the app's data (default: your own)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until stdin ends. The exit code is the runtime's, 130 after Ctrl-C."""
+    if not args.headless:
+        raise UsageError("this version has no window yet", fix=f"add --headless: locara run --headless {args.app}")
+    if sys.stdin.isatty():
+        raise UsageError(
+            "stdin is a terminal, and --headless speaks binary frames on it",
+            fix="start it from a program: @locara/sdk has a NodeTransport, locara.runtime.launch is the Python one",
+        )
+    from locara.runtime.launch import run_headless
+
+    return run_headless(args.app, picks=args.pick, data=args.data)

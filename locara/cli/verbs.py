@@ -1,0 +1,90 @@
+"""The verbs: those of this distribution, and those that other distributions add by entry point."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final, Protocol, cast
+
+GROUP: Final = "locara.verbs"
+# Name to module and one-line summary. The summary is here too, so that --help imports no verb.
+BUILT_IN: Final = {
+    "run": ("locara.cli.run", "run an app inside its sandbox"),
+    "explain": ("locara.cli.explain", "say what a capability or a rule means"),
+    "audit-log": ("locara.cli.audit_log", "show or verify the record of an app's decisions"),
+    "models": ("locara.cli.models", "list, verify or import models of the cache"),
+    "doctor": ("locara.cli.doctor", "say what this machine can enforce, and why not"),
+}
+# A clone has no installed entry points; these packages beside it offer the same verbs.
+CHECKOUT: Final = {
+    "verify": ("locara_verify.cli", "verify", "verify"),
+    "replay": ("locara_verify.cli", "replay", "verify"),
+}
+
+
+class Verb(Protocol):
+    """What a verb is: one line of help, its arguments, and the work, which returns the exit code."""
+
+    summary: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the verb's arguments to its parser."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do the work."""
+
+
+def load(name: str) -> Verb | None:
+    """The verb of that name, or None when nobody offers it."""
+    if name in BUILT_IN:
+        return cast("Verb", importlib.import_module(BUILT_IN[name][0]))
+    return _installed(name) or _checkout(name)
+
+
+def _installed(name: str) -> Verb | None:
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group=GROUP, name=name):
+        return cast("Verb", point.load())
+    return None
+
+
+def _checkout(name: str) -> Verb | None:
+    """The verb out of a clone, where its package lies beside this one but is not installed."""
+    if name not in CHECKOUT:
+        return None
+    module, attribute, folder = CHECKOUT[name]
+    package = module.partition(".")[0]
+    if find_spec(package) is None:
+        beside = Path(__file__).resolve().parents[2] / folder
+        if not (beside / package / "__init__.py").is_file():
+            return None
+        sys.path.append(str(beside))
+        importlib.invalidate_caches()
+    return cast("Verb", getattr(importlib.import_module(module), attribute))
+
+
+def names() -> tuple[str, ...]:
+    """Every verb there is, sorted, without importing any."""
+    from importlib.metadata import entry_points
+
+    installed = {point.name for point in entry_points(group=GROUP)}
+    found = {name for name in CHECKOUT if name in installed or _offers(name)}
+    return tuple(sorted(set(BUILT_IN) | installed | found))
+
+
+def _offers(name: str) -> bool:
+    module, _, folder = CHECKOUT[name]
+    package = module.partition(".")[0]
+    return find_spec(package) is not None or (Path(__file__).resolve().parents[2] / folder / package).is_dir()
+
+
+def summary(name: str) -> str:
+    """The one line that --help shows for a verb."""
+    if name in BUILT_IN:
+        return BUILT_IN[name][1]
+    verb = load(name)
+    return "" if verb is None else verb.summary

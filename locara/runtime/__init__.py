@@ -1,0 +1,1 @@
+"""One running app: its gate, its audit log, its files, its commands and the frames they travel in."""

@@ -1,0 +1,59 @@
+"""An app on disk: its folder, its manifest and what the manifest grants."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from locara.core.grant import Grants, compile_grants
+from locara.core.manifest import Manifest, parse_manifest
+from locara.errors import LocaraError
+
+MANIFEST_NAME: Final = "locara.json"
+_READ_LIMIT: Final = 262_145  # one byte above the manifest's own cap, so that the parser refuses what is larger
+
+
+class BundleError(LocaraError):
+    """The path does not hold an app. Codes: `not_an_app`, `unreadable`."""
+
+    code = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class AppBundle:
+    """An app that was read: its folder, its Manifest and its Grants. All three belong to the same bytes."""
+
+    path: Path
+    manifest: Manifest
+    grants: Grants
+
+    @classmethod
+    def open(cls, path: Path) -> AppBundle:
+        """Read the app in a folder (or named by its locara.json).
+
+        Raises BundleError when there is no app there and ManifestError when its manifest is not valid.
+        """
+        folder = path.parent if path.name == MANIFEST_NAME else path
+        manifest = parse_manifest(_read(folder / MANIFEST_NAME), source=MANIFEST_NAME)
+        return cls(folder, manifest, compile_grants(manifest))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        # Not a link, and no wait when somebody put a fifo there.
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise BundleError(
+            f"{path.parent} is not an app: it has no {MANIFEST_NAME}",
+            code="not_an_app",
+            fix=f"name a folder that holds a {MANIFEST_NAME}",
+        ) from error
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read: {error.strerror}") from error
+    with os.fdopen(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise BundleError(f"{path} is not a regular file", code="not_an_app")
+        return file.read(_READ_LIMIT)

@@ -1,0 +1,59 @@
+"""Where an app keeps its data on this machine, and where in that folder the parts are.
+
+The sandbox's launcher makes the folder and its parts (db, files, audit, tmp) when an app starts.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from locara.core.grant import Grants
+
+AUDIT_LOG: Final = "audit/log.jsonl"
+DATABASE: Final = "db/app.sqlite3"
+FILES: Final = "files"
+
+
+def default_apps_root() -> Path:
+    """The folder that holds every app's data: below XDG_DATA_HOME, or Application Support on macOS."""
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Application Support/Locara/apps"
+    base = os.environ.get("XDG_DATA_HOME", "")
+    return (Path(base) if base.startswith("/") else Path.home() / ".local/share") / "Locara/apps"
+
+
+@dataclass(frozen=True, slots=True)
+class AppHome:
+    """One app's data folder, seen from outside or, at another path, from inside the sandbox."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, grants: Grants, *, root: Path | None = None) -> AppHome:
+        """The home of an app, below root (the person's data folder when None). Nothing is created yet."""
+        publisher, _, name = grants.app_id.partition("/")
+        return cls((default_apps_root() if root is None else root) / f"{publisher}.{name}")
+
+    @property
+    def audit_log(self) -> Path:
+        """The app's audit log."""
+        return self.path / AUDIT_LOG
+
+    @property
+    def database(self) -> Path:
+        """The app's database."""
+        return self.path / DATABASE
+
+    @property
+    def files(self) -> Path:
+        """The folder that the app calls $APP_DATA."""
+        return self.path / FILES
+
+    @property
+    def runtime_log(self) -> Path:
+        """What the runtime wrote to stderr in its last run. It lies beside the folder: the app cannot reach it."""
+        return self.path.with_name(f"{self.path.name}.runtime.log")

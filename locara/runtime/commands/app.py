@@ -1,0 +1,44 @@
+"""app.info and app.commands: what this app is and which commands its manifest opens."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import locara
+from locara.core.capability import Kind
+from locara.core.scope import is_empty
+from locara.runtime.call import Call
+from locara.runtime.commands.registry import Lane, NoArgs, command
+from locara.runtime.session import Session
+
+
+@command("app.info", lane=Lane.INLINE)
+def info(session: Session, _call: Call, _args: NoArgs) -> Mapping[str, Any]:
+    """`{id, version, displayName, locara, platform, capabilities: {kind: declared}, models: [{id, digest, size}]}`.
+
+    capabilities holds what is granted, each with the text it was declared by; size is null for a model that is not
+    on this machine.
+    """
+    manifest, grants = session.bundle.manifest, session.grants
+    return {
+        "id": grants.app_id,
+        "version": grants.version,
+        "displayName": manifest.display_name,
+        "locara": locara.__version__,
+        "platform": sys.platform,
+        "capabilities": {
+            str(kind): grants.origin(kind).declared for kind in Kind if not is_empty(grants.scope(kind))
+        },
+        "models": [
+            {"id": name, "digest": str(digest), "size": session.models.size(digest)}
+            for name, digest in grants.models.items()
+        ],
+    }
+
+
+@command("app.commands", lane=Lane.INLINE)
+def commands(session: Session, _call: Call, _args: NoArgs) -> Mapping[str, Any]:
+    """`{commands: [name]}`, sorted: the whole table of this app."""
+    return {"commands": sorted(session.commands)}

@@ -1,0 +1,72 @@
+"""How a command is declared: a function, a strict model of its arguments, and the lane it runs in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from locara.runtime.call import Call
+
+if TYPE_CHECKING:
+    from locara.runtime.session import Session
+
+
+class Lane(StrEnum):
+    """Where a command runs. Calls of one lane that has one worker are answered in the order they came."""
+
+    INLINE = "inline"  # on the reading thread: instant, touches memory only
+    STORE = "store"  # one worker: the database connection
+    MODEL = "model"  # one worker: the inference engine
+    FILES = "files"  # a few workers
+    PICK = "pick"  # one worker: waits for a person
+    NET = "net"  # a few workers
+
+    @property
+    def workers(self) -> int:
+        """How many calls of this lane run at the same time."""
+        return 4 if self in {Lane.FILES, Lane.NET} else 1
+
+
+class Args(BaseModel):
+    """Arguments of a command: strict types, nothing unknown, camelCase on the wire, never echoed in errors."""
+
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, hide_input_in_errors=True, alias_generator=to_camel
+    )
+
+
+class NoArgs(Args):
+    """The arguments of a command that takes none."""
+
+
+Run = Callable[["Session", Call, Any], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One registered command."""
+
+    name: str
+    args: type[Args]
+    lane: Lane
+    run: Run
+
+
+REGISTERED: dict[str, Command] = {}
+
+
+def command(name: str, *, args: type[Args] = NoArgs, lane: Lane) -> Callable[[Run], Run]:
+    """Register the decorated function under a name. Raises ValueError for a name that is taken."""
+
+    def register(run: Run) -> Run:
+        if name in REGISTERED:
+            raise ValueError(f"the command {name} is registered twice")
+        REGISTERED[name] = Command(name, args, lane, run)
+        return run
+
+    return register

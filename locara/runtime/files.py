@@ -1,0 +1,157 @@
+"""The roots of one app: its own folder, the declared user folders, and the handles of what the person picked."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from locara.core.grant import Grants
+from locara.errors import CallError
+from locara.runtime.picked_tree import PickedTree
+from locara.runtime.trees import LocalTree, Refused, Tree
+from locara.sandbox.broker_client import BrokerClient
+from locara.sandbox.broker_wire import PickAccess, PickKind
+
+HANDLE_ROOT: Final = "user-selected"
+APP_DATA: Final = "app-data"
+_USER_ROOTS: Final = ("documents", "downloads", "desktop", "pictures", "music", "movies")
+_NAMED: Final = {"$APP_DATA": APP_DATA, **{f"${name.upper()}": name for name in _USER_ROOTS}}
+_SHARED: Final = "$SHARED/"
+_MIB: Final = 1024 * 1024
+MAX_FILES: Final = 100_000
+_HALF_WAY: Final = frozenset({"io_error", "disk_full"})  # a change that may have left something: measure again
+
+
+def root_name(root: str) -> str:
+    """The root of a request as the manifest calls it. Anything without a `$` is taken for a handle."""
+    if root.startswith(_SHARED):
+        return "shared/" + root[len(_SHARED) :]
+    if root.startswith("$"):
+        return _NAMED.get(root, root)
+    return HANDLE_ROOT
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """What a tree holds: bytes, and names (files and folders)."""
+
+    bytes: int
+    names: int
+
+
+class BoundedTree:
+    """The app's own folder with a cap on its bytes and names. Writers come one at a time, so the count is exact."""
+
+    def __init__(self, tree: LocalTree, folder: Path, *, max_bytes: int, max_files: int = MAX_FILES) -> None:
+        self._tree = tree
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._max_files = max_files
+        self._use: _Use | None = None
+        self._lock = threading.Lock()
+        self.open_read = tree.open_read
+        self.entries = tree.entries
+        self.metadata = tree.metadata
+
+    def write(self, path: str, data: bytes, mode: str) -> int:
+        """See Tree. Raises CallError(quota_exceeded) before anything is written."""
+        with self._changing() as use:
+            before = self._size(path)
+            grows = len(data) - (before or 0 if mode == "replace" else 0)
+            self._check(use, grows, 0 if before is not None else 1)
+            size = self._tree.write(path, data, mode)
+            self._use = _Use(use.bytes + grows, use.names + (before is None))
+            return size
+
+    def make_folder(self, path: str) -> None:
+        """See Tree."""
+        with self._changing() as use:
+            self._check(use, 0, 1)
+            self._tree.make_folder(path)
+            self._use = _Use(use.bytes, use.names + 1)
+
+    def remove(self, path: str) -> None:
+        """See Tree."""
+        with self._changing() as use:
+            before = self._size(path) or 0
+            self._tree.remove(path)
+            self._use = _Use(use.bytes - before, use.names - 1)
+
+    @contextmanager
+    def _changing(self) -> Iterator[_Use]:
+        with self._lock:
+            if self._use is None:
+                self._use = _measure(self._folder)
+            try:
+                yield self._use
+            except CallError as error:
+                if error.code in _HALF_WAY:
+                    self._use = None
+                raise
+
+    def _check(self, use: _Use, grows: int, names: int) -> None:
+        if (grows > 0 and use.bytes + grows > self._max_bytes) or use.names + names > self._max_files:
+            raise CallError(
+                f"the app's folder may hold {self._max_bytes // _MIB} MiB in {self._max_files} files",
+                code="quota_exceeded",
+                fix='remove files, or raise "quota_mb" below "storage" in locara.json',
+            )
+
+    def _size(self, path: str) -> int | None:
+        try:
+            return self._tree.metadata(path).size
+        except CallError:
+            return None
+
+
+def _measure(folder: Path) -> _Use:
+    total = names = 0
+    for _, folders, files, descriptor in os.fwalk(folder, follow_symlinks=False):
+        names += len(folders) + len(files)
+        for name in files:
+            status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+            total += status.st_size if stat.S_ISREG(status.st_mode) else 0
+    return _Use(total, names)
+
+
+class Files:
+    """Every root of one app. A root that is not there is refused, whatever the gate said before."""
+
+    def __init__(self, grants: Grants, *, app_data: Path, user_roots: Path, broker: BrokerClient) -> None:
+        self._broker = broker
+        self._trees: dict[str, Tree] = {
+            "$APP_DATA": BoundedTree(LocalTree(app_data), app_data, max_bytes=grants.quota_mb * _MIB)
+        }
+        for name in _USER_ROOTS:
+            folder = user_roots / name
+            if folder.is_dir():
+                self._trees[f"${name.upper()}"] = LocalTree(folder)
+        self._picked: dict[str, PickedTree] = {}
+
+    def tree(self, root: str) -> Tree:
+        """The tree of a root as the app names it. Raises Refused for a handle that nobody was given."""
+        found = self._trees.get(root) or self._picked.get(root)
+        if found is not None:
+            return found
+        if root.startswith("$"):
+            raise CallError(f"{root} does not exist on this machine", code="not_found")
+        raise Refused("fs.pick gave no such handle in this session", fix="use a handle that fs.pick returned")
+
+    def pick(self, kind: PickKind, access: PickAccess, *, multiple: bool) -> list[Mapping[str, Any]]:
+        """Ask the person; each answer is a handle with its name, kind and size in bytes."""
+        handles: list[Mapping[str, Any]] = []
+        for picked in self._broker.pick(kind, access, multiple=multiple):
+            self._picked[picked.handle] = PickedTree(self._broker, picked.handle, is_file=picked.kind == "file")
+            handles.append({"handle": picked.handle, "name": picked.name, "kind": picked.kind, "size": picked.size})
+        return handles
+
+    def release(self, handle: str) -> None:
+        """Forget a handle here and outside."""
+        if self._picked.pop(handle, None) is not None:
+            self._broker.release(handle)

@@ -1,0 +1,63 @@
+"""The gate: the only place where a Decision becomes an effect allowed or a call refused.
+
+Every command that touches anything outside its own arguments asks here first. The decision is appended to the audit
+log, and only when that write succeeded does `require` return. Whatever goes wrong in between refuses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from functools import cache
+from typing import Final, NoReturn
+
+from locara.core.decision import decide
+from locara.core.grant import Grants
+from locara.core.request import Request
+from locara.errors import CapabilityDenied
+from locara.runtime.audit import AuditLog
+
+_UNKNOWN_FIX: Final = "ask for something the manifest declares"
+
+
+class Gate:
+    """Decides requests of one app against its Grants and records every answer."""
+
+    def __init__(self, grants: Grants, audit: AuditLog) -> None:
+        self._grants = grants
+        self._audit = audit
+
+    @property
+    def grants(self) -> Grants:
+        """The Grants this gate holds to."""
+        return self._grants
+
+    def require(self, request: Request, *, cmd: str = "") -> None:
+        """Return when the request is granted and recorded. Raises CapabilityDenied, or AuditError if unrecordable."""
+        decision = decide(self._grants, request)
+        because = decision.because
+        kind = str(request.kind)
+        self._audit.append(cmd or kind, kind, describe(request), allowed=decision.allowed, because=because)
+        if not decision.allowed:
+            raise CapabilityDenied(
+                f"{cmd or kind} was denied: {because}", capability=kind, because=because, fix=decision.fix
+            )
+
+    def refuse(self, request: Request, *, cmd: str, because: str, fix: str = _UNKNOWN_FIX) -> NoReturn:
+        """Record and raise a denial that only the effect could find: a link in the path, a handle that is gone."""
+        kind = str(request.kind)
+        self._audit.append(cmd, kind, describe(request), allowed=False, because=because)
+        raise CapabilityDenied(f"{cmd} was denied: {because}", capability=kind, because=because, fix=fix)
+
+    def record_absent(self, cmd: str, *, capability: str, because: str) -> None:
+        """Record a call of a command that this app does not have."""
+        self._audit.append(cmd, capability, {}, allowed=False, because=because)
+
+
+@cache
+def _names(kind_of_request: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind_of_request) if field.name != "kind")
+
+
+def describe(request: Request) -> dict[str, object]:
+    """The request's own fields, as the audit log keeps them."""
+    return {name: getattr(request, name) for name in _names(type(request))}

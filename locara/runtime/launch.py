@@ -1,0 +1,207 @@
+"""Starting an app from outside: the sandbox, the broker's answers, and a client that speaks its frames.
+
+Everything a test may want to choose (clock, DNS answers, the picker's answers, cache, data folder) is an argument here
+and nowhere else: no environment variable and no file of the app can set it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+from locara.core.digest import Digest
+from locara.errors import CallError, LocaraError
+from locara.models.cache import ModelCache, default_root, not_cached
+from locara.runtime.app import MANIFEST_NAME, AppBundle
+from locara.runtime.app_home import AppHome
+from locara.runtime.client import Client, ConnectionLost, error_of
+from locara.sandbox.broker import Picker, ScriptedPicker
+from locara.sandbox.launcher import LaunchPlan, LaunchSpec, Payload, Process, Services, build_plan
+from locara.sandbox.launcher import start as start_sandbox
+
+if TYPE_CHECKING:
+    from locara.sandbox.proxy import Resolver
+
+PAYLOAD: Final = "locara.runtime.main"
+START_SECONDS: Final = 60.0
+_LOG_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@dataclass(slots=True)
+class RunningApp:
+    """An app that is running in its sandbox and has answered once. Closing it ends everything it started."""
+
+    bundle: AppBundle
+    home: AppHome
+    process: Process
+    client: Client
+
+    @property
+    def pid(self) -> int:
+        """The outer process of the sandbox; killing it kills all of it."""
+        return self.process.pid
+
+    @property
+    def stderr_path(self) -> Path:
+        """Where the runtime's stderr goes."""
+        return self.home.runtime_log
+
+    def close(self) -> None:
+        """End the input, let the runtime shut down in order, then take the rest away. Idempotent."""
+        self.client.end_input()
+        self.process.close()
+        self.client.close()
+
+    def kill(self) -> None:
+        """Kill the sandbox at once, as a power cut would."""
+        self.process.kill()
+        self.process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def launch_plan(
+    bundle: AppBundle, *, home: AppHome, cache: ModelCache, user_roots: Mapping[str, Path], clock: float | None = None
+) -> LaunchPlan:
+    """The sandbox that this app's Grants describe, on this host. Raises ModelError when a pinned model is missing."""
+    args = () if clock is None else ("--clock", repr(float(clock)))
+    return build_plan(
+        LaunchSpec(
+            grants=bundle.grants,
+            manifest_path=bundle.path / MANIFEST_NAME,
+            app_dir=bundle.path,
+            data_dir=home.path,
+            payload=Payload(PAYLOAD, args),
+            models=_blobs(bundle, cache),
+            user_roots=dict(user_roots),
+            app_parts=("db", bundle.manifest.build.out),
+        )
+    )
+
+
+def _blobs(bundle: AppBundle, cache: ModelCache) -> dict[Digest, Path]:
+    found: dict[Digest, Path] = {}
+    for digest in bundle.grants.models.values():
+        path = cache.blob(digest)
+        if path is None:
+            raise not_cached(digest)
+        found[digest] = path
+    return found
+
+
+def start(
+    bundle: AppBundle,
+    *,
+    home: Path,
+    cache: ModelCache,
+    picker: Picker,
+    user_roots: Mapping[str, Path],
+    resolver: Resolver | None = None,
+    clock: float | None = None,
+    plan: LaunchPlan | None = None,
+) -> RunningApp:
+    """Start an app and return when it answers.
+
+    home is the folder below which apps keep their data; clock the time, in seconds since 1970, that the runtime takes it
+    to be at the start; plan a launch plan to use in place of the app's own (the verifier's variants).
+    Raises SandboxError when a layer is missing, ModelError when a pinned model is, and CallError with the runtime's own
+    words when it refused to start.
+    """
+    place = AppHome.of(bundle.grants, root=home)
+    if plan is None:
+        plan = launch_plan(bundle, home=place, cache=cache, user_roots=user_roots, clock=clock)
+    place.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    to_app, from_app = os.pipe(), os.pipe()
+    log = os.open(place.runtime_log, _LOG_FLAGS, 0o600)
+    try:
+        process = start_sandbox(
+            plan, stdin=to_app[0], stdout=from_app[1], stderr=log, services=_services(picker, resolver)
+        )
+    except BaseException:
+        os.close(to_app[1])
+        os.close(from_app[0])
+        raise
+    finally:
+        for fd in (to_app[0], from_app[1], log):
+            os.close(fd)
+    running = RunningApp(bundle, place, process, Client(read_fd=from_app[0], write_fd=to_app[1]))
+    try:
+        _greet(running.client)
+    except BaseException:
+        running.kill()
+        running.close()
+        raise
+    return running
+
+
+def _services(picker: Picker, resolver: Resolver | None) -> Services:
+    return Services(picker=picker) if resolver is None else Services(picker=picker, resolver=resolver)
+
+
+def _greet(client: Client) -> None:
+    """Wait for the first answer. A runtime that refuses to start says why in one frame without an id."""
+    try:
+        client.call("app.info", timeout=START_SECONDS)
+    except ConnectionLost:
+        reason = client.recv_frame(0.0)
+        if reason is not None:
+            raise error_of(reason) from None
+        raise
+
+
+def run_headless(app: Path, *, picks: Sequence[Path] = (), data: Path | None = None) -> int:
+    """Serve an app's frames on this process's stdin and stdout until stdin ends. Returns the exit code.
+
+    SIGINT and SIGTERM end the sandbox at once: 130 and 143. Raises what start raises before anything runs.
+    """
+    bundle = AppBundle.open(app)
+    place = AppHome.of(bundle.grants, root=data)
+    plan = launch_plan(bundle, home=place, cache=ModelCache(default_root()), user_roots=default_user_roots())
+    place.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    services = Services(picker=ScriptedPicker([[path] for path in picks]))
+    with start_sandbox(plan, stdin=0, stdout=1, stderr=2, services=services) as process, _killing(process) as signals:
+        code = process.wait()
+    return 128 + signals[0] if signals else code
+
+
+@contextmanager
+def _killing(process: Process) -> Iterator[list[int]]:
+    """While the block runs, SIGINT and SIGTERM kill the sandbox; yields the list of the signals that came."""
+    came: list[int] = []
+
+    def kill(number: int, _frame: object) -> None:
+        came.append(number)
+        process.kill()
+
+    before = {number: signal.signal(number, kill) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def default_user_roots() -> dict[str, Path]:
+    """The person's folders, as far as they exist. Only those that an app is granted are ever shown to it."""
+    names = ("documents", "downloads", "desktop", "pictures", "music", "movies")
+    folder = {name: name.capitalize() for name in names}
+    if sys.platform != "darwin":
+        folder["movies"] = "Videos"
+    places = {name: Path.home() / folder[name] for name in names}
+    return {name: path for name, path in places.items() if path.is_dir()}
+
+
+__all__ = ["CallError", "LocaraError", "RunningApp", "default_user_roots", "launch_plan", "run_headless", "start"]

@@ -1,0 +1,175 @@
+"""The frame loop: read a frame, find the command in this app's table, run it in its lane, answer.
+
+Nothing a frontend sends ends the loop except a stream that lost its frame boundaries, which is answered once and then
+closed. At most MAX_IN_FLIGHT calls are open; the next is answered `busy`. Replies of one call are in order: its events,
+then its one final reply, and its id is free again before that reply is written.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Final
+
+from locara.errors import CallError, LocaraError
+from locara.runtime import frames
+from locara.runtime.call import MAX_COMMAND_LENGTH, Call, CallId, is_call_id
+from locara.runtime.commands import Command, table
+from locara.runtime.commands.registry import Lane
+from locara.runtime.replies import error_object, log_internal
+from locara.runtime.session import Session
+
+MAX_IN_FLIGHT: Final = 64
+_CALL_KEYS: Final = frozenset({"id", "cmd", "args"})
+_CLOSE_SECONDS: Final = 5.0
+
+
+class Server:
+    """Serves the frames of one session between an input and an output descriptor."""
+
+    def __init__(self, session: Session, *, read_fd: int, write_fd: int) -> None:
+        self._session = session
+        self._table = table(session.grants)
+        self._reader = frames.FrameReader(read_fd)
+        self._write_fd = write_fd
+        self._write_lock = threading.Lock()
+        self._peer_gone = False
+        self._calls: dict[CallId, Call] = {}
+        self._calls_lock = threading.Lock()
+        self._lanes: dict[Lane, ThreadPoolExecutor] = {}
+        self._waiting: dict[CallId, Future[None]] = {}
+
+    def serve(self) -> None:
+        """Answer frames until the input ends. Returns after open calls were cancelled and given time to end."""
+        try:
+            while not self._peer_gone:
+                payload = self._reader.read()
+                if payload is None:
+                    return
+                self._accept(payload)
+        except frames.Desync as error:
+            self._reply_error(None, error)
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        with self._calls_lock:
+            calls = list(self._calls.values())
+        for call in calls:
+            call.cancelled.set()
+        for lane in self._lanes.values():
+            lane.shutdown(wait=False, cancel_futures=True)
+        idle = threading.Event()
+        waiter = threading.Thread(target=self._join, args=(idle,), daemon=True)
+        waiter.start()
+        idle.wait(_CLOSE_SECONDS)
+
+    def _join(self, idle: threading.Event) -> None:
+        for lane in self._lanes.values():
+            lane.shutdown(wait=True)
+        idle.set()
+
+    # -- from a frame to a call -------------------------------------------------------------------------------------
+
+    def _accept(self, payload: bytes) -> None:
+        call_id: CallId | None = None
+        try:
+            frame = frames.decode(payload)
+            if "cancel" in frame:
+                self._cancel(frame)
+                return
+            candidate = frame.get("id")
+            if not is_call_id(candidate):
+                raise CallError("id is a whole number from 1 to 2^53 or a string of 1 to 64 characters", code="bad_request")
+            call_id = candidate
+            self._start(call_id, frame)
+        except LocaraError as error:
+            self._reply_error(call_id, error)
+        except Exception as error:  # noqa: BLE001  one bad frame must not end the session
+            self._reply_error(call_id, error)
+
+    def _cancel(self, frame: Mapping[str, Any]) -> None:
+        target = frame["cancel"]
+        if len(frame) != 1 or not is_call_id(target):
+            raise CallError('a cancel frame is {"cancel": id} and nothing else', code="bad_request")
+        with self._calls_lock:
+            call = self._calls.get(target)
+            waiting = self._waiting.get(target)
+            if call is None:
+                return  # already answered: the two frames crossed
+            call.cancelled.set()
+            if waiting is None or not waiting.cancel():
+                return  # running: it stops at its next check and answers itself
+            del self._calls[target], self._waiting[target]
+        self._reply_error(target, CallError(f"{call.cmd} was cancelled before it began", code="cancelled"))
+
+    def _start(self, call_id: CallId, frame: Mapping[str, Any]) -> None:
+        cmd, args = frame.get("cmd"), frame.get("args", {})
+        if not frame.keys() <= _CALL_KEYS:
+            raise CallError("a call has the members id, cmd and args and no other", code="bad_request")
+        if not isinstance(cmd, str):
+            raise CallError("cmd is a string", code="bad_request")
+        if not isinstance(args, dict):
+            raise CallError("args is an object", code="bad_request")
+        command = self._table.get(cmd)
+        if command is None:
+            raise self._session.absent(cmd[:MAX_COMMAND_LENGTH])
+        call = Call(call_id, cmd, lambda event: self._send({"id": call_id, "event": event}))
+        with self._calls_lock:
+            if call_id in self._calls:
+                raise CallError("this id belongs to a call that is still open", code="bad_request")
+            if len(self._calls) >= MAX_IN_FLIGHT:
+                raise CallError(
+                    f"{MAX_IN_FLIGHT} calls are open; wait for one to end", code="busy", fix="send fewer calls at a time"
+                )
+            self._calls[call_id] = call
+        if command.lane is Lane.INLINE:
+            self._run(command, call, args)
+        else:
+            with self._calls_lock:  # held so that the worker cannot end the call before its future is known
+                self._waiting[call_id] = self._lane(command.lane).submit(self._run, command, call, args)
+
+    def _lane(self, lane: Lane) -> ThreadPoolExecutor:
+        pool = self._lanes.get(lane)
+        if pool is None:
+            pool = ThreadPoolExecutor(max_workers=lane.workers, thread_name_prefix=f"locara-{lane}")
+            self._lanes[lane] = pool
+        return pool
+
+    # -- from a call to its reply -----------------------------------------------------------------------------------
+
+    def _run(self, command: Command, call: Call, args: dict[str, Any]) -> None:
+        try:
+            call.check()
+            result = command.run(self._session, call, command.args.model_validate(args))
+            reply = frames.encode({"id": call.id, "ok": True, "result": result})
+        except BaseException as error:  # noqa: BLE001  whatever a command raises becomes its reply
+            reply = self._encoded_error(call.id, error)
+        with self._calls_lock:
+            self._calls.pop(call.id, None)
+            self._waiting.pop(call.id, None)
+        self._write(reply)
+
+    def _reply_error(self, call_id: CallId | None, error: BaseException) -> None:
+        self._write(self._encoded_error(call_id, error))
+
+    @staticmethod
+    def _encoded_error(call_id: CallId | None, error: BaseException) -> bytes:
+        try:
+            return frames.encode({"id": call_id, "ok": False, "error": error_object(error)})
+        except LocaraError as unwritable:
+            log_internal(unwritable)
+            return frames.encode({"id": call_id, "ok": False, "error": {"code": "internal", "message": "the call failed"}})
+
+    def _send(self, value: Mapping[str, Any]) -> None:
+        self._write(frames.encode(value))
+
+    def _write(self, data: bytes) -> None:
+        with self._write_lock:
+            if self._peer_gone:
+                return
+            try:
+                frames.write_all(self._write_fd, data)
+            except OSError:
+                self._peer_gone = True

@@ -1,0 +1,119 @@
+"""One running app: everything its commands may use, opened in one place and closed in one place."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from locara.core.grant import Grants
+from locara.core.surface import COMMANDS, command_table
+from locara.errors import CallError
+from locara.runtime.app import AppBundle
+from locara.runtime.app_home import AppHome
+from locara.runtime.audit import AuditLog
+from locara.runtime.files import Files
+from locara.runtime.gate import Gate
+from locara.runtime.loaded_models import LoadedModels, below
+from locara.sandbox.broker_client import BrokerClient
+from locara.sandbox.profile import APP, DATA, MODELS, ROOTS
+from locara.storage.settings import Settings
+from locara.storage.store import Store
+
+_LIFE: Final = "runtime"
+_STOPPED: Final = "runtime.stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a session finds the app, its data, its models and the person's folders."""
+
+    app: Path
+    home: AppHome
+    models: Path
+    user_roots: Path
+
+    @classmethod
+    def inside(cls) -> Self:
+        """The places as every sandbox shows them."""
+        return cls(Path(APP), AppHome(Path(DATA)), Path(MODELS), Path(ROOTS))
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What the commands of one app are given. Powers are used only after `gate.require`."""
+
+    bundle: AppBundle
+    gate: Gate
+    audit: AuditLog
+    store: Store
+    settings: Settings
+    files: Files
+    models: LoadedModels
+    commands: frozenset[str]
+
+    @property
+    def grants(self) -> Grants:
+        """The Grants of the app."""
+        return self.bundle.grants
+
+    def absent(self, cmd: str) -> CallError:
+        """Record the call of a command that this app does not have, and the error that answers it."""
+        spec = COMMANDS.get(cmd)
+        if spec is None:
+            because = "no version of this runtime has such a command"
+            self.gate.record_absent(cmd, capability="none", because=because)
+            return CallError("there is no such command", code="unknown_command", because=because)
+        because = f"the manifest of {self.grants.app_id} does not declare {spec.capability}"
+        self.gate.record_absent(cmd, capability=spec.capability, because=because)
+        return CallError(
+            f"this app has no command {cmd}",
+            code="unknown_command",
+            capability=spec.capability,
+            because=because,
+            fix=f"add {spec.declare} to locara.json",
+        )
+
+
+@contextmanager
+def open_session(
+    places: Places, *, broker: BrokerClient, clock: Callable[[], float] = time.time
+) -> Iterator[Session]:
+    """Open an app's session and, at the end, close it and record that it ended in order.
+
+    Raises ManifestError, AuditError (damaged chain, app already running) and StorageError before anything is served.
+    """
+    bundle = AppBundle.open(places.app)
+    grants = bundle.grants
+    with ExitStack() as stack:
+        audit = AuditLog.open(places.home.audit_log, app=grants.app_id, clock=clock)
+        stack.callback(audit.close)
+        _record_start(audit, bundle)
+        store = Store.open(places.home.database, schema_dir=places.app / "db", quota_mb=grants.quota_mb)
+        stack.callback(store.close)
+        models = LoadedModels(grants, below(places.models))
+        stack.callback(models.close)
+        files = Files(grants, app_data=places.home.files, user_roots=places.user_roots, broker=broker)
+        gate = Gate(grants, audit)
+        yield Session(bundle, gate, audit, store, Settings(store), files, models, command_table(grants))
+        audit.append(_STOPPED, _LIFE, {}, allowed=True, because="the input ended")
+
+
+def _record_start(audit: AuditLog, bundle: AppBundle) -> None:
+    """One entry that names the manifest which rules this session, and how the last session ended."""
+    last = audit.tail(1)
+    previous = "none" if not last else "stopped" if last[0]["cmd"] == _STOPPED else "interrupted"
+    audit.append(
+        "runtime.start",
+        _LIFE,
+        {
+            "manifest": str(bundle.manifest.digest),
+            "version": bundle.grants.version,
+            "previous": previous,
+        },
+        allowed=True,
+        because="the app was started",
+    )
