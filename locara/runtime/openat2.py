@@ -19,7 +19,7 @@ _RESOLVE: Final = RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH
 _RENAME_NOREPLACE: Final = 1
 _SYS_OPENAT2: Final = 437
 _SYS_RENAMEAT2: Final = {"x86_64": 316, "aarch64": 276}
-_ALWAYS: Final = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+_ALWAYS: Final = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _RETRIES: Final = 8
 
 
@@ -39,7 +39,8 @@ def open_beneath(directory: int, path: str, flags: int, mode: int = 0) -> int:
     name = os.fsencode(path or ".")
     if b"\0" in name:
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-    # O_PATH takes few other flags; with O_NOFOLLOW it would open a last link itself, without it the link is ELOOP.
+    # No O_NOFOLLOW: RESOLVE_NO_SYMLINKS says the same of every part, and alone it makes a last link ELOOP for every
+    # kind of open. O_PATH takes few other flags.
     extra = os.O_CLOEXEC if flags & os.O_PATH else _ALWAYS
     how = _OpenHow(flags | extra, mode if flags & os.O_CREAT else 0, _RESOLVE)
     for _ in range(_RETRIES):
