@@ -1,0 +1,241 @@
+"""Grants: what a manifest allows, compiled once, each grant with the line it comes from.
+
+Empty means nothing: a kind without a grant has the empty scope and every request of it is denied.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final
+
+from locara.core import scope as scopes
+from locara.core.capability import USER_PATH_ROOTS, Kind
+from locara.core.declarations import Capabilities, NetHosts
+from locara.core.digest import Digest
+from locara.core.hosts import HostSet
+from locara.core.manifest import Manifest
+from locara.core.ports import PortSet
+from locara.core.request import FsRequest, Request
+from locara.core.scope import Atom, AtomScope, HostScope, Scope, accesses, pins
+from locara.core.strict_json import escape
+
+_NOTHING: Final = MappingProxyType({kind: scopes.empty(kind) for kind in Kind})
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a grant was declared: file, 1-based line and column, JSON pointer, and the declaration as JSON text."""
+
+    source: str
+    line: int
+    column: int
+    pointer: str
+    declared: str
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One kind of power, how far it goes, and where it was declared."""
+
+    kind: Kind
+    scope: Scope
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class SharedFolder:
+    """A folder shared with other apps (``publisher/name``); access is ``read`` or ``read-write``."""
+
+    id: str
+    partners: tuple[str, ...]
+    access: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grants:
+    """Everything one app may do. Frozen; at most one grant per kind and none of them empty."""
+
+    app_id: str
+    version: str
+    manifest_digest: Digest
+    grants: tuple[Grant, ...] = ()
+    display_name: str = ""
+    models: Mapping[str, Digest] = field(default_factory=dict)
+    tools: Mapping[str, Digest] = field(default_factory=dict)
+    modalities: frozenset[str] = frozenset()
+    tooling: frozenset[str] = frozenset()
+    vector_engine: str = "sqlite-vec"
+    quota_mb: int = 2_048
+    background_reasons: tuple[str, ...] = ()
+    shared_folders: tuple[SharedFolder, ...] = ()
+    by_kind: Mapping[Kind, Grant] = field(init=False, repr=False, compare=False)
+    by_atom: Mapping[Kind, Mapping[Atom, Grant]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        by_kind = {grant.kind: grant for grant in self.grants}
+        if len(by_kind) != len(self.grants):
+            raise ValueError("a kind is granted once")
+        if any(grant.scope.kind is not grant.kind or scopes.is_empty(grant.scope) for grant in self.grants):
+            raise ValueError("a grant has a scope of its own kind that is not empty")
+        by_atom: dict[Kind, Mapping[Atom, Grant]] = {kind: {} for kind in Kind}
+        for grant in self.grants:
+            if isinstance(grant.scope, AtomScope):
+                by_atom[grant.kind] = dict.fromkeys(grant.scope.atoms, grant)
+        object.__setattr__(self, "by_kind", by_kind)
+        object.__setattr__(self, "by_atom", by_atom)
+
+    @classmethod
+    def none(cls, app_id: str = "test/none") -> Grants:
+        """The grants of an app that may do nothing at all."""
+        return cls(app_id=app_id, version="0.0.0", manifest_digest=Digest.of(b""))
+
+    def scope(self, kind: Kind) -> Scope:
+        """How far a kind goes; the empty scope when it is not granted."""
+        grant = self.by_kind.get(kind)
+        return grant.scope if grant is not None else _NOTHING[kind]
+
+    def origin(self, kind: Kind) -> Origin | None:
+        """Where a kind was declared; ``None`` when it is not granted."""
+        grant = self.by_kind.get(kind)
+        return grant.origin if grant is not None else None
+
+
+def compile_grants(manifest: Manifest) -> Grants:
+    """The grants of a manifest: exactly what it declares, and the app's own data when it says nothing of it."""
+    declared = manifest.capabilities
+    grants = []
+    for kind, scope in _declared(declared):
+        if not scopes.is_empty(scope):
+            grants.append(Grant(kind, scope, _origin(manifest, kind)))
+    return Grants(
+        app_id=manifest.app_id,
+        version=manifest.version,
+        manifest_digest=manifest.digest,
+        grants=tuple(grants),
+        display_name=manifest.display_name,
+        models=_pinned(declared.models),
+        tools=_pinned(declared.tools),
+        modalities=frozenset(manifest.modalities),
+        tooling=frozenset(manifest.tooling),
+        vector_engine=manifest.storage.vector.engine,
+        quota_mb=manifest.storage.quota_mb,
+        background_reasons=declared.background.reasons if declared.background.mode else (),
+        shared_folders=tuple(SharedFolder(item.id, item.with_, item.access) for item in declared.shared_folders),
+    )
+
+
+def _declared(declared: Capabilities) -> Iterator[tuple[Kind, Scope]]:
+    """The scope of every kind, also of those that are declared as nothing."""
+    yield Kind.NET, HostScope(Kind.NET, _hosts(declared.net))
+    for kind, access in (
+        (Kind.FS_USER_SELECTED, declared.fs_user_selected),
+        (Kind.FS_APP_DATA, declared.fs_app_data),
+    ):
+        yield kind, AtomScope(kind, frozenset((kind.value[3:], use) for use in accesses(access or "")))
+    paths = {root: getattr(declared.fs_user_paths, root) for root in USER_PATH_ROOTS}
+    yield Kind.FS_USER_PATHS, _roots(Kind.FS_USER_PATHS, paths)
+    shared = {f"shared/{folder.id}": folder.access for folder in declared.shared_folders}
+    for kind, granted in (
+        (Kind.MICROPHONE, declared.microphone),
+        (Kind.CAMERA, declared.camera),
+        (Kind.SYSTEM_AUDIO, declared.system_audio),
+    ):
+        yield kind, AtomScope(kind, frozenset({(kind.value[7:], "use")} if granted else ()))
+    yield Kind.MODELS, pins(Kind.MODELS, declared.models)
+    yield Kind.TOOLS, pins(Kind.TOOLS, declared.tools)
+    yield Kind.SHARED_FOLDERS, _roots(Kind.SHARED_FOLDERS, shared)
+    uses = (("read", declared.clipboard.read), ("write", declared.clipboard.write))
+    yield Kind.CLIPBOARD, AtomScope(Kind.CLIPBOARD, frozenset(("clipboard", use) for use, on in uses if on))
+    modes = frozenset((mode, "use") for mode in declared.notifications.modes)
+    yield Kind.NOTIFICATIONS, AtomScope(Kind.NOTIFICATIONS, modes)
+    mode = declared.background.mode
+    yield Kind.BACKGROUND, AtomScope(Kind.BACKGROUND, frozenset({(mode, "use")} if mode else ()))
+    yield Kind.OPEN_EXTERNAL, scopes.external(declared.open_external.hosts if declared.open_external else ())
+
+
+def _hosts(net: bool | NetHosts) -> HostSet:
+    if isinstance(net, NetHosts):
+        return HostSet.of(net.allowed_hosts, PortSet.of(net.allowed_ports))
+    return HostSet.everything() if net is True else HostSet()
+
+
+def _roots(kind: Kind, roots: Mapping[str, str | None]) -> AtomScope:
+    return AtomScope(kind, frozenset((root, use) for root, access in roots.items() for use in accesses(access or "")))
+
+
+def _pinned(written: tuple[str, ...]) -> Mapping[str, Digest]:
+    return MappingProxyType({name: Digest.parse(digest) for name, _, digest in (pin.partition("@") for pin in written)})
+
+
+def _origin(manifest: Manifest, kind: Kind) -> Origin:
+    pointer = f"/capabilities/{escape(kind.value)}"
+    written: Any = manifest.capabilities.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    value = written.get(kind.value, "read-write")  # only fs.app-data is granted without being written
+    declared = f"{json.dumps(kind.value)}: {json.dumps(value, ensure_ascii=False)}"
+    return Origin(manifest.source, *manifest.position(pointer), pointer, declared)
+
+
+def widening(old: Grants, new: Grants) -> tuple[Request, ...]:
+    """Requests that ``new`` allows and ``old`` does not, at least one per kind that grew; empty when none did.
+
+    A shared folder that names a further partner app counts as grown: more apps can read what is in it.
+    """
+    found: list[Request] = []
+    for grant in new.grants:
+        gain = scopes.difference(grant.scope, old.scope(grant.kind))
+        if isinstance(gain, AtomScope):
+            found += [scopes.request_of(gain.kind, atom) for atom in sorted(gain.atoms)]
+        elif (request := scopes.witness(gain)) is not None:
+            found.append(request)
+    before = {folder.id: set(folder.partners) for folder in old.shared_folders}
+    for folder in new.shared_folders:
+        request = FsRequest(f"shared/{folder.id}", "", "read")
+        if request not in found and not set(folder.partners) <= before.get(folder.id, set()):
+            found.append(request)
+    return tuple(found)
+
+
+def intersect(a: Grants, b: Grants) -> Grants:
+    """What both allow, told as grants of ``a``.
+
+    A request is allowed exactly when both allow it, but for the bare id of a model or tool which the two pin to
+    different digests: the id alone would name two things, so it is denied.
+    """
+    models = {name: digest for name, digest in a.models.items() if b.models.get(name) == digest}
+    tools = {name: digest for name, digest in a.tools.items() if b.tools.get(name) == digest}
+    grants = []
+    for grant in a.grants:
+        if grant.kind is Kind.MODELS:
+            scope: Scope = pins(Kind.MODELS, (f"{name}@{digest}" for name, digest in models.items()))
+        elif grant.kind is Kind.TOOLS:
+            scope = pins(Kind.TOOLS, (f"{name}@{digest}" for name, digest in tools.items()))
+        else:
+            scope = scopes.intersect(grant.scope, b.scope(grant.kind))
+        if not scopes.is_empty(scope):
+            grants.append(Grant(grant.kind, scope, grant.origin))
+    theirs = {folder.id: set(folder.partners) for folder in b.shared_folders}
+    return Grants(
+        app_id=a.app_id,
+        version=a.version,
+        manifest_digest=a.manifest_digest,
+        grants=tuple(grants),
+        display_name=a.display_name,
+        models=MappingProxyType(models),
+        tools=MappingProxyType(tools),
+        modalities=a.modalities & b.modalities,
+        tooling=a.tooling & b.tooling,
+        vector_engine=a.vector_engine,
+        quota_mb=min(a.quota_mb, b.quota_mb),
+        background_reasons=a.background_reasons,
+        shared_folders=tuple(
+            SharedFolder(item.id, kept, item.access)
+            for item in a.shared_folders
+            if (kept := tuple(name for name in item.partners if name in theirs.get(item.id, ())))
+        ),
+    )
