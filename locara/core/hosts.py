@@ -133,6 +133,18 @@ class HostSet:
     def __sub__(self, other: HostSet) -> HostSet:
         return HostSet(_zip(PortSet.__sub__, self.root, other.root))
 
+    def is_named(self) -> bool:
+        """Whether the set is made of named hosts and wildcards only, not of all hosts there are."""
+        return not self.root.below
+
+    def listing(self) -> list[tuple[str, PortSet]]:
+        """The set as patterns with their ports, for a person to read; ``*`` stands for every host.
+
+        Exact for every set made by union and intersection of patterns on equal ports; for others it tells too much
+        rather than too little (names cut out of a wildcard are not listed).
+        """
+        return [("*", self.root.below)] * bool(self.root.below) + list(_list(self.root, ""))
+
     def witness(self) -> tuple[str, int] | None:
         """A pair that is in the set, ``None`` for the empty set."""
         for host, node in _walk(self.root):
@@ -187,11 +199,18 @@ def _walk(node: Node, suffix: str = "") -> Iterator[tuple[str, Node]]:
         yield from _walk(child, name)
 
 
+def _list(node: Node, suffix: str) -> Iterator[tuple[str, PortSet]]:
+    for label in sorted(node.children):
+        child = node.children[label]
+        name = f"{label}.{suffix}" if suffix else label
+        if child.here - node.below:
+            yield name, child.here
+        if child.below - node.below:
+            yield f"*.{name}", child.below
+        yield from _list(child, name)
+
+
 def _fresh(node: Node, letters: str, least: int = 1) -> str:
     """The shortest label of these letters, at least ``least`` long, that is no child of the node."""
-    for length in count(least):
-        for letter_tuple in product(letters, repeat=length):
-            label = "".join(letter_tuple)
-            if label not in node.children and label not in RESERVED:
-                return label
-    raise AssertionError  # count() never ends
+    labels = ("".join(chosen) for length in count(least) for chosen in product(letters, repeat=length))
+    return next(label for label in labels if label not in node.children and label not in RESERVED)

@@ -1,0 +1,127 @@
+"""The commands a frontend can call, as data: the first projection of the grants.
+
+A command whose capability is not declared does not exist for the app: it is absent from `command_table`, not denied
+later. Commands of the app's own (its settings, its store, its log) carry no power and are always there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from locara.core.capability import FS_KINDS, Kind
+from locara.core.grant import Grants
+from locara.core.scope import AtomScope
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSpec:
+    """One command: when it opens, the manifest key behind it (``""``: none), and the line that would open it.
+
+    ``stream`` says whether the command can send events before its reply.
+    """
+
+    name: str
+    opens: Callable[[Grants], bool]
+    capability: str
+    stream: bool
+    summary: str
+    fix: str = ""
+
+
+def _always(grants: Grants) -> bool:
+    return True
+
+
+def _granted(*kinds: Kind) -> Callable[[Grants], bool]:
+    def opens(grants: Grants) -> bool:
+        return any(kind in grants.by_kind for kind in kinds)
+
+    return opens
+
+
+def _writes_files(grants: Grants) -> bool:
+    scopes = (grants.scope(kind) for kind in FS_KINDS)
+    return any(use == "write" for scope in scopes if isinstance(scope, AtomScope) for _, use in scope.atoms)
+
+
+def _modality(name: str) -> Callable[[Grants], bool]:
+    def opens(grants: Grants) -> bool:
+        return name in grants.modalities and bool(grants.models)
+
+    return opens
+
+
+_FILES: Final = '"fs.app-data": "read"'
+_WRITES: Final = '"fs.app-data": "read-write"'
+_PICKER: Final = '"fs.user-selected": "read"'
+_MODEL: Final = '"models": ["id@sha256:…"]'
+
+_COMMANDS: Final = (
+    CommandSpec("app.info", _always, "", False, "Who the app is and what it may do"),
+    CommandSpec("app.commands", _always, "", False, "The commands that exist for this app"),
+    CommandSpec("audit.capabilityLog", _always, "", False, "The latest decisions about this app"),
+    CommandSpec("settings.get", _always, "", False, "Read one setting"),
+    CommandSpec("settings.set", _always, "", False, "Write one setting"),
+    CommandSpec("settings.getAll", _always, "", False, "Read all settings of a scope"),
+    CommandSpec("settings.delete", _always, "", False, "Remove one setting"),
+    CommandSpec("db.query", _always, "", False, "Read rows of the app's own store"),
+    CommandSpec("db.exec", _always, "", False, "Change the app's own store"),
+    CommandSpec("db.batch", _always, "", False, "Several changes of the app's own store, all or none"),
+    CommandSpec("db.search", _always, "", False, "Search the app's own store by vector, by text or by both"),
+    CommandSpec(
+        "llm.chat",
+        _modality("text-to-text"),
+        "models",
+        True,
+        "Answer a conversation with a pinned model",
+        f'"modalities": ["text-to-text"] and in "capabilities" {_MODEL}',
+    ),
+    CommandSpec(
+        "embed.create",
+        _modality("text-to-embedding"),
+        "models",
+        False,
+        "Turn texts into vectors with a pinned model",
+        f'"modalities": ["text-to-embedding"] and in "capabilities" {_MODEL}',
+    ),
+    CommandSpec(
+        "fs.pick",
+        _granted(Kind.FS_USER_SELECTED),
+        Kind.FS_USER_SELECTED.value,
+        False,
+        "Let the person pick files or a folder",
+        _PICKER,
+    ),
+    CommandSpec(
+        "fs.release",
+        _granted(Kind.FS_USER_SELECTED),
+        Kind.FS_USER_SELECTED.value,
+        False,
+        "Give up what the person picked",
+        _PICKER,
+    ),
+    CommandSpec("fs.read", _granted(*FS_KINDS), Kind.FS_APP_DATA.value, False, "Read a file", _FILES),
+    CommandSpec("fs.list", _granted(*FS_KINDS), Kind.FS_APP_DATA.value, False, "List a folder", _FILES),
+    CommandSpec("fs.stat", _granted(*FS_KINDS), Kind.FS_APP_DATA.value, False, "Tell size and kind of a file", _FILES),
+    CommandSpec("fs.write", _writes_files, Kind.FS_APP_DATA.value, False, "Write a file", _WRITES),
+    CommandSpec("fs.remove", _writes_files, Kind.FS_APP_DATA.value, False, "Remove a file or an empty folder", _WRITES),
+    CommandSpec("fs.mkdir", _writes_files, Kind.FS_APP_DATA.value, False, "Make a folder", _WRITES),
+    CommandSpec(
+        "net.fetch",
+        _granted(Kind.NET),
+        Kind.NET.value,
+        False,
+        "Fetch an https address of a declared host",
+        '"net": {"allowed_hosts": ["api.example.com"]}',
+    ),
+)
+
+COMMANDS: Final[Mapping[str, CommandSpec]] = MappingProxyType({spec.name: spec for spec in _COMMANDS})
+
+
+def command_table(grants: Grants) -> frozenset[str]:
+    """The names of the commands that exist under these grants, and no other."""
+    return frozenset(name for name, spec in COMMANDS.items() if spec.opens(grants))
