@@ -83,7 +83,7 @@ def run(plan: Plan, job: Job, emit: Emit) -> tuple[CheckFinished, ...]:
     finally:
         for entry in state.running.values():
             entry.worker.kill()
-            entry.worker.wait()
+            entry.worker.end()
     return tuple(state.finished)
 
 
@@ -180,8 +180,7 @@ def _handle(state: _State, entry: _Running, message: object) -> None:
 
 
 def _close(state: _State, entry: _Running, problem: str) -> None:
-    entry.worker.kill()  # whatever it started and left behind
-    status = entry.worker.wait()
+    status = entry.worker.end()
     del state.running[entry.worker.pid]
     if problem and not entry.reason:
         entry.result, entry.reason = None, f"the worker's output broke off: {problem}"

@@ -17,6 +17,8 @@ LINE_LIMIT: Final = 32 << 20
 
 _IGNORED: Final = ("PYTEST_", "HYPOTHESIS_", "PYTHONSTARTUP", "PYTHONINSPECT", "LOCARA_VERIFY_")
 _TAIL: Final = 4096
+_GRACE: Final = 5.0
+"""Seconds between the end of its output and the end of the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,11 @@ class Worker:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
 
-    def wait(self) -> int:
-        """Its exit status, negative for a signal. Call after its output ended or after ``kill``."""
+    def end(self) -> int:
+        """Its exit status, negative for a signal, once its output ended. What it left behind is killed."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(_GRACE)
+        self.kill()
         return self.process.wait()
 
     def last_words(self) -> str:

@@ -103,9 +103,10 @@ def _manifest_bytes(root: Path) -> bytes:
         ) from error
     except OSError as error:
         raise TargetError(f"{root / MANIFEST} cannot be read: {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise TargetError(f"{root / MANIFEST} is not an ordinary file", code="not_an_app")
     with os.fdopen(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise TargetError(f"{root / MANIFEST} is not an ordinary file", code="not_an_app")
         return file.read(_MANIFEST_READ_LIMIT)
 
 

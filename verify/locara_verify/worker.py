@@ -15,10 +15,9 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from locara.errors import LocaraError
-
 from locara_verify.budget import Budget
 from locara_verify.check import CheckResult, registered
 from locara_verify.context import Context
@@ -33,7 +32,7 @@ def main() -> int:
     """Run the task on standard input. Exit code 0 when a result or a reason was sent, else 70."""
     task = json.loads(sys.stdin.buffer.read())
     # Native libraries print where they like. The real output moves away from descriptor 1 before any loads.
-    out = os.fdopen(os.dup(1), "wb", buffering=0)
+    out = os.dup(1)  # never closed: the end of the output is the end of the process
     os.dup2(2, 1)
     sys.stdout = sys.stderr
     _die_with_parent(task["parent"])
@@ -48,7 +47,7 @@ def main() -> int:
     return 0
 
 
-def _run(task: Mapping[str, Any], out: IO[bytes]) -> CheckResult:
+def _run(task: Mapping[str, Any], out: int) -> CheckResult:
     importlib.import_module(task["module"])
     check = registered().get(task["check"])
     if check is None:
@@ -78,17 +77,17 @@ def _run(task: Mapping[str, Any], out: IO[bytes]) -> CheckResult:
     return result
 
 
-def send(out: IO[bytes], message: Mapping[str, Any]) -> None:
+def send(out: int, message: Mapping[str, Any]) -> None:
     """Write one message as one line. Raises WireError for values that JSON cannot hold."""
     try:
         line = json.dumps(message, allow_nan=False, ensure_ascii=True).encode() + b"\n"
     except (TypeError, ValueError, RecursionError) as error:
         raise WireError(f"the result cannot be written as JSON: {error}") from error
     while line:
-        line = line[out.write(line) :]
+        line = line[os.write(out, line) :]
 
 
-def _throttled(out: IO[bytes]) -> Callable[[int, int, str], None]:
+def _throttled(out: int) -> Callable[[int, int, str], None]:
     last = 0.0
 
     def report(done: int, total: int, note: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from locara_verify.plan import Plan, Task
 from locara_verify.report.value import Report
 from locara_verify.rule import Rule
 from locara_verify.verdict import judge
+from PIL import Image
 
 
 def rule(rule_id: str, slug: str = "", severity: Severity = Severity.ERROR, **more: object) -> Rule:
@@ -122,5 +125,45 @@ def report() -> Callable[..., Report]:
             jobs=2,
             replays={("LC201", 0): ".locara/failures/LC201-7f3a.json"},
         )
+
+    return make
+
+
+MANIFEST = {
+    "schema": "locara/v1",
+    "name": "notes",
+    "publisher": "example",
+    "version": "1.0.0",
+    "displayName": "Notes",
+    "description": "Keeps notes on this computer",
+    "license": "Apache-2.0",
+    "author": {"name": "A. Person", "email": "a.person@example.org"},
+    "icon": "public/icon.png",
+    "screenshots": ["screenshots/one.png"],
+    "category": "productivity",
+    "capabilities": {"net": False, "fs.user-selected": "read"},
+}
+
+
+def picture(width: int, height: int) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (width, height), (40, 80, 160)).save(out, "png")
+    return out.getvalue()
+
+
+@pytest.fixture
+def make_app(tmp_path: Path) -> Callable[..., Path]:
+    """Write a small app that has no model; keywords change its manifest, ``capabilities`` wholly."""
+
+    def make(name: str = "app", **changes: object) -> Path:
+        folder = tmp_path / name
+        for part in ("public", "screenshots", "dist", "db"):
+            (folder / part).mkdir(parents=True)
+        (folder / "locara.json").write_text(json.dumps({**MANIFEST, **changes}, indent=2) + "\n")
+        (folder / "public" / "icon.png").write_bytes(picture(512, 512))
+        (folder / "screenshots" / "one.png").write_bytes(picture(64, 40))
+        (folder / "dist" / "index.html").write_text("<!doctype html><title>Notes</title>\n")
+        (folder / "db" / "schema.sql").write_text("CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT);\n")
+        return folder
 
     return make

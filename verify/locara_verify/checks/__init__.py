@@ -11,7 +11,12 @@ from locara_verify.check import Check, registered
 
 # One line per module, sorted. Modules keep their imports light: libraries that take long to load
 # (hypothesis, numpy, the inference backends) are imported inside the functions that use them.
-MODULES: Final = ("locara_verify.checks.manifest.static",)
+MODULES: Final = (
+    "locara_verify.checks.decide.algebra",
+    "locara_verify.checks.decide.oracle",
+    "locara_verify.checks.fuzz.manifest",
+    "locara_verify.checks.manifest.static",
+)
 
 
 @dataclass(frozen=True, slots=True)

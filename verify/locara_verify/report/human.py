@@ -41,7 +41,7 @@ def _app(app: Mapping[str, Any]) -> Iterator[str]:
     yield from _listed("may", consent["may"])
     yield from _listed("may not", consent["may_not"])
     yield from _listed(
-        "grants", [f"{g['capability']}: {g['declared']}  ({g['file']}:{g['line']})" for g in app["grants"]]
+        "grants", [f"{g['declared']}  ({g['file']}:{g['line']})" for g in app["grants"]]
     )
     binds = [f"{bind['role']} {bind['access']}" for bind in kernel["binds"]]
     yield from _listed("kernel", [f"network {kernel['network']}", *binds])

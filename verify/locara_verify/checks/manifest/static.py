@@ -1,18 +1,19 @@
-"""LC001, LC002, LC004, LC005, LC007: what can be said of an app without running anything."""
+"""LC001, LC002, LC004-LC007: what can be said of an app without running anything."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Any, Final
 
-from locara.core.availability import unavailable
+from locara.core.availability import Platform, unavailable
 from locara.core.capability import Kind
 from locara.core.request import NetRequest
 from locara.core.scope import covers
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.manifest.images import size_of
+from locara_verify.checks.manifest.projections import projections
 from locara_verify.context import Context
 from locara_verify.finding import Finding
 from locara_verify.target import MANIFEST, Entry, Target
@@ -23,6 +24,7 @@ SCREENSHOT_LIMIT: Final = 2 * 1024 * 1024
 """Largest icon and screenshot, in bytes."""
 
 SCHEMA: Final = "db/schema.sql"
+_PLATFORMS: Final[dict[str, Platform]] = {"linux": "linux", "darwin": "macos", "win32": "windows"}
 
 
 @check("manifest/text", rules=("LC001", "LC002"), broken_manifest=True)
@@ -45,7 +47,22 @@ def text(ctx: Context) -> CheckResult:
     return CheckResult(findings, {"LC001": 1, "LC002": 1})
 
 
-@check("manifest/files", rules=("LC004",))
+@check("manifest/static", rules=("LC004", "LC005", "LC006", "LC007"))
+def static(ctx: Context) -> CheckResult:
+    """All that needs a valid manifest and nothing else, in one process: each part is over in milliseconds."""
+    parts = (files(ctx), availability(ctx), breadth(ctx), projections(ctx))
+    return CheckResult(
+        findings=tuple(finding for part in parts for finding in part.findings),
+        attempts={rule: count for part in parts for rule, count in part.attempts.items()},
+        decisions=sum(part.decisions for part in parts),
+    )
+
+
+def replay(ctx: Context, case: Mapping[str, Any]) -> CheckResult:
+    """Repeat one comparison of projections."""
+    return projections(ctx, case)
+
+
 def files(ctx: Context) -> CheckResult:
     """Look at every file that the manifest names and at every link in the parts that the runtime reads."""
     manifest = ctx.target.manifest
@@ -122,25 +139,23 @@ def _line(ctx: Context, pointer: str) -> int:
     return 1 if manifest is None else manifest.position(pointer)[0]
 
 
-@check("manifest/availability", rules=("LC005",))
 def availability(ctx: Context) -> CheckResult:
     """Note each declared capability that this platform and version cannot give."""
-    platform = {"linux": "linux", "darwin": "macos", "win32": "windows"}.get(sys.platform, "linux")
-    missing = unavailable(ctx.grants, platform)
+    platform: Platform = _PLATFORMS.get(sys.platform, "linux")
+    lines = {grant.kind: grant.origin.line for grant in ctx.grants.grants}
     findings = tuple(
         Finding(
             "LC005",
             f"{item.kind.value} is declared and cannot be used on {platform}",
             because=item.reason,
             file=MANIFEST,
-            line=ctx.grants.origin(item.kind).line,
+            line=lines[item.kind],
         )
-        for item in missing
+        for item in unavailable(ctx.grants, platform)
     )
     return CheckResult(findings, {"LC005": max(1, len(ctx.grants.grants))})
 
 
-@check("manifest/breadth", rules=("LC007",))
 def breadth(ctx: Context) -> CheckResult:
     """Warn of grants that are wider than most apps need."""
     findings = tuple(

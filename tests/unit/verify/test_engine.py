@@ -1,0 +1,310 @@
+"""The engine with real worker processes, and checks that misbehave in every way a check can."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from locara_verify import engine
+from locara_verify.budget import PROFILES
+from locara_verify.check import Check
+from locara_verify.events import CheckFinished, CheckProgress, CheckStarted
+from locara_verify.plan import Plan, Task
+from locara_verify.target import load
+
+MODULE = """
+import os, signal, subprocess, sys, time
+from locara.errors import LocaraError
+from locara_verify.check import CheckResult, check
+from locara_verify.finding import Finding
+
+def behaviour(name, **options):
+    return check(name, rules=("LC001",), **options)
+
+@behaviour("good")
+def good(ctx):
+    ctx.progress(1, 2, "half")
+    return CheckResult((), {"LC001": 1}, notes=(f"{ctx.seed}", str(ctx.rng("a").random()), os.getcwd()))
+
+@behaviour("finding")
+def finding(ctx):
+    return CheckResult((Finding("LC001", "bad", evidence={"n": ctx.rng("x").randrange(1000)}),), {"LC001": 1})
+
+@behaviour("noisy")
+def noisy(ctx):
+    print("not json")
+    sys.stdout.flush()
+    os.write(1, b"native noise\\n")
+    return CheckResult((), {"LC001": 1})
+
+@behaviour("raises")
+def raises(ctx):
+    raise RuntimeError("on purpose")
+
+@behaviour("refuses")
+def refuses(ctx):
+    raise LocaraError("a model is missing", fix="fetch it")
+
+@behaviour("dies")
+def dies(ctx):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+@behaviour("exits")
+def exits(ctx):
+    sys.stderr.write("last words\\n")
+    sys.stderr.flush()
+    os._exit(3)
+
+@behaviour("quits")
+def quits(ctx):
+    sys.exit(0)
+
+@behaviour("hangs")
+def hangs(ctx):
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+    (ctx.workdir.parent / "child.pid").write_text(str(child.pid))
+    time.sleep(600)
+
+@behaviour("foreign")
+def foreign(ctx):
+    return CheckResult((), {"LC999": 1})
+
+@behaviour("unwritable")
+def unwritable(ctx):
+    return CheckResult((), {"LC001": 1}, bench={"x": float("nan")})
+
+@behaviour("nothing")
+def nothing(ctx):
+    return None
+
+@behaviour("text", broken_manifest=True)
+def text(ctx):
+    return CheckResult((), {"LC001": len(ctx.target.problems) + 1})
+
+def replay(ctx, case):
+    return CheckResult((), {"LC001": case["times"]})
+"""
+
+RAW_WORKER = """
+import sys
+sys.stdin.read()
+sys.stdout.write({text!r})
+sys.stdout.flush()
+"""
+
+
+@pytest.fixture
+def run(make_app, make_rule, make_check, tmp_path, monkeypatch) -> Callable[..., list[CheckFinished]]:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "misbehaving.py").write_text(MODULE)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'code'}:{os.environ.get('PYTHONPATH', '')}")
+    app = make_app()
+
+    def go(*names: str, emit=lambda _event: None, app=app, exclusive=(), **more) -> list[CheckFinished]:
+        checks: list[Check] = [
+            make_check(
+                name,
+                "LC001",
+                module="misbehaving",
+                exclusive=name in exclusive,
+                broken_manifest=name == "text",
+            )
+            for name in names
+        ]
+        plan = Plan({"LC001": make_rule("LC001")}, tuple(Task(check, check.rules) for check in checks))
+        job = engine.Job(
+            target=load(app),
+            budget=replace(PROFILES["quick"], task_seconds=more.pop("task_seconds", 60.0)),
+            seed=7,
+            workdir=tmp_path / f"work-{len(list(tmp_path.iterdir()))}",
+            fixtures=tmp_path,
+            **more,
+        )
+        return list(engine.run(plan, job, emit))
+
+    return go
+
+
+def gone(pid: int) -> bool:
+    """Whether the process ended; a zombie that nobody collected yet counts as ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def test_a_check_runs_in_a_process_of_its_own_and_its_result_comes_back(run) -> None:
+    events = []
+    (event,) = run("good", emit=events.append)
+    assert event.result is not None
+    assert event.result.attempts == {"LC001": 1}
+    seed, _, folder = event.result.notes
+    assert seed == "7"
+    assert Path(folder).name == "00-good"
+    assert [type(e) for e in events] == [CheckStarted, CheckProgress, CheckFinished]
+
+
+def test_the_same_seed_gives_the_same_results(run) -> None:
+    first, second = run("good", "finding", jobs=2), run("good", "finding")
+    notes = [[e.result.notes[1] for e in events if e.task.check.name == "good"] for events in (first, second)]
+    assert notes[0] == notes[1]
+    found = [[e.result.findings for e in ev if e.task.check.name == "finding"] for ev in (first, second)]
+    assert found[0] == found[1]
+
+
+def test_what_a_check_prints_is_no_part_of_the_protocol(run) -> None:
+    (event,) = run("noisy")
+    assert event.result is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("raises", "RuntimeError: on purpose"),
+        ("refuses", "a model is missing\nhelp: fetch it"),
+        ("dies", "was killed by signal 9"),
+        ("exits", "ended with status 3 without a result (last words: last words)"),
+        ("quits", "without a result"),
+        ("foreign", "LC999"),
+        ("unwritable", "cannot be written as JSON"),
+        ("nothing", "AttributeError"),
+        ("absent", "registers no check"),
+    ],
+)
+def test_a_check_that_gives_no_result_has_a_reason(run, name, reason) -> None:
+    (event,) = run(name)
+    assert event.result is None
+    assert event.started
+    assert reason in event.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("not json\n", "malformed"),
+        ("[]\n", "malformed"),
+        ('{"type": "news"}\n', "malformed"),
+        ('{"type": "progress", "done": "x"}\n', "malformed"),
+        ('{"type": "result"}\n', "malformed"),
+        ('{"type": "result", "result": {"findings": 3}}\n', "malformed"),
+        ("[" * 100_000 + "\n", "malformed"),
+        ('{"type": "progress"', "cut off"),
+        ("", "without a result"),
+        ('{"type": "inconclusive", "reason": ""}\n', "no reason"),
+    ],
+)
+def test_a_worker_that_breaks_the_protocol_has_no_result(run, tmp_path, text, reason) -> None:
+    script = tmp_path / "worker.py"
+    script.write_text(RAW_WORKER.format(text=text))
+    (event,) = run("good", worker=(str(script),))
+    assert event.result is None
+    assert reason in event.reason
+
+
+def test_a_second_result_is_malformed(run, tmp_path) -> None:
+    result = (
+        '{"type": "result", "result": {"findings": [], "attempts": {"LC001": 1}, "decisions": 0, '
+        '"attacks": 0, "probes": 0, "inconclusive": {}, "bench": {}, "notes": []}}\n'
+    )
+    script = tmp_path / "worker.py"
+    script.write_text(RAW_WORKER.format(text=result))
+    assert run("good", worker=(str(script),))[0].result is not None
+    script.write_text(RAW_WORKER.format(text=result * 2))
+    assert run("good", worker=(str(script),))[0].result is None
+
+
+def test_a_check_that_hangs_is_killed_with_all_it_started(run, tmp_path) -> None:
+    (event,) = run("hangs", task_seconds=2.0)
+    assert (event.result, event.reason) == (None, "no result within 2 s")
+    (pid,) = [int(path.read_text()) for path in tmp_path.glob("work-*/child.pid")]
+    assert gone(pid)
+
+
+def test_an_interrupted_run_ends_every_worker_and_starts_no_other(run, tmp_path) -> None:
+    asked = []
+
+    def emit(event) -> None:
+        if isinstance(event, CheckStarted):
+            asked.append(event)
+
+    def interrupted() -> bool:
+        return bool(asked) and any(tmp_path.glob("work-*/child.pid"))
+
+    first, second = run("hangs", "good", emit=emit, interrupted=interrupted)
+    reasons = {event.task.check.name: (event.reason, event.started) for event in (first, second)}
+    assert reasons == {
+        "hangs": ("the run was interrupted", True),
+        "good": ("the run was interrupted", False),
+    }
+    (pid,) = [int(path.read_text()) for path in tmp_path.glob("work-*/child.pid")]
+    assert gone(pid)
+
+
+def test_no_worker_survives_an_error_of_the_engine(run, tmp_path) -> None:
+    class Broken(Exception):
+        pass
+
+    def interrupted() -> bool:
+        if any(tmp_path.glob("work-*/child.pid")):
+            raise Broken
+        return False
+
+    with pytest.raises(Broken):
+        run("hangs", interrupted=interrupted)
+    (pid,) = [int(path.read_text()) for path in tmp_path.glob("work-*/child.pid")]
+    assert gone(pid)
+
+
+def test_a_run_may_stop_at_the_first_finding(run) -> None:
+    first, second = run("finding", "good", stop_at_first=True)
+    assert first.result is not None
+    assert (second.started, second.reason) == (False, "the run stopped at the first finding")
+
+
+def test_exclusive_checks_run_alone(run) -> None:
+    running: set[str] = set()
+    seen: list[frozenset[str]] = []
+
+    def emit(event) -> None:
+        match event:
+            case CheckStarted():
+                running.add(event.task.check.name)
+                seen.append(frozenset(running))
+            case CheckFinished():
+                running.discard(event.task.check.name)
+
+    events = run("good", "finding", "noisy", emit=emit, jobs=3, exclusive=("noisy",))
+    assert all(event.result is not None for event in events)
+    assert frozenset({"good", "finding"}) in seen
+    assert seen[-1] == {"noisy"}
+
+
+def test_a_broken_manifest_leaves_only_the_checks_that_can_read_it(run, make_app) -> None:
+    app = make_app("broken")
+    (app / "locara.json").write_text("{")
+    events = {event.task.check.name: event for event in run("good", "text", app=app)}
+    assert (events["good"].started, events["good"].result) == (False, None)
+    assert events["text"].result is not None
+    assert events["text"].result.attempts == {"LC001": 2}
+
+
+def test_a_replay_runs_one_case(run) -> None:
+    (event,) = run("good", case={"times": 5})
+    assert event.result is not None
+    assert event.result.attempts == {"LC001": 5}
+
+
+def test_the_app_lends_no_code_to_its_judge(run, make_app) -> None:
+    app = make_app("suspect")
+    for name in ("sitecustomize.py", "json.py", "locara_verify.py", "conftest.py"):
+        (app / name).write_text("raise SystemExit('code of the app was run')\n")
+    here = Path.cwd()
+    os.chdir(app)
+    try:
+        (event,) = run("good", app=app)
+    finally:
+        os.chdir(here)
+    assert event.result is not None

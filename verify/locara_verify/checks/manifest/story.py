@@ -1,0 +1,123 @@
+"""What every projection has to say, worked out from the plain JSON of a manifest alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+CAPABILITIES: Final = (
+    "net",
+    "fs.user-selected",
+    "fs.app-data",
+    "fs.user-paths",
+    "device.microphone",
+    "device.camera",
+    "device.system-audio",
+    "models",
+    "tools",
+    "shared-folders",
+    "clipboard",
+    "notifications",
+    "background",
+    "open-external",
+)
+ALWAYS: Final = frozenset(
+    {"app.info", "app.commands", "audit.capabilityLog", "db.query", "db.exec", "db.batch", "db.search"}
+    | {f"settings.{name}" for name in ("get", "set", "getAll", "delete")}
+)
+_INSIDE: Final[Mapping[str, tuple[str, ...]]] = {
+    "clipboard": ("read", "write"),
+    "notifications": ("modes",),
+    "background": ("mode",),
+    "open-external": ("hosts",),
+}
+"""Where the power of a capability is when the object alone gives none."""
+
+_APPLE: Final = "com.apple.security."
+_MAC_FOLDERS: Final = {
+    "downloads": "files.downloads",
+    "pictures": "assets.pictures",
+    "music": "assets.music",
+    "movies": "assets.movies",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """``kinds``: capabilities that grant something. ``binds``: role to writable."""
+
+    kinds: frozenset[str]
+    commands: frozenset[str]
+    binds: Mapping[str, bool]
+    network: str
+    entitlements: frozenset[str]
+    models: frozenset[str]
+    local: bool
+
+
+def story_of(manifest: Mapping[str, Any]) -> Story:
+    """The story of a manifest that the parser accepts, given as its JSON value."""
+    declared = manifest["capabilities"]
+    kinds = frozenset(kind for kind in CAPABILITIES if _grants(kind, declared))
+    folders: Mapping[str, str] = declared.get("fs.user-paths") or {}
+    digests = {pin.partition("@sha256:")[2] for pin in declared.get("models", [])}
+    binds = {"app": False, "data": True, **{f"model:{digest}": False for digest in digests}}
+    binds |= {f"root:{root}": access == "read-write" for root, access in folders.items() if access}
+    return Story(
+        kinds=kinds,
+        commands=_commands(manifest, declared, kinds),
+        binds=binds,
+        network="proxy" if "net" in kinds else "none",
+        entitlements=_entitlements(declared, folders, kinds),
+        models=frozenset(pin.partition("@")[0] for pin in declared.get("models", [])),
+        local="net" not in kinds,
+    )
+
+
+def _grants(kind: str, declared: Mapping[str, Any]) -> bool:
+    if kind == "fs.app-data":
+        return declared.get(kind) is not False  # absent means read-write: the one default that grants
+    value = declared.get(kind)
+    if kind in _INSIDE and value:
+        return any(value.get(key) for key in _INSIDE[kind])
+    return any(value.values()) if kind == "fs.user-paths" and value else bool(value)
+
+
+def _commands(
+    manifest: Mapping[str, Any], declared: Mapping[str, Any], kinds: frozenset[str]
+) -> frozenset[str]:
+    names = set(ALWAYS)
+    accesses = {str(declared.get("fs.user-selected")), str(declared.get("fs.app-data", "read-write"))}
+    accesses |= {str(access) for access in (declared.get("fs.user-paths") or {}).values()}
+    accesses |= {str(folder["access"]) for folder in declared.get("shared-folders", [])}
+    if "net" in kinds:
+        names.add("net.fetch")
+    if "fs.user-selected" in kinds:
+        names |= {"fs.pick", "fs.release"}
+    if accesses & {"read", "read-write"}:
+        names |= {"fs.read", "fs.list", "fs.stat"}
+    if "read-write" in accesses:
+        names |= {"fs.write", "fs.remove", "fs.mkdir"}
+    if "models" in kinds:
+        modalities = manifest.get("modalities", [])
+        names |= {"llm.chat"} if "text-to-text" in modalities else set()
+        names |= {"embed.create"} if "text-to-embedding" in modalities else set()
+    return frozenset(names)
+
+
+def _entitlements(
+    declared: Mapping[str, Any], folders: Mapping[str, str], kinds: frozenset[str]
+) -> frozenset[str]:
+    keys = {"app-sandbox"}
+    ends = {"read": "read-only", "read-write": "read-write"}
+    if "net" in kinds:
+        keys.add("network.client")
+    if "fs.user-selected" in kinds:
+        keys.add(f"files.user-selected.{ends[declared['fs.user-selected']]}")
+    keys |= {f"{_MAC_FOLDERS[r]}.{ends[a]}" for r, a in folders.items() if a and r in _MAC_FOLDERS}
+    if "device.camera" in kinds:
+        keys.add("device.camera")
+    if "device.microphone" in kinds:
+        keys |= {"device.audio-input", "device.microphone"}
+    return frozenset(_APPLE + key for key in keys)
