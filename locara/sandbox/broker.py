@@ -40,8 +40,10 @@ from locara.sandbox.handles import (
     open_picked,
     refuse_linked,
 )
-from locara.sandbox.picker import NoPicker, Picker
+from locara.sandbox.picker import NoPicker, Picker, ScriptedPicker
 from locara.sandbox.proxy import Dial, Observe, Proxy, Resolver, direct_dial, system_resolver
+
+__all__ = ["Broker", "NoPicker", "Picker", "ScriptedPicker", "Services"]
 
 _FILE_MODE: Final = 0o644
 _TEMPORARY: Final = ".locara-"
