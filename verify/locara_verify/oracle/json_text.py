@@ -14,6 +14,7 @@ Json = Any
 WHITESPACE = " \t\n\r"
 MAX_BYTES = 262_144
 MAX_DEPTH = 32
+MAX_INTEGER_CHARACTERS = 308
 SHORT_ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
@@ -44,8 +45,10 @@ class Reader:
 
     def skip(self) -> None:
         """Step over whitespace."""
-        while self.peek() != "" and self.peek() in WHITESPACE:
-            self.at += 1
+        at, text, end = self.at, self.text, len(self.text)
+        while at < end and text[at] in WHITESPACE:
+            at += 1
+        self.at = at
 
     def take(self, literal: str) -> None:
         """Step over ``literal`` or refuse."""
@@ -162,7 +165,7 @@ class Reader:
     def digits(self) -> str:
         """Read one or more ASCII digits."""
         start = self.at
-        while self.peek() != "" and self.peek() in "0123456789":
+        while self.at < len(self.text) and self.text[self.at] in "0123456789":
             self.at += 1
         if self.at == start:
             raise self.refuse()
@@ -188,6 +191,8 @@ class Reader:
             self.digits()
             real = True
         text = self.text[start:self.at]
+        if not real and (text == "-0" or len(text) > MAX_INTEGER_CHARACTERS):
+            raise self.refuse("json_number")
         if not math.isfinite(float(text)):
             raise self.refuse("json_number")
         return float(text) if real else int(text)

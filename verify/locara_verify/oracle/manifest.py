@@ -16,24 +16,29 @@ from locara_verify.oracle import json_text, names
 
 Json = Any
 
-LICENSES: frozenset[str] = frozenset()
+LICENSES = frozenset(
+    """
+    0BSD AFL-3.0 AGPL-3.0-only AGPL-3.0-or-later Apache-2.0 Artistic-2.0 BSD-2-Clause BSD-2-Clause-Patent
+    BSD-3-Clause BSD-3-Clause-Clear BSL-1.0 BlueOak-1.0.0 CC-BY-4.0 CC-BY-SA-4.0 CC0-1.0 CECILL-2.1 ECL-2.0
+    EPL-2.0 EUPL-1.2 GPL-2.0-only GPL-2.0-or-later GPL-3.0-only GPL-3.0-or-later ISC LGPL-2.1-only
+    LGPL-2.1-or-later LGPL-3.0-only LGPL-3.0-or-later MIT MIT-0 MPL-2.0 MS-PL MulanPSL-2.0 NCSA OFL-1.1
+    OSL-3.0 PostgreSQL Python-2.0 UPL-1.0 Unlicense Vim WTFPL X11 Zlib
+    """.split()
+)
 CATEGORIES = (
     "productivity", "creative", "developer", "education", "utilities",
     "media", "communication", "finance", "health", "games",
-)
-MODALITIES = (
-    "text-to-text", "text-to-text-thinking", "speech-to-text", "text-to-speech",
-    "voice-to-voice", "image-to-text", "text-to-image", "text-to-embedding",
-)
-TOOLING = (
-    "ocr", "filesystem.search", "filesystem.read", "filesystem.write", "code-exec.python",
-    "code-exec.javascript", "audio.transcribe", "audio.synthesize", "vision.classify",
-    "browser.fetch", "vector.search",
 )
 BACKED_MODALITIES = ("text-to-text", "text-to-embedding")
 BACKED_TOOLING = ("vector.search",)
 ACCESS = ("read", "read-write")
 REFUSED_CATEGORIES = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+DRAWN_AS_NOTHING = frozenset(
+    [0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0, *range(0x180B, 0x1810)]
+    + [*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)]
+)
+MOST_MARKS = 4
+URL_CHARACTERS = names.LOWER + names.LOWER.upper() + names.DIGITS + "._~:/?#[]@!$&'()*+,;=%-"
 CAPABILITY_KEYS = (
     "net", "fs.user-selected", "fs.app-data", "fs.user-paths", "device.microphone", "device.camera",
     "device.system-audio", "models", "tools", "shared-folders", "clipboard", "notifications",
@@ -74,6 +79,11 @@ class Judge:
         good = [self.need(fine(item), f"{pointer}/{index}") for index, item in enumerate(value)]
         return all(good)
 
+    def distinct(self, value: Json, pointer: str, fine: Callable[[Json], bool], least: int, most: int) -> bool:
+        """Require what ``each`` requires and that no item comes twice."""
+        good = self.each(value, pointer, fine, least, most)
+        return good and self.need(unique(value), pointer)
+
 
 def escape(key: str) -> str:
     """Write ``key`` as a JSON pointer token."""
@@ -82,12 +92,25 @@ def escape(key: str) -> str:
 
 def is_text(value: Json, longest: int, *, breaks: bool = False) -> bool:
     """Tell whether ``value`` is free text that shows as what it is."""
-    if not isinstance(value, str) or not 1 <= len(value) <= longest or not value.strip():
+    if not isinstance(value, str) or not 1 <= len(value) <= longest or value != value.strip():
         return False
-    return all(
-        (breaks and character in "\n\t") or unicodedata.category(character) not in REFUSED_CATEGORIES
-        for character in value
-    )
+    marks = 0
+    for character in value:
+        if breaks and character in "\n\t":
+            marks = 0
+            continue
+        category = unicodedata.category(character)
+        if category in REFUSED_CATEGORIES or ord(character) in DRAWN_AS_NOTHING:
+            return False
+        marks = marks + 1 if category in ("Mn", "Me") else 0
+        if marks > MOST_MARKS:
+            return False
+    return True
+
+
+def is_one_of(value: Json, words: Sequence[str]) -> bool:
+    """Tell whether ``value`` is one of a closed list of texts (never something merely equal to one)."""
+    return isinstance(value, str) and value in words
 
 
 def is_whole(value: Json, least: int, most: int) -> bool:
@@ -95,17 +118,24 @@ def is_whole(value: Json, least: int, most: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
+def is_web_host(host: str) -> bool:
+    """Tell whether ``host`` may stand in an address that is only shown: labels, the last begins with a letter."""
+    labels = host.split(".")
+    return len(labels) >= 2 and all(names.is_label(label) for label in labels) and labels[-1][0] in names.LOWER
+
+
 def is_url(value: Json) -> bool:
-    """Tell whether ``value`` is an https address with a public host and no credentials."""
+    """Tell whether ``value`` is an https address without credentials."""
     if not isinstance(value, str) or not value.startswith("https://") or len(value) > 2048:
         return False
-    rest = value[len("https://"):]
-    if any(not "!" <= character <= "~" or character in '"<>\\^`{|}' for character in rest):
-        return False
-    host = rest
+    place = value[len("https://"):]
     for stop in "/?#":
-        host = host.split(stop)[0]
-    return names.is_host(host)
+        place = place.split(stop)[0]
+    rest = value[len("https://") + len(place):]
+    host, colon, port = place.partition(":")
+    if colon and not (names.only(port, names.DIGITS) and port and port[0] != "0" and int(port) <= 65535):
+        return False
+    return is_web_host(host) and names.only(rest, URL_CHARACTERS)
 
 
 def is_email(value: Json) -> bool:
@@ -113,8 +143,8 @@ def is_email(value: Json) -> bool:
     if not isinstance(value, str) or value.count("@") != 1 or len(value) > 254:
         return False
     local, host = value.split("@")
-    allowed = names.LOWER + names.LOWER.upper() + names.DIGITS + "._%+-"
-    return 1 <= len(local) <= 64 and names.only(local, allowed) and names.is_host(host.lower())
+    allowed = names.LOWER + names.LOWER.upper() + names.DIGITS + "_%+-"
+    return all(atom and names.only(atom, allowed) for atom in local.split(".")) and is_web_host(host)
 
 
 def unique(values: Sequence[Json]) -> bool:
@@ -136,10 +166,10 @@ def judge_value(value: Json) -> tuple[str, ...]:
     judge = Judge()
     required = (
         "schema", "name", "publisher", "version", "displayName", "description", "license",
-        "author", "icon", "screenshots", "category",
+        "author", "icon", "screenshots", "category", "capabilities",
     )
     optional = (
-        "longDescription", "homepage", "repository", "tags", "capabilities", "profiles", "storage",
+        "longDescription", "homepage", "repository", "tags", "profiles", "storage",
         "entry", "build", "modalities", "tooling",
     )
     if not judge.record(value, "", required, optional):
@@ -149,12 +179,12 @@ def judge_value(value: Json) -> tuple[str, ...]:
             judge.need(rule(value[key]), f"/{key}")
     if "author" in value:
         judge_author(judge, value["author"])
-    judge.each(value.get("screenshots", ["a"]), "/screenshots", names.is_portable_path, 1, 5)
-    if judge.each(value.get("tags", []), "/tags", is_tag, 0, 10):
-        judge.need(unique(value.get("tags", [])), "/tags")
-    judge_build(judge, value.get("build", {}))
+    judge.distinct(value.get("screenshots", ["a"]), "/screenshots", names.is_portable_path, 1, 5)
+    judge.distinct(value.get("tags", []), "/tags", is_tag, 0, 10)
+    judge_build(judge, value)
     judge_storage(judge, value.get("storage", {}))
-    models = judge_capabilities(judge, value.get("capabilities", {}))
+    app_id = f"{value.get('publisher')}/{value.get('name')}"
+    models = judge_capabilities(judge, value.get("capabilities", {}), app_id)
     judge_lists(judge, value, models)
     judge_profiles(judge, value.get("profiles", {}), models)
     return tuple(judge.wrong)
@@ -191,11 +221,14 @@ def judge_author(judge: Judge, author: Json) -> None:
         judge.need(is_url(author.get("url", "https://b.cc")), "/author/url")
 
 
-def judge_build(judge: Judge, build: Json) -> None:
-    """Judge ``build``: a closed tool name and a path, never a command."""
+def judge_build(judge: Judge, value: Mapping[str, Json]) -> None:
+    """Judge ``build``, a closed tool name and a path, never a command; the entry page lies below that path."""
+    build = value.get("build", {})
     if judge.record(build, "/build", (), ("tool", "out")):
-        judge.need(build.get("tool", "none") in ("vite", "none"), "/build/tool")
-        judge.need(names.is_portable_path(build.get("out", "dist")), "/build/out")
+        judge.need(is_one_of(build.get("tool", "none"), ("vite", "none")), "/build/tool")
+        out, entry = build.get("out", "dist"), value.get("entry", "dist/index.html")
+        if judge.need(names.is_portable_path(out), "/build/out") and isinstance(entry, str):
+            judge.need(entry.startswith(out + "/"), "/entry")
 
 
 def judge_storage(judge: Judge, storage: Json) -> None:
@@ -205,26 +238,26 @@ def judge_storage(judge: Judge, storage: Json) -> None:
     judge.need(is_whole(storage.get("quota_mb", 1), 1, 1_048_576), "/storage/quota_mb")
     vector = storage.get("vector", {})
     if judge.record(vector, "/storage/vector", (), ("engine",)):
-        judge.need(vector.get("engine", "sqlite-vec") == "sqlite-vec", "/storage/vector/engine")
+        judge.need(is_one_of(vector.get("engine", "sqlite-vec"), ("sqlite-vec",)), "/storage/vector/engine")
 
 
-def judge_capabilities(judge: Judge, capabilities: Json) -> Sequence[str]:
+def judge_capabilities(judge: Judge, capabilities: Json, app_id: str) -> Sequence[str]:
     """Judge ``capabilities`` and hand the pinned models back."""
     if not judge.record(capabilities, "/capabilities", (), CAPABILITY_KEYS):
         return ()
     where = "/capabilities/"
     judge_net(judge, capabilities.get("net", False))
     for key in ("fs.user-selected", "fs.app-data"):
-        judge.need(capabilities.get(key, False) is False or capabilities[key] in ACCESS, where + key)
+        judge.need(capabilities.get(key, False) is False or is_one_of(capabilities[key], ACCESS), where + key)
     paths = capabilities.get("fs.user-paths", {})
     if judge.record(paths, where + "fs.user-paths", (), USER_PATHS):
         for name, access in paths.items():
-            judge.need(access in ACCESS, f"{where}fs.user-paths/{escape(name)}")
+            judge.need(is_one_of(access, ACCESS), f"{where}fs.user-paths/{escape(name)}")
     for device in ("device.microphone", "device.camera", "device.system-audio"):
         judge.need(isinstance(capabilities.get(device, False), bool), where + device)
     for key in ("models", "tools"):
         judge_pins(judge, capabilities.get(key, []), where + key)
-    judge_shared(judge, capabilities.get("shared-folders", []), where + "shared-folders")
+    judge_shared(judge, capabilities.get("shared-folders", []), where + "shared-folders", app_id)
     clipboard = capabilities.get("clipboard", {})
     if judge.record(clipboard, where + "clipboard", (), ("read", "write")):
         for key, value in clipboard.items():
@@ -244,15 +277,12 @@ def judge_net(judge: Judge, net: Json) -> None:
     if judge.record(net, "/capabilities/net", ("allowed_hosts",), ("allowed_ports",)):
         judge_hosts(judge, net.get("allowed_hosts", ["a.bc"]), "/capabilities/net/allowed_hosts")
         ports = net.get("allowed_ports", [443])
-        where = "/capabilities/net/allowed_ports"
-        if judge.each(ports, where, names.is_port, 1, 65_535):
-            judge.need(unique(ports), where)
+        judge.distinct(ports, "/capabilities/net/allowed_ports", names.is_port, 1, 200)
 
 
 def judge_hosts(judge: Judge, hosts: Json, where: str) -> None:
     """Judge a list of host patterns: 1 to 200, none twice."""
-    if judge.each(hosts, where, names.is_host_pattern, 1, 200):
-        judge.need(unique(hosts), where)
+    judge.distinct(hosts, where, names.is_host_pattern, 1, 200)
 
 
 def judge_pins(judge: Judge, pins: Json, where: str) -> None:
@@ -261,7 +291,7 @@ def judge_pins(judge: Judge, pins: Json, where: str) -> None:
         judge.need(unique([pin.split("@")[0] for pin in pins]), where)
 
 
-def judge_shared(judge: Judge, folders: Json, where: str) -> None:
+def judge_shared(judge: Judge, folders: Json, where: str, app_id: str) -> None:
     """Judge ``shared-folders``."""
     if not judge.each(folders, where, lambda folder: isinstance(folder, dict), 0, 16):
         return
@@ -269,8 +299,10 @@ def judge_shared(judge: Judge, folders: Json, where: str) -> None:
         here = f"{where}/{index}"
         judge.record(folder, here, ("id", "with", "access"), ())
         judge.need(names.is_slug(folder.get("id", "x")), here + "/id")
-        judge.need(folder.get("access", "read") in ACCESS, here + "/access")
-        judge.each(folder.get("with", ["a/b"]), here + "/with", is_app_id, 1, 16)
+        judge.need(is_one_of(folder.get("access", "read"), ACCESS), here + "/access")
+        partners = folder.get("with", ["a/b"])
+        if judge.distinct(partners, here + "/with", is_app_id, 1, 16):
+            judge.need(app_id not in partners, here + "/with")
     judge.need(unique([folder.get("id") for folder in folders]), where)
 
 
@@ -284,28 +316,25 @@ def is_app_id(value: Json) -> bool:
 
 def judge_attention(judge: Judge, capabilities: Mapping[str, Json], where: str) -> None:
     """Judge ``notifications`` and ``background``."""
-    notifications = capabilities.get("notifications", {"modes": ["alert"]})
+    notifications = capabilities.get("notifications", {"modes": []})
     if judge.record(notifications, where + "notifications", ("modes",), ()):
-        modes = notifications.get("modes", ["alert"])
-        known = judge.each(modes, where + "notifications/modes", lambda mode: mode in NOTIFY, 1, 3)
-        judge.need(not known or unique(modes), where + "notifications/modes")
+        modes = notifications.get("modes", [])
+        judge.distinct(modes, where + "notifications/modes", lambda mode: is_one_of(mode, NOTIFY), 0, 3)
     background = capabilities.get("background", {"mode": False})
     if judge.record(background, where + "background", ("mode",), ("reasons",)):
         mode = background.get("mode", False)
-        judge.need(mode is False or mode in ("passive", "active"), where + "background/mode")
+        judge.need(mode is False or is_one_of(mode, ("passive", "active")), where + "background/mode")
         reasons = background.get("reasons", [])
-        judge.each(reasons, where + "background/reasons", lambda reason: is_text(reason, 140), 0, 8)
+        judge.distinct(reasons, where + "background/reasons", lambda reason: is_text(reason, 140), 0, 5)
 
 
 def judge_lists(judge: Judge, value: Mapping[str, Json], models: Sequence[str]) -> None:
     """Judge ``modalities`` and ``tooling``: closed, backed in this version, with a model to run."""
     modalities = value.get("modalities", [])
-    if judge.each(modalities, "/modalities", lambda item: item in BACKED_MODALITIES, 0, len(MODALITIES)):
-        judge.need(unique(modalities), "/modalities")
+    if judge.distinct(modalities, "/modalities", lambda item: is_one_of(item, BACKED_MODALITIES), 0, 16):
         judge.need(not modalities or len(models) > 0, "/modalities")
     tooling = value.get("tooling", [])
-    if judge.each(tooling, "/tooling", lambda item: item in BACKED_TOOLING, 0, len(TOOLING)):
-        judge.need(unique(tooling), "/tooling")
+    judge.distinct(tooling, "/tooling", lambda item: is_one_of(item, BACKED_TOOLING), 0, 16)
 
 
 def judge_profiles(judge: Judge, profiles: Json, models: Sequence[str]) -> None:
@@ -316,4 +345,4 @@ def judge_profiles(judge: Judge, profiles: Json, models: Sequence[str]) -> None:
         here = f"/profiles/{escape(name)}"
         if judge.record(profile, here, ("min_ram_gb", "models"), ()):
             judge.need(is_whole(profile.get("min_ram_gb", 1), 1, 1024), here + "/min_ram_gb")
-            judge.each(profile.get("models", []), here + "/models", lambda pin: pin in models, 0, 64)
+            judge.distinct(profile.get("models", []), here + "/models", lambda pin: pin in models, 1, 64)

@@ -9,6 +9,7 @@ from __future__ import annotations
 LOWER = "abcdefghijklmnopqrstuvwxyz"
 DIGITS = "0123456789"
 HEX = DIGITS + "abcdef"
+MAX_WILDCARD_BASE = 189  # leaves room for a label in front of the base
 DEVICE_NAMES = ("con", "prn", "aux", "nul", "conin$", "conout$")
 NUMBERED_DEVICES = ("com", "lpt")
 DEVICE_DIGITS = "0123456789¹²³"
@@ -35,6 +36,11 @@ def is_label(text: str) -> bool:
     return only(text, LOWER + DIGITS + "-") and text[0] != "-" and text[-1] != "-"
 
 
+def is_numeric(label: str) -> bool:
+    """Tell whether an address parser might read ``label`` as a number, decimal, octal or ``0x``."""
+    return only(label, DIGITS) or (label.startswith("0x") and only(label[2:], HEX))
+
+
 def is_host(text: object) -> bool:
     """Tell whether ``text`` is a public host name written canonically (no address, no local name)."""
     if not isinstance(text, str) or not 1 <= len(text) <= 253:
@@ -42,7 +48,7 @@ def is_host(text: object) -> bool:
     labels = text.split(".")
     if len(labels) < 2 or not all(is_label(label) for label in labels):
         return False
-    if only(labels[-1], DIGITS):
+    if is_numeric(labels[-1]):
         return False
     return labels[-1] not in ("localhost", "local", "internal")
 
@@ -52,7 +58,7 @@ def is_host_pattern(text: object) -> bool:
     if not isinstance(text, str) or len(text) > 253:
         return False
     if text.startswith("*."):
-        return is_host(text[2:])
+        return len(text) <= 2 + MAX_WILDCARD_BASE and is_host(text[2:])
     return is_host(text)
 
 
@@ -134,4 +140,4 @@ def is_semver(text: object) -> bool:
     parts = text.split(".")
     if len(parts) != 3:
         return False
-    return all(part and only(part, DIGITS) and (part == "0" or part[0] != "0") for part in parts)
+    return all(1 <= len(part) <= 9 and only(part, DIGITS) and (part == "0" or part[0] != "0") for part in parts)

@@ -26,6 +26,7 @@ Ask = Mapping[str, Any]
 USER_PATH_ROOTS = ("documents", "downloads", "desktop", "pictures", "music", "movies")
 DEVICES = ("microphone", "camera", "system-audio")
 NOTIFICATION_MODES = ("alert", "badge", "sound")
+BACKGROUND_MODES = ("passive", "active")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,8 @@ def judge_simple(capabilities: Mapping[str, Json], kind: str, ask: Ask) -> tuple
         modes = capabilities.get("notifications", {}).get("modes", [])
         return "notifications", ask["mode"] in NOTIFICATION_MODES and ask["mode"] in modes
     if kind == "background":
-        return kind, background_allows(capabilities.get(kind, {}), ask["mode"])
+        mode = ask["mode"]
+        return kind, mode in BACKGROUND_MODES and capabilities.get(kind, {}).get("mode", False) == mode
     if kind == "open-external":
         return kind, any_host(capabilities.get(kind, {}).get("hosts", []), ask["host"])
     raise ValueError(f"not a kind of question: {kind!r}")
@@ -132,12 +134,25 @@ def is_pinned(pins: Sequence[str], name: object) -> bool:
     return False
 
 
-def background_allows(background: Mapping[str, Json], mode: object) -> bool:
-    """Tell whether the app may run in the background in ``mode``; active includes passive."""
-    granted = background.get("mode", False)
-    if mode == "active":
-        return bool(granted == "active")
-    return bool(mode == "passive" and granted in ("passive", "active"))
+def possible(ask: Ask) -> bool:
+    """Tell whether any manifest at all could permit what ``ask`` asks for."""
+    kind = ask["kind"]
+    if kind in ("net", "open-external"):
+        return names.is_host(ask["host"]) and (kind == "open-external" or names.is_port(ask["port"]))
+    if kind == "fs":
+        root, path = ask["root"], ask["path"]
+        shared = isinstance(root, str) and root.startswith("shared/") and names.is_slug(root[len("shared/"):])
+        known = shared or root in ("user-selected", "app-data", *USER_PATH_ROOTS)
+        return known and ask["access"] in ("read", "write") and (path == "" or names.is_portable_path(path))
+    if kind in ("model", "tool"):
+        name = ask[kind]
+        return isinstance(name, str) and (names.is_item_id(name) or names.split_pin(name) is not None)
+    choices = {
+        "device": ("device", DEVICES), "clipboard": ("access", ("read", "write")),
+        "notify": ("mode", NOTIFICATION_MODES), "background": ("mode", BACKGROUND_MODES),
+    }
+    field, words = choices[kind]
+    return ask[field] in words
 
 
 def commands(manifest: Mapping[str, Json]) -> frozenset[str]:

@@ -14,7 +14,7 @@ Ask = dict[str, Any]
 ROOTS = ("user-selected", "app-data", "documents", "downloads", "desktop", "pictures", "music", "movies")
 ODD_ROOTS = ("", "Documents", "home", "tmp", "/", "..", "shared", "shared/", "shared/none",
 "shared/../documents", "app-data/..", "\x00", "app_data", "documents ")
-ACCESSES = ("read", "write", "read", "write", "read-write", "READ", "", "execute")
+ACCESSES = (*["read", "read", "write"] * 5, "read-write", "READ", "", "execute")
 HOSTILE_PATHS = paths.corpus()
 
 
@@ -28,12 +28,12 @@ def ask_net(rng: random.Random, capabilities: Mapping[str, Json]) -> Ask:
     net = capabilities.get("net")
     granted = net if isinstance(net, Mapping) else {}
     near = rng.random()
-    if near < 0.7:
+    if near < 0.75:
         host = hosts.near(rng, granted.get("allowed_hosts", ()))
     else:
-        host = hosts.host(rng) if near < 0.85 else hosts.hostile(rng)
+        host = hosts.host(rng) if near < 0.88 else hosts.hostile(rng)
     ports = list(granted.get("allowed_ports", (443,)))
-    port = rng.choice(ports) if rng.random() < 0.7 else rng.choice((*[p + 1 for p in ports],
+    port = rng.choice(ports) if rng.random() < 0.85 else rng.choice((*[p + 1 for p in ports],
     *[p - 1 for p in ports], 0, -1, 1, 80, 443, 65535, 65536, 2**40))
     return {"kind": "net", "host": host, "port": port}
 
@@ -43,11 +43,11 @@ def ask_file(rng: random.Random, capabilities: Mapping[str, Json]) -> Ask:
     folders = ["shared/" + folder["id"] for folder in capabilities.get("shared-folders", ())]
     likely = [*folders, *capabilities.get("fs.user-paths", {}), "user-selected", "app-data"]
     chance = rng.random()
-    root = rng.choice(likely) if chance < 0.6 else rng.choice(ROOTS if chance < 0.9 else ODD_ROOTS)
+    root = rng.choice(likely) if chance < 0.8 else rng.choice(ROOTS if chance < 0.95 else ODD_ROOTS)
     kind = rng.random()
     if kind < 0.1:
         path = ""
-    elif kind < 0.6:
+    elif kind < 0.7:
         path = paths.ordinary(rng)
     else:
         path = rng.choice(HOSTILE_PATHS).text if kind < 0.85 else paths.draw(rng,

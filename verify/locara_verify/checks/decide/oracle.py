@@ -1,0 +1,204 @@
+"""LC010: the product's decisions against the independent policy, many questions per generated manifest."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from locara.core.decision import Decision, decide
+from locara.core.grant import Grants, compile_grants
+from locara.core.manifest import parse_manifest
+from locara_verify.check import CheckResult, check
+from locara_verify.checks.decide.translate import to_request
+from locara_verify.context import Context
+from locara_verify.finding import Finding
+from locara_verify.oracle import policy
+from locara_verify.strategies import manifests, requests
+
+RULE: Final = "LC010"
+NAME: Final = "decision-oracle"
+QUESTIONS_PER_MANIFEST: Final = 400
+OWN_SHARE: Final = 10  # one in so many questions is about the target's own manifest
+TEXT_EVERY: Final = 25  # the sentences of a decision are built lazily; one in so many is read
+LEAST_SHARE: Final = 0.05  # of allowed and of denied decisions; below it the run proved one side only
+MOST_FINDINGS: Final = 5
+
+Json = Any
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was asked and answered so far."""
+
+    asked: int = 0
+    allowed: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    kinds: dict[str, list[int]] = field(default_factory=dict)
+
+    def count(self, kind: str, *, allowed: bool) -> None:
+        """Count one decision."""
+        self.asked += 1
+        self.allowed += allowed
+        sides = self.kinds.setdefault(kind, [0, 0])
+        sides[allowed] += 1
+
+
+def compiled(value: Mapping[str, Json]) -> Grants:
+    """The Grants of a manifest given as JSON value."""
+    return compile_grants(parse_manifest(json.dumps(value, ensure_ascii=False).encode("utf-8")))
+
+
+def question(grants: Grants, value: Mapping[str, Json], ask: policy.Ask, *, read_text: bool) -> str | None:
+    """Ask both; a sentence when the product's answer is wrong, else None."""
+    expected = policy.judge(value, ask)
+    try:
+        decision = decide(grants, to_request(ask))
+        if decision.allowed is not expected.allowed:
+            return f"decide says {word(decision.allowed)}, the policy says {word(expected.allowed)}"
+        return text_problem(decision, expected, value, ask) if read_text else None
+    except Exception as error:  # whatever it is, a question must not raise
+        return f"decide raised {type(error).__name__}: {error}"
+
+
+def text_problem(
+    decision: Decision, expected: policy.Judgement, value: Mapping[str, Json], ask: policy.Ask
+) -> str | None:
+    """What is wrong with the words of a decision, or None."""
+    capability, because, fix = decision.capability, decision.because, decision.fix
+    if expected.capability and capability != expected.capability:
+        return f"the decision names {capability!r}; the question is about {expected.capability!r}"
+    if not because.strip() or any(not "\x20" <= character < "\x7f" for character in printed(because + fix)):
+        return "the reason is empty or holds characters that do not show"
+    if expected.allowed:
+        return None if "locara.json:" in because else f"the reason does not name the line of the grant: {because!r}"
+    return fix_problem(fix, value, ask)
+
+
+def fix_problem(fix: str, value: Mapping[str, Json], ask: policy.Ask) -> str | None:
+    """Whether the line that a denial proposes, written into the manifest, makes the answer yes."""
+    if not fix or not policy.possible(ask):
+        return None if not fix and not policy.possible(ask) else f"a denial proposes {fix!r}"
+    line = json.loads("{" + fix.replace("…", "0" * 64) + "}")
+    better = {**manifests.minimal(), "capabilities": {**value.get("capabilities", {}), **line}}
+    if not decide(compiled(better), to_request(ask)).allowed or not policy.judge(better, ask).allowed:
+        return f"the proposed line does not grant what was asked: {fix}"
+    return None
+
+
+def printed(text: str) -> str:
+    """``text`` without the characters a declaration may rightly show."""
+    return text.replace("…", "")
+
+
+def word(allowed: bool) -> str:  # noqa: FBT001
+    """A decision as a word."""
+    return "allowed" if allowed else "denied"
+
+
+def shrink(value: Mapping[str, Json], ask: policy.Ask) -> Mapping[str, Json]:
+    """Drop capabilities and list items from the manifest as long as both sides still disagree."""
+    smallest = {key: item for key, item in value.items() if key not in ("profiles", "modalities", "tooling")}
+    if not disagrees(smallest, ask):
+        return value
+    shorter = True
+    while shorter:
+        shorter = False
+        for candidate in smaller(smallest):
+            if disagrees(candidate, ask):
+                smallest, shorter = candidate, True
+                break
+    return smallest
+
+
+def disagrees(value: Mapping[str, Json], ask: policy.Ask) -> bool:
+    """Tell whether the two sides differ on one question about a manifest (False when it does not parse)."""
+    try:
+        grants = compiled(value)
+    except Exception:  # a candidate of the shrinker may be no manifest at all
+        return False
+    return question(grants, value, ask, read_text=True) is not None
+
+
+def smaller(value: Mapping[str, Json]) -> Iterator[dict[str, Json]]:
+    """Copies of a manifest with one capability, or one item of a list inside one, left out."""
+    for key, part in value.get("capabilities", {}).items():
+        without = copy.deepcopy(dict(value))
+        del without["capabilities"][key]
+        yield without
+        inner = part.get("allowed_hosts", part.get("hosts")) if isinstance(part, dict) else part
+        for index in range(len(inner) if isinstance(inner, list) and len(inner) > 1 else 0):
+            fewer = copy.deepcopy(dict(value))
+            target = fewer["capabilities"][key]
+            listed = target.get("allowed_hosts", target.get("hosts")) if isinstance(target, dict) else target
+            del listed[index]
+            yield fewer
+
+
+def finding(value: Mapping[str, Json], ask: policy.Ask, problem: str) -> Finding:
+    """The finding for one question, on the smallest manifest that shows it."""
+    small = shrink(value, ask)
+    case = {"manifest": dict(small), "ask": {key: printable(item) for key, item in ask.items()}}
+    return Finding(
+        rule_id=RULE,
+        message=f"a decision about {ask['kind']} is wrong",
+        because=problem,
+        evidence={"capabilities": small.get("capabilities", {}), "ask": case["ask"]},
+        replay={"check": NAME, "case": case},
+    )
+
+
+def printable(item: Json) -> Json:
+    """A question's field as JSON can carry it (lone surrogates escaped)."""
+    return item.encode("utf-8", "backslashreplace").decode() if isinstance(item, str) else item
+
+
+def interrogate(tally: Tally, rng: random.Random, value: Mapping[str, Json], count: int) -> None:
+    """Ask ``count`` questions about one manifest."""
+    grants = compiled(value)
+    for number in range(count):
+        ask = requests.ask(rng, value)
+        problem = question(grants, value, ask, read_text=number % TEXT_EVERY == 0)
+        tally.count(ask["kind"], allowed=policy.judge(value, ask).allowed)
+        if problem is not None and len(tally.findings) < MOST_FINDINGS:
+            tally.findings.append(finding(value, ask, problem))
+
+
+@check(NAME, rules=(RULE,))
+def run(ctx: Context) -> CheckResult:
+    """Ask ``profile.decisions`` questions: a tenth about the target, the rest about generated manifests."""
+    rng = ctx.rng(NAME)
+    tally = Tally()
+    total = ctx.profile.decisions
+    own = json.loads(ctx.target.manifest_bytes)
+    interrogate(tally, rng, own, total // OWN_SHARE)
+    while tally.asked < total and len(tally.findings) < MOST_FINDINGS:
+        interrogate(tally, rng, manifests.valid(rng), min(QUESTIONS_PER_MANIFEST, total - tally.asked))
+        ctx.progress(tally.asked, total, "decisions")
+    denied = tally.asked - tally.allowed
+    inconclusive = {}
+    if not tally.findings and min(tally.allowed, denied) < LEAST_SHARE * tally.asked:
+        inconclusive[RULE] = f"{tally.allowed} of {tally.asked} decisions were allowed: one side is too rare"
+    return CheckResult(
+        findings=tuple(tally.findings),
+        attempts={RULE: tally.asked},
+        decisions=tally.asked,
+        inconclusive=inconclusive,
+        notes=(f"{tally.allowed} allowed, {denied} denied", *kind_notes(tally)),
+    )
+
+
+def kind_notes(tally: Tally) -> tuple[str, ...]:
+    """One note per kind of question: denied and allowed."""
+    return tuple(f"{kind}: {no} denied, {yes} allowed" for kind, (no, yes) in sorted(tally.kinds.items()))
+
+
+def replay(_ctx: Context, case: Mapping[str, Json]) -> CheckResult:
+    """Ask one question again."""
+    value, ask = case["manifest"], case["ask"]
+    problem = question(compiled(value), value, ask, read_text=True)
+    found = () if problem is None else (finding(value, ask, problem),)
+    return CheckResult(findings=found, attempts={RULE: 1}, decisions=1)

@@ -1,0 +1,82 @@
+"""Every way in: the live command table, the schema of each command, and each place in it that takes text.
+
+Nothing is listed by hand. A command that is registered tomorrow is an entry point tomorrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from locara_verify.checks.escape.arena import Arena
+from locara_verify.strategies import arguments
+
+Json = Any
+
+MODEL_PROPERTY: Final = "model"
+NO_MODEL: Final = "no-such-model"
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPoint:
+    """One command with its argument schema, ordinary arguments, and the places that take text."""
+
+    command: str
+    schema: Mapping[str, Any]
+    base: Mapping[str, Json]
+    texts: tuple[tuple[str | int, ...], ...]
+
+    def with_text(self, place: Sequence[str | int], text: str) -> Mapping[str, Json]:
+        """Ordinary arguments with ``text`` at one place."""
+        changed: Mapping[str, Json] = arguments.put(dict(self.base), place, text)
+        return changed
+
+
+def live_commands(arena: Arena) -> tuple[str, ...]:
+    """What the running app itself says it answers to."""
+    reply = arena.link.ask("app.commands")
+    return tuple(reply.result["commands"]) if reply.ok else ()
+
+
+def entry_points(arena: Arena) -> tuple[EntryPoint, ...]:
+    """One entry point for each live command, in the order of their names."""
+    from locara.runtime.commands import REGISTERED  # noqa: PLC0415 - only live checks load the runtime
+
+    found = []
+    for name in live_commands(arena):
+        command = REGISTERED.get(name)
+        if command is None:
+            continue  # LC401 reports it
+        schema = command.args.model_json_schema(by_alias=True)
+        base = ordinary(arena, schema)
+        places = tuple(dict.fromkeys(place for place in arguments.texts(schema, schema) if place))
+        found.append(EntryPoint(name, schema, base, places))
+    return tuple(found)
+
+
+def ordinary(arena: Arena, schema: Mapping[str, Any]) -> dict[str, Json]:
+    """Small, well-formed arguments. Known property names get values that lead somewhere; models are not loaded."""
+    value: dict[str, Json] = arguments.example(schema, schema, all_fields=False)
+    known: Mapping[str, Json] = {
+        "root": "$APP_DATA" if arena.access("fs.app-data") else arena.handles.get("folder", "$APP_DATA"),
+        "path": "ordinary.txt",
+        "handle": "no-such-handle",
+        "data": "",
+        "sql": "SELECT 1",
+        "statements": [{"sql": "SELECT 1"}],
+        "key": "theme",
+        "url": "https://example.com/",
+        MODEL_PROPERTY: NO_MODEL,
+        "texts": ["a"],
+        "messages": [{"role": "user", "content": "a"}],
+        "length": 64,
+        "kind": "file",
+        "access": "read",
+    }
+    return {name: known.get(name, item) for name, item in value.items()}
+
+
+def everywhere(points: Sequence[EntryPoint]) -> tuple[tuple[EntryPoint, tuple[str | int, ...]], ...]:
+    """Every pair of a command and one of its text places."""
+    return tuple((point, place) for point in points for place in point.texts)
