@@ -86,7 +86,7 @@ export class Search {
     const sql = `SELECT (SELECT count(*) FROM passages) AS total, ${counts.map((count, at) => `${count} AS c${at}`).join(", ")}`;
     const [row] = await this.#locara.db.query<Record<string, number>>(sql, asked.map(quoted));
     const total = row?.["total"] ?? 0;
-    return new Map(asked.map((term, at) => [term, rarity(row?.[`c${at}`] ?? 0, total)]));
+    return new Map(asked.map((word, at) => [foldTerm(word), rarity(row?.[`c${at}`] ?? 0, total)]));
   }
 }
 
@@ -95,7 +95,7 @@ export function rarity(count: number, total: number): number {
   return Math.log(1 + (total + 1) / (count + 0.5));
 }
 
-/** The weighted share of terms that a sentence names; a term that only its heading names counts in part. */
+/** The weighted share of terms (folded) that a sentence names; a term that only its heading names counts in part. */
 export function coverageOf(weights: ReadonlyMap<string, number>, sentence: string, heading: string): number {
   const own = new Set(words(sentence).map(foldTerm));
   const above = new Set(words(heading).map(foldTerm));
@@ -126,6 +126,6 @@ export function matchExpression(query: string): string {
   return terms(query).slice(0, MAX_TERMS).map(quoted).join(" OR ");
 }
 
-function quoted(term: string): string {
-  return `"${term.replaceAll('"', '""')}"`;
+function quoted(word: string): string {
+  return `"${word.replaceAll('"', '""')}"`;
 }

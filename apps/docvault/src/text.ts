@@ -46,15 +46,22 @@ export function sentences(text: string): string[] {
 }
 
 const STOP_WORDS = new Set(
-  ("a an and any are as at be been but by can could did do does for from had has have how i in is it its me my of on or " +
+  ("a an and any are as at be been but by can could did do does for from had has have how i in is it its many me much my of on or " +
     "our please s so tell than that the their them there they this to us was we were what what's when where which who " +
     "whom whose why will with would you your").split(" "),
 );
 
-/** Folds case, accents and the plural s, so that "Café's" and "cafes" are one term. */
+/** Folds case and accents, so that "Café" and "cafe" are one word. */
+export function foldWord(word: string): string {
+  return word.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+}
+
+/** Folds endings as well, so that "owns", "owner" and "owned" are one term. Rough on purpose, and for English. */
 export function foldTerm(word: string): string {
-  const plain = word.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
-  return /^[a-z]{3,}[^su]s$/.test(plain) ? plain.slice(0, -1) : plain;
+  const plain = foldWord(word);
+  if (!/^[a-z]{4,}$/.test(plain)) return plain;
+  const single = plain.replace(/([^sui])s$/, "$1");
+  return single.replace(/^(...+?)(?:ing|ed|er|e)$/, "$1");
 }
 
 /** The words of a text, in order, as written. */
@@ -62,12 +69,12 @@ export function words(text: string): string[] {
   return text.match(/[\p{L}\p{M}\p{N}]+/gu) ?? [];
 }
 
-/** The distinct terms of a text that carry meaning, folded. */
+/** The words of a text that carry meaning, folded by case and accents; of words that make one term, the first. */
 export function terms(text: string): string[] {
-  const found = new Set<string>();
-  for (const word of words(text)) {
+  const found = new Map<string, string>();
+  for (const word of words(text).map(foldWord)) {
     const term = foldTerm(word);
-    if (!STOP_WORDS.has(term) && !STOP_WORDS.has(word.toLowerCase())) found.add(term);
+    if (!STOP_WORDS.has(word) && !found.has(term)) found.set(term, word);
   }
-  return [...found];
+  return [...found.values()];
 }

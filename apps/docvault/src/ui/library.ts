@@ -1,0 +1,99 @@
+/** The left pane: documents, import with progress, and what the last import could not read. */
+
+import type { DocVault } from "../docvault.ts";
+import type { Outcome } from "../ingest.ts";
+import type { StoredDocument } from "../vault.ts";
+import { byId, make, shownName } from "./dom.ts";
+import { isAbort, showNotice } from "./notice.ts";
+
+const KIND = { pdf: "PDF", markdown: "Markdown", text: "Text" } as const;
+const DONE = { added: "added", replaced: "updated", unchanged: "already in the vault" } as const;
+
+export function startLibrary(vault: DocVault): { refresh(): Promise<void> } {
+  const list = byId("documents", HTMLUListElement);
+  const buttons = [byId("add-files", HTMLButtonElement), byId("add-folder", HTMLButtonElement)];
+
+  const refresh = async (): Promise<void> => {
+    const documents = await vault.documents();
+    const items = await Promise.all(documents.map((document) => item(vault, document, refresh)));
+    list.replaceChildren(...items);
+    byId("empty", HTMLParagraphElement).hidden = documents.length > 0;
+  };
+
+  const importFrom = async (kind: "file" | "directory"): Promise<void> => {
+    const stop = new AbortController();
+    const panel = byId("import", HTMLDivElement);
+    const stopButton = byId("import-stop", HTMLButtonElement);
+    const onStop = (): void => stop.abort();
+    stopButton.addEventListener("click", onStop);
+    for (const button of buttons) button.disabled = true;
+    try {
+      const outcomes = await vault.importFrom(kind, {
+        signal: stop.signal,
+        onProgress: ({ done, total, name }) => {
+          panel.hidden = false;
+          byId("import-bar", HTMLProgressElement).value = done / total;
+          byId("import-text", HTMLParagraphElement).textContent = `${done + 1} of ${total}: ${shownName(name)}`;
+        },
+      });
+      if (outcomes.length > 0) showReport(outcomes);
+    } catch (error) {
+      if (!isAbort(error)) showNotice(error);
+    } finally {
+      panel.hidden = true;
+      stopButton.removeEventListener("click", onStop);
+      for (const button of buttons) button.disabled = false;
+      await refresh();
+    }
+  };
+  buttons[0]?.addEventListener("click", () => void importFrom("file"));
+  buttons[1]?.addEventListener("click", () => void importFrom("directory"));
+  return { refresh };
+}
+
+async function item(vault: DocVault, document: StoredDocument, refresh: () => Promise<void>): Promise<HTMLLIElement> {
+  const name = shownName(document.name);
+  const pages = document.kind === "pdf" ? ` · ${document.pages} ${document.pages === 1 ? "page" : "pages"}` : "";
+  const remove = make("button", { class: "quiet", text: "Remove", title: `Remove ${name} from the vault` });
+  remove.setAttribute("aria-label", `Remove ${name}`);
+  remove.addEventListener("click", () => {
+    // A second press is asked for in place: a dialog would take the list out of sight.
+    if (remove.dataset["sure"] !== "yes") {
+      remove.dataset["sure"] = "yes";
+      remove.textContent = "Really remove?";
+      remove.addEventListener("blur", () => {
+        delete remove.dataset["sure"];
+        remove.textContent = "Remove";
+      }, { once: true });
+      return;
+    }
+    remove.disabled = true;
+    vault.remove(document).catch(showNotice).finally(() => void refresh());
+  });
+  const facts = make("div", {
+    class: "facts",
+    children: [make("span", { text: `${KIND[document.kind]}${pages} · ${size(document.size)}` }), remove],
+  });
+  const problems = (await vault.problems(document.id)).map(({ message }) => make("p", { class: "problem", text: message }));
+  return make("li", { children: [make("p", { class: "name", text: name }), facts, ...problems] });
+}
+
+function showReport(outcomes: readonly Outcome[]): void {
+  const failures = outcomes.filter((outcome) => outcome.status === "failed");
+  const counts = (["added", "replaced", "unchanged"] as const)
+    .map((status) => [outcomes.filter((outcome) => outcome.status === status).length, DONE[status]] as const)
+    .filter(([count]) => count > 0)
+    .map(([count, words]) => `${count} ${words}`);
+  const lines = [make("li", { text: counts.length > 0 ? counts.join(", ") : "Nothing was added." })];
+  for (const { name, problems } of failures) {
+    lines.push(make("li", { class: "bad", text: `${shownName(name)}: ${problems.map(({ message }) => message).join(" ")}` }));
+  }
+  byId("report-list", HTMLUListElement).replaceChildren(...lines);
+  byId("report", HTMLElement).hidden = false;
+}
+
+function size(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`;
+  const [value, unit] = bytes < 1024 * 1024 ? [bytes / 1024, "kB"] : [bytes / 1024 / 1024, "MB"];
+  return `${value.toFixed(value < 10 ? 1 : 0)} ${unit}`;
+}

@@ -1,0 +1,84 @@
+// Installs and builds the TypeScript packages and the reference apps of this repository.
+//
+//   node locara/js/setup.mjs            what is not up to date
+//   node locara/js/setup.mjs --check    only say whether something is not (exit 1)
+//
+// Packages come by their lock files (`npm ci`). A folder is left alone when nothing it depends on has changed, so a
+// second run takes a moment. Stamps lie beside what they stand for: node_modules/ and the build's output.
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, globSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { delimiter, dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+const SDK = "locara/js/sdk";
+
+/** Folders in order: later ones use what earlier ones built. `built` is a file that the build leaves. */
+const FOLDERS = [
+  { folder: "locara/js", build: ["--workspaces"], sources: ["sdk/src/**", "sdk/*.json"], built: "sdk/dist/index.js" },
+  {
+    folder: "apps/docvault",
+    build: [],
+    sources: ["src/**", "static/**", "public/**", "*.json", "build.mjs"],
+    also: [`${SDK}/src/**`, `${SDK}/*.json`],
+    built: "build/modules/docvault.js",
+  },
+];
+
+function digestOf(folder, patterns) {
+  const hash = createHash("sha256").update(process.version);
+  for (const path of patterns.flatMap((pattern) => globSync(pattern, { cwd: folder })).sort()) {
+    const file = join(folder, path);
+    if (statSync(file).isFile()) hash.update(path).update("\0").update(readFileSync(file)).update("\0");
+  }
+  return hash.digest("hex");
+}
+
+const isStamped = (file, digest) => existsSync(file) && readFileSync(file, "utf8") === digest;
+
+/** The npm that was pinned together with this node when there is one, else the one on PATH. */
+function npm(folder, ...args) {
+  const bundled = join(dirname(process.execPath), "../lib/node_modules/npm/bin/npm-cli.js");
+  const [program, ...first] = existsSync(bundled) ? [process.execPath, bundled] : ["npm"];
+  const path = [dirname(process.execPath), process.env.PATH ?? ""].join(delimiter);
+  const env = { ...process.env, PATH: path, npm_config_loglevel: "error", npm_config_update_notifier: "false" };
+  const { status, error } = spawnSync(program, [...first, ...args], { cwd: folder, env, stdio: ["ignore", "inherit", "inherit"] });
+  if (error) throw new Error(`npm did not start: ${error.message}`);
+  if (status !== 0) throw new Error(`npm ${args.join(" ")} failed in ${relative(ROOT, folder)}`);
+}
+
+function setUp({ folder: name, build, sources, also = [], built }, checkOnly) {
+  const folder = join(ROOT, name);
+  const installed = join(folder, "node_modules/.locara-stamp");
+  const wanted = digestOf(folder, ["package.json", "package-lock.json", ".npmrc", "*/package.json"]);
+  const output = join(folder, built);
+  const buildStamp = `${output}.stamp`;
+  const inputs = digestOf(folder, sources) + digestOf(ROOT, also) + wanted;
+  const steps = [];
+  if (!isStamped(installed, wanted)) steps.push("install");
+  if (steps.length > 0 || !existsSync(output) || !isStamped(buildStamp, inputs)) steps.push("build");
+  if (checkOnly || steps.length === 0) return steps.length === 0;
+  for (const step of steps) {
+    const start = performance.now();
+    if (step === "install") {
+      npm(folder, "ci");
+      writeFileSync(installed, wanted);
+    } else {
+      rmSync(buildStamp, { force: true });
+      npm(folder, "run", "--silent", "build", ...build);
+      writeFileSync(buildStamp, inputs);
+    }
+    console.log(`${name}: ${step} ${((performance.now() - start) / 1000).toFixed(1)} s`);
+  }
+  return true;
+}
+
+try {
+  const checkOnly = process.argv[2] === "--check";
+  const ready = FOLDERS.map((folder) => setUp(folder, checkOnly));
+  process.exitCode = ready.every(Boolean) ? 0 : 1;
+} catch (problem) {
+  console.error(`setup: ${problem.message}`);
+  process.exitCode = 1;
+}
