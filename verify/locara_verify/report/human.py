@@ -124,7 +124,7 @@ def _verdict(report: Report) -> str:
     if report.strict and report.budget.profile != "strict":
         marks.append(f"profile {report.budget.profile}")
     if report.plan.partial:
-        marks.append(f"{len(report.plan.rules)} rules chosen, {len(report.plan.not_planned)} left out")
+        marks.append(f"chosen rules: {len(report.plan.rules)}, left out: {len(report.plan.not_planned)}")
     if report.interrupted:
         marks.append("INTERRUPTED, partial")
     return f"{report.verdict.value.upper()}  {report.digest}  ({'; '.join(marks)})"
