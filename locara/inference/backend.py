@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -110,16 +111,15 @@ class EmbedBackend(Protocol):
         ...
 
 
-class CancelFlag:
-    """A cancellation that also interrupts the native library in the middle of a long prompt.
+class CancelFlag(threading.Event):
+    """An event that also interrupts the native library in the middle of a long prompt.
 
     `set` may be called from any thread, any number of times. The native code reads the one byte at `address`
     itself, without entering Python.
     """
 
-    __slots__ = ("_byte",)
-
     def __init__(self) -> None:
+        super().__init__()
         self._byte = ctypes.create_string_buffer(2)
 
     @property
@@ -130,7 +130,9 @@ class CancelFlag:
     def set(self) -> None:
         """Ask for an end of the work."""
         self._byte[0] = b"\1"
+        super().set()
 
-    def is_set(self) -> bool:
-        """Return True once `set` was called."""
-        return self._byte.raw[0] != 0
+    def clear(self) -> None:
+        """Take the wish back; for a flag that is used again."""
+        super().clear()
+        self._byte[0] = b"\0"

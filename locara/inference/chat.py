@@ -70,7 +70,6 @@ class LlamaChat:
         self._model = model
         self.context_tokens = min(model.trained_context, context_tokens)
         self._busy = threading.Lock()
-        self._pieces: dict[int, bytes | None] = {}
         self._border = secrets.token_hex(16)
         texts = [text for text in model.control_texts() if len(text) > 1]
         self._control = re.compile("|".join(map(re.escape, texts))) if texts else None
@@ -150,7 +149,8 @@ class LlamaChat:
 
     def _generate(self, work: _Work, sampler: Any) -> Iterator[Delta | Finish]:  # noqa: ANN401  (a native pointer)
         request, prompt, constraint, cancel = work.request, work.prompt, work.constraint, work.cancel
-        lib, context, pieces = self._lib, self._context, self._pieces
+        lib, context = self._lib, self._context
+        ends, piece_of = self._model.end_tokens, self._model.piece
         room = self.context_tokens - len(prompt)
         limit = room if request.max_tokens is None else min(request.max_tokens, room)
         text = TextStream(request.stop)
@@ -167,12 +167,11 @@ class LlamaChat:
             token = sample(sampler, context, -1)
             if constraint is not None:
                 token = constraint.choose(token, sampler, context)
-            piece = pieces[token] if token in pieces else self._piece(token)
-            if piece is None:
+            if token in ends:
                 reason = "stop"
                 break
             count += 1
-            fresh = text.push(piece)
+            fresh = text.push(piece_of(token))
             if first is None:
                 first = perf_counter()
             if fresh:
@@ -219,12 +218,6 @@ class LlamaChat:
         if status == _ABORTED:
             return False
         raise InferenceError("the model could not be evaluated", code="model_error")
-
-    def _piece(self, token: int) -> bytes | None:
-        """Return the bytes of a token, or None when it ends the answer; remembered for the next time."""
-        end = self._lib.llama_vocab_is_eog(self._model.vocabulary, token)
-        piece = self._pieces[token] = None if end else self._model.piece(token)
-        return piece
 
     def _watch(self, address: int | None) -> None:
         """Let the native code look at a cancel flag between its steps.

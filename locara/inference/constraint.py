@@ -1,11 +1,13 @@
-"""Keeping a generation inside a grammar."""
+"""Keeping a generation inside a grammar, and its bytes inside UTF-8."""
 
 from __future__ import annotations
 
+import codecs
 import ctypes
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from locara.errors import InferenceError
 from locara.inference.grammar import to_gbnf
@@ -25,17 +27,15 @@ class Constraint:
     def __init__(self, model: Model, shape: Shape) -> None:
         """Compile the grammar of a shape; raises InferenceError `bad_request` when it is too complex."""
         lib = self._lib = library()
-        self._count = model.token_count
-        self._grammar = lib.llama_sampler_init_grammar(
-            model.vocabulary, to_gbnf(shape).encode("utf-8"), b"root"
-        )
+        self._model = model
+        rules = to_gbnf(shape).encode("utf-8")
+        with model.held():
+            self._grammar = lib.llama_sampler_init_grammar(model.vocabulary, rules, b"root")
         if not self._grammar:
             raise InferenceError("this schema is too complex", code="bad_request")
         self._one = (lib.llama_token_data * 1)()
         self._item = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
-        self._vocabulary_end = {
-            token for token in range(model.token_count) if lib.llama_vocab_is_eog(model.vocabulary, token)
-        }
+        self._decoder = codecs.getincrementaldecoder("utf-8")("strict")
 
     def close(self) -> None:
         """Free the grammar; a second call does nothing."""
@@ -44,14 +44,15 @@ class Constraint:
             self._lib.llama_sampler_free(grammar)
 
     def choose(self, token: int, sampler: Any, context: Any) -> int:  # noqa: ANN401  (native pointers)
-        """Return `token` when the grammar allows it, else the sampler's choice among the allowed ones.
+        """Return `token` when it may come next, else the sampler's choice among those that may.
 
         Raises InferenceError `model_error` when no token of the vocabulary can continue.
         """
-        if not self._allows(token):
+        if not (self._allows(token) and self._is_text(token)):
             token = self._choose_again(sampler, context)
-        if token not in self._vocabulary_end:
+        if token not in self._model.end_tokens:
             self._lib.llama_sampler_accept(self._grammar, token)
+            self._decoder.decode(self._model.piece(token))
         return token
 
     def _allows(self, token: int) -> bool:
@@ -61,19 +62,54 @@ class Constraint:
         lib.llama_sampler_apply(self._grammar, ctypes.byref(candidates))
         return bool(self._one[0].logit > _IMPOSSIBLE)
 
+    def _is_text(self, token: int) -> bool:
+        """Whether the bytes so far and those of the token begin a valid UTF-8 text.
+
+        Tokens can be single bytes, and the native grammar takes broken sequences for characters.
+        """
+        state = self._decoder.getstate()
+        try:
+            self._decoder.decode(self._model.piece(token))
+            return _completable(self._decoder.getstate()[0])
+        except UnicodeDecodeError:
+            return False
+        finally:
+            self._decoder.setstate(state)
+
     def _choose_again(self, sampler: Any, context: Any) -> int:  # noqa: ANN401  (native pointers)
+        lib, count = self._lib, self._model.token_count
+        items = np.zeros(count, dtype=self._item)
+        items["id"] = np.arange(count, dtype=np.int32)
+        items["logit"] = np.ctypeslib.as_array(lib.llama_get_logits_ith(context, -1), shape=(count,))
+        self._apply(self._grammar, items)
+        while (items["logit"] > _IMPOSSIBLE).any():
+            chosen = self._apply(sampler, items.copy())
+            if not self._allows(chosen):
+                break
+            if self._is_text(chosen):
+                return chosen
+            items["logit"][chosen] = _IMPOSSIBLE
+        raise InferenceError("no token of this model can continue the schema", code="model_error")
+
+    def _apply(self, sampler: Any, items: NDArray[np.void]) -> int:  # noqa: ANN401  (a native pointer)
+        """Let a native sampler work on the candidates in place; return the id it selected, or -1."""
         lib = self._lib
-        logits = np.ctypeslib.as_array(lib.llama_get_logits_ith(context, -1), shape=(self._count,))
-        items = np.zeros(self._count, dtype=self._item)
-        items["id"] = np.arange(self._count, dtype=np.int32)
-        items["logit"] = logits
         data = items.ctypes.data_as(ctypes.POINTER(lib.llama_token_data))
-        candidates = lib.llama_token_data_array(data, self._count, -1, False)
-        lib.llama_sampler_apply(self._grammar, ctypes.byref(candidates))
-        if not (items["logit"] > _IMPOSSIBLE).any():
-            raise InferenceError("no token of this model can continue the schema", code="model_error")
+        candidates = lib.llama_token_data_array(data, len(items), -1, False)
         lib.llama_sampler_apply(sampler, ctypes.byref(candidates))
-        chosen = candidates.selected
-        if not 0 <= chosen < candidates.size or not candidates.data[chosen].logit > _IMPOSSIBLE:
-            raise InferenceError("no token of this model can continue the schema", code="model_error")
-        return int(candidates.data[chosen].id)
+        at = candidates.selected
+        return int(candidates.data[at].id) if 0 <= at < candidates.size else -1
+
+
+def _completable(pending: bytes) -> bool:
+    """Whether an open sequence can still become a character; the decoder notices half of a pair late."""
+    if not pending:
+        return True
+    missing = (2 if pending[0] < 0xE0 else 3 if pending[0] < 0xF0 else 4) - len(pending)
+    for continuation in (b"\x80", b"\xbf"):
+        try:
+            (pending + continuation * missing).decode("utf-8")
+        except UnicodeDecodeError:
+            continue
+        return True
+    return False

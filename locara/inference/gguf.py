@@ -46,7 +46,8 @@ _SCALARS: Final[Mapping[int, struct.Struct]] = {
 }
 _BOOL, _STRING, _ARRAY = 7, 8, 9
 
-# tensor type id -> (elements in a block, bytes of a block). Types that native code has removed are absent.
+# tensor type id -> (elements in a block, bytes of a block). Types that native code
+# has removed, or only uses while computing, are absent.
 TENSOR_TYPES: Final[Mapping[int, tuple[int, int]]] = {
     0: (1, 4),  # F32
     1: (1, 2),  # F16
@@ -55,13 +56,11 @@ TENSOR_TYPES: Final[Mapping[int, tuple[int, int]]] = {
     6: (32, 22),  # Q5_0
     7: (32, 24),  # Q5_1
     8: (32, 34),  # Q8_0
-    9: (32, 36),  # Q8_1
     10: (256, 84),  # Q2_K
     11: (256, 110),  # Q3_K
     12: (256, 144),  # Q4_K
     13: (256, 176),  # Q5_K
     14: (256, 210),  # Q6_K
-    15: (256, 292),  # Q8_K
     16: (256, 66),  # IQ2_XXS
     17: (256, 74),  # IQ2_XS
     18: (256, 98),  # IQ3_XXS
@@ -169,7 +168,7 @@ def _read_tensors(reader: _Reader, count: int, alignment: int) -> tuple[Tensor, 
             raise _bad(f"the tensor {name!a} is at offset {offset}, expected {expected}")
         tensors.append(Tensor(name, dimensions, type_id, offset, size))
         expected = _round_up(offset + size, alignment)
-        if expected > reader.size:
+        if offset + size > reader.size:
             raise _bad(f"the tensor {name!a} reaches beyond the end of the file")
     return tuple(tensors)
 

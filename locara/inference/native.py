@@ -16,6 +16,8 @@ import stat
 import sys
 import threading
 import types
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -93,13 +95,30 @@ class Model:
         self.vocabulary = lib.llama_model_get_vocab(self.pointer)
         self.token_count: int = lib.llama_vocab_n_tokens(self.vocabulary)
         self.trained_context: int = lib.llama_model_n_ctx_train(self.pointer)
+        self.end_tokens = frozenset(
+            token for token in range(self.token_count) if lib.llama_vocab_is_eog(self.vocabulary, token)
+        )
         self.threads = _threads(self.size)
+        self._use = threading.Lock()
+        self._pieces: dict[int, bytes] = {}
 
     def close(self) -> None:
         """Free the native model; a second call does nothing."""
-        if self.pointer is not None:
-            pointer, self.pointer = self.pointer, None
-            library().llama_model_free(pointer)
+        with self._use:
+            if self.pointer is not None:
+                pointer, self.pointer = self.pointer, None
+                library().llama_model_free(pointer)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the model from being freed during native calls that read its vocabulary.
+
+        Raises InferenceError `model_error` when it was freed already.
+        """
+        with self._use:
+            if self.pointer is None:
+                raise InferenceError("the model was closed", code="model_error")
+            yield
 
     def metadata(self, key: str) -> str | None:
         """Return a text value of the header, or None."""
@@ -111,13 +130,20 @@ class Model:
         lib = library()
         room = len(text) + 16
         tokens = (lib.llama_token * room)()
-        count = lib.llama_tokenize(self.vocabulary, text, len(text), tokens, room, False, special)
+        with self.held():
+            count = lib.llama_tokenize(self.vocabulary, text, len(text), tokens, room, False, special)
         if count < 0:
             raise InferenceError("the text cannot be tokenised", code="model_error")
         return list(tokens[:count])
 
     def piece(self, token: int) -> bytes:
-        """Return the bytes a token stands for; control tokens stand for nothing."""
+        """Return the bytes a token stands for, remembered; control tokens stand for nothing."""
+        known = self._pieces.get(token)
+        if known is None:
+            known = self._pieces[token] = self._read_piece(token)
+        return known
+
+    def _read_piece(self, token: int) -> bytes:
         lib = library()
         room = 64
         while True:
