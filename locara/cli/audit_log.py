@@ -1,5 +1,7 @@
 """`locara audit-log`: show or verify the record of every decision about an app."""
 
+# ruff: noqa: PLC0415 - a verb imports what it needs when it runs, so that the others start at once
+
 from __future__ import annotations
 
 import argparse
@@ -36,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("show", "verify"))
     parser.add_argument("app", metavar="APP", type=Path, nargs="?", help="folder of the app")
     parser.add_argument("--file", metavar="LOG", type=Path, help="a log itself, in place of an app")
-    parser.add_argument("--data", metavar="DIR", type=Path, help="the --data folder that the app was run with")
+    parser.add_argument(
+        "--data", metavar="DIR", type=Path, help="the --data folder that the app was run with"
+    )
     parser.add_argument("--limit", metavar="N", type=_count, default=None, help="only the newest N entries")
     parser.add_argument("--denied", action="store_true", help="only what was denied")
     parser.add_argument("--format", choices=("human", "json"), default="human")
@@ -67,7 +71,9 @@ def _log_path(args: argparse.Namespace) -> Path:
 
         path = AppHome.of(AppBundle.open(args.app).grants, root=args.data).audit_log
     if not path.is_file():
-        raise NoLogError(f"there is no audit log at {path}", fix="run the app once, or name the --data folder it used")
+        raise NoLogError(
+            f"there is no audit log at {path}", fix="run the app once, or name the --data folder it used"
+        )
     return path
 
 
@@ -88,7 +94,9 @@ def _verify(path: Path, form: str) -> int:
         print(f"whole: {state.entries} entries, head sha256:{state.head}")
     else:
         sys.stdout.flush()
-        print_error(f"{path}:{state.line}: {state.problem}\nhelp: {state.entries} entries before it are whole")
+        print_error(
+            f"{path}:{state.line}: {state.problem}\nhelp: {state.entries} entries before it are whole"
+        )
     return Exit.PASSED if state.sound else Exit.FINDINGS
 
 

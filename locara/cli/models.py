@@ -1,5 +1,7 @@
 """`locara models`: what is in the model cache, whether its bytes are right, and how to add a file."""
 
+# ruff: noqa: PLC0415 - a verb imports what it needs when it runs, so that the others start at once
+
 from __future__ import annotations
 
 import argparse
@@ -29,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """list|verify|import with their own arguments."""
     parser.epilog = _EPILOG
     parser.add_argument("action", choices=("list", "verify", "import"))
-    parser.add_argument("item", metavar="FILE|DIGEST", nargs="?", help="import: the file; verify: one digest (default: all)")
+    parser.add_argument(
+        "item", metavar="FILE|DIGEST", nargs="?", help="import: the file; verify: one digest (default: all)"
+    )
     parser.add_argument("--id", metavar="NAME", help="import: the name that a manifest pins it by")
     parser.add_argument("--expect", metavar="DIGEST", help="import: the digest that the file must have")
     parser.add_argument("--cache", metavar="DIR", type=Path, help="a cache other than your own")
@@ -53,7 +57,9 @@ def run(args: argparse.Namespace) -> int:
 def _list(cache: ModelCache, form: str) -> int:
     found = cache.list()
     if form == "json":
-        rows = [{"digest": str(model.digest), "size": model.size, "meta": dict(model.meta)} for model in found]
+        rows = [
+            {"digest": str(model.digest), "size": model.size, "meta": dict(model.meta)} for model in found
+        ]
         print(json.dumps(rows))
         return Exit.PASSED
     for model in found:
@@ -84,7 +90,9 @@ def _import(cache: ModelCache, args: argparse.Namespace) -> int:
     from locara.models.pin import Pin
 
     if args.item is None or args.id is None:
-        raise UsageError("import needs a file and --id NAME", fix="locara models import model.gguf --id my-model")
+        raise UsageError(
+            "import needs a file and --id NAME", fix="locara models import model.gguf --id my-model"
+        )
     path = Path(args.item)
     if not path.is_file():
         raise UsageError(f"there is no file {path}")
@@ -102,4 +110,6 @@ def _digest(text: str) -> Digest:
     try:
         return Digest.parse(text.rpartition("@")[2])
     except ValueError as error:
-        raise UsageError(f"{text!r} is not a digest", fix="write sha256: and 64 hexadecimal digits") from error
+        raise UsageError(
+            f"{text!r} is not a digest", fix="write sha256: and 64 hexadecimal digits"
+        ) from error

@@ -1,5 +1,7 @@
 """`locara run`: start an app in its sandbox and connect this process's stdin and stdout to its frames."""
 
+# ruff: noqa: PLC0415 - a verb imports what it needs when it runs, so that the others start at once
+
 from __future__ import annotations
 
 import argparse
@@ -24,7 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """APP, --headless, --pick, --data."""
     parser.epilog = _EPILOG
     parser.add_argument("app", metavar="APP", type=Path, help="folder of the app (it holds locara.json)")
-    parser.add_argument("--headless", action="store_true", help="serve frames on stdin and stdout, without a window")
+    parser.add_argument(
+        "--headless", action="store_true", help="serve frames on stdin and stdout, without a window"
+    )
     parser.add_argument(
         "--pick",
         metavar="PATH",
@@ -33,17 +37,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="what the person picks when the app asks, once for each --pick, in this order",
     )
-    parser.add_argument("--data", metavar="DIR", type=Path, help="folder for the app's data (default: your own)")
+    parser.add_argument(
+        "--data", metavar="DIR", type=Path, help="folder for the app's data (default: your own)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until stdin ends. The exit code is the runtime's, 130 after Ctrl-C."""
     if not args.headless:
-        raise UsageError("this version has no window yet", fix=f"add --headless: locara run --headless {args.app}")
+        raise UsageError(
+            "this version has no window yet", fix=f"add --headless: locara run --headless {args.app}"
+        )
     if sys.stdin.isatty():
         raise UsageError(
             "stdin is a terminal, and --headless speaks binary frames on it",
-            fix="start it from a program: @locara/sdk has a NodeTransport, locara.runtime.launch is the Python one",
+            fix="start it from a program: NodeTransport of @locara/sdk, or locara.runtime.launch in Python",
         )
     from locara.runtime.launch import run_headless
 

@@ -1,5 +1,7 @@
 """The verbs: those of this distribution, and those that other distributions add by entry point."""
 
+# ruff: noqa: PLC0415 - a verb imports what it needs when it runs, so that the others start at once
+
 from __future__ import annotations
 
 import argparse

@@ -13,7 +13,9 @@ from locara.core.manifest import Manifest, parse_manifest
 from locara.errors import LocaraError
 
 MANIFEST_NAME: Final = "locara.json"
-_READ_LIMIT: Final = 262_145  # one byte above the manifest's own cap, so that the parser refuses what is larger
+_READ_LIMIT: Final = (
+    262_145  # one byte above the manifest's own cap, so that the parser refuses what is larger
+)
 
 
 class BundleError(LocaraError):

@@ -55,5 +55,6 @@ class AppHome:
 
     @property
     def runtime_log(self) -> Path:
-        """What the runtime wrote to stderr in its last run. It lies beside the folder: the app cannot reach it."""
+        """What the runtime wrote to stderr in its last run. It lies beside the folder: the app cannot reach
+        it."""
         return self.path.with_name(f"{self.path.name}.runtime.log")

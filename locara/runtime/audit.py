@@ -1,11 +1,13 @@
 """The audit log: one line per decision, chained by hash, written before the effect it is about.
 
-Each line is a JSON object `{v, seq, time, app, cmd, capability, request, allowed, because, prev, hash}`. `hash` is the
-SHA-256 of the line's own bytes without the hash field, and `prev` is the hash of the line before (64 zeros first), so
-changing, dropping or reordering a line breaks every line after it. What is verified is the bytes as stored.
+Each line is a JSON object `{v, seq, time, app, cmd, capability, request, allowed, because, prev, hash}`.
+`hash` is the SHA-256 of the line's own bytes without the hash field, and `prev` is the hash of the line
+before (64 zeros first), so changing, dropping or reordering a line breaks every line after it. What is
+verified is the bytes as stored.
 
-A process killed in the middle of a write can leave one unfinished last line. It is never dropped in silence: the next
-open records its length and digest as an `audit.repair` entry of the chain. Damage anywhere else refuses to open.
+A process killed in the middle of a write can leave one unfinished last line. It is never dropped in silence:
+the next open records its length and digest as an `audit.repair` entry of the chain. Damage anywhere else
+refuses to open.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -26,7 +28,19 @@ from locara.errors import AuditError
 
 GENESIS: Final = "0" * 64
 MAX_TEXT: Final = 512  # characters of one request field kept; a longer one is cut and marked
-_KEYS: Final = ("v", "seq", "time", "app", "cmd", "capability", "request", "allowed", "because", "prev", "hash")
+_KEYS: Final = (
+    "v",
+    "seq",
+    "time",
+    "app",
+    "cmd",
+    "capability",
+    "request",
+    "allowed",
+    "because",
+    "prev",
+    "hash",
+)
 _TAIL: Final = len(',"hash":""}') + 64
 _quote: Final = json.encoder.encode_basestring_ascii
 
@@ -35,8 +49,8 @@ _quote: Final = json.encoder.encode_basestring_ascii
 class ChainState:
     """What a walk over a log found. `entries` whole and chained lines, `head` the hash of the last of them.
 
-    `problem` is None for a sound chain; else what is wrong and `line` where (1-based). `good_bytes` is the length of
-    the sound prefix and `torn` the bytes after it when they are one unfinished last line.
+    `problem` is None for a sound chain; else what is wrong and `line` where (1-based). `good_bytes` is the
+    length of the sound prefix and `torn` the bytes after it when they are one unfinished last line.
     """
 
     entries: int
@@ -61,7 +75,7 @@ def verify_chain(path: Path) -> ChainState:
         raise AuditError(f"the audit log cannot be read: {error.strerror}", code="unreadable") from error
 
 
-def _walk(lines: Any) -> ChainState:
+def _walk(lines: Iterable[bytes]) -> ChainState:
     count, head, good = 0, GENESIS, 0
     for line in lines:
         if not line.endswith(b"\n"):
@@ -85,18 +99,17 @@ def _check_line(line: bytes, seq: int, prev: str) -> str | None:
     try:
         entry = json.loads(line)
     except ValueError:
-        return "the line is not JSON"
+        entry = None
     if not isinstance(entry, dict) or tuple(entry) != _KEYS or entry["v"] != 1:
         return "the line does not have the fields of an audit entry"
     if entry["prev"] != prev:
         return "the line does not follow the one before: a line was removed, added or moved"
-    if entry["seq"] != seq:
-        return f"the line has number {entry['seq']} where {seq} is due"
-    return None
+    return None if entry["seq"] == seq else f"the line has number {entry['seq']} where {seq} is due"
 
 
 def read_entries(path: Path, *, limit: int | None = None) -> list[dict[str, Any]]:
-    """The last `limit` whole entries of a log, oldest first (all of them for None); unfinished lines are left out."""
+    """The last `limit` whole entries of a log, oldest first (all of them for None); unfinished lines are left
+    out."""
     with path.open("rb") as file:
         kept: deque[bytes] = deque((line for line in file if line.endswith(b"\n")), maxlen=limit)
     return [json.loads(line) for line in kept]
@@ -122,14 +135,16 @@ class AuditLog:
     def open(cls, path: Path, *, app: str, clock: Callable[[], float] = time.time) -> AuditLog:
         """Open or create the log at path, verifying the whole chain first.
 
-        An unfinished last line is cut and recorded. Raises AuditError: `broken_chain` for any other damage, `in_use`
-        when another process has it open, `unreadable` when the file cannot be opened.
+        An unfinished last line is cut and recorded. Raises AuditError: `broken_chain` for any other damage,
+        `in_use` when another process has it open, `unreadable` when the file cannot be opened.
         """
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
             fd = os.open(path, flags, 0o600)
         except OSError as error:
-            raise AuditError(f"the audit log cannot be opened: {error.strerror}", code="unreadable") from error
+            raise AuditError(
+                f"the audit log cannot be opened: {error.strerror}", code="unreadable"
+            ) from error
         try:
             log = cls._open(path, fd, app, clock)
         except BaseException:
@@ -181,7 +196,8 @@ class AuditLog:
     ) -> None:
         """Write one entry and return when the kernel has it, so that a killed process cannot lose it.
 
-        Raises AuditError(code `write_failed`) when it could not be written whole; the effect must then not happen.
+        Raises AuditError(code `write_failed`) when it could not be written whole; the effect must then not
+        happen.
         """
         fields = ",".join(f"{_quote(key)}:{_value(value)}" for key, value in request.items())
         tail = (
@@ -190,7 +206,8 @@ class AuditLog:
         )
         with self._lock:
             body = (
-                f'{{"v":1,"seq":{self._seq + 1},"time":"{self._time()}","app":{self._app},{tail},"prev":"{self._head}"'
+                f'{{"v":1,"seq":{self._seq + 1},"time":"{self._time()}","app":{self._app},{tail},'
+                f'"prev":"{self._head}"'
             ).encode("ascii")
             digest = hashlib.sha256(body + b"}").hexdigest()
             line = b'%b,"hash":"%b"}\n' % (body, digest.encode("ascii"))
@@ -201,11 +218,15 @@ class AuditLog:
 
     def _write(self, line: bytes) -> None:
         if self._torn:
-            raise AuditError("the audit log ends in an unfinished line; start the app again", code="write_failed")
+            raise AuditError(
+                "the audit log ends in an unfinished line; start the app again", code="write_failed"
+            )
         try:
             written = os.write(self._fd, line)
         except OSError as error:
-            raise AuditError(f"the audit log could not be written: {error.strerror}", code="write_failed") from error
+            raise AuditError(
+                f"the audit log could not be written: {error.strerror}", code="write_failed"
+            ) from error
         if written != len(line):
             try:
                 os.ftruncate(self._fd, self._size)

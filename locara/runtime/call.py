@@ -27,7 +27,8 @@ def is_call_id(value: object) -> TypeGuard[CallId]:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that was accepted. `emit` sends one event of a stream; `cancelled` is set when nobody wants the result."""
+    """A call that was accepted. `emit` sends one event of a stream; `cancelled` is set when nobody wants the
+    result."""
 
     id: CallId
     cmd: str

@@ -1,7 +1,7 @@
 """The calling side of the frames, for whoever started a runtime: tests, the verifier, tools.
 
-One thread at a time. Frames that belong to other calls are kept until somebody asks for them, so several calls can be
-open: `send` them, then `wait` for each.
+One thread at a time. Frames that belong to other calls are kept until somebody asks for them, so several
+calls can be open: `send` them, then `wait` for each.
 """
 
 from __future__ import annotations
@@ -66,8 +66,9 @@ class Stream(Iterator[Mapping[str, Any]]):
         raise StopIteration
 
     @property
-    def result(self) -> Any:
-        """The final result; events that were not read yet are dropped. Raises what the call was answered with."""
+    def result(self) -> Any:  # noqa: ANN401 - the command says what it is
+        """The final result; events that were not read yet are dropped. Raises what the call was answered
+        with."""
         for _ in self:
             pass
         return self._result
@@ -87,8 +88,9 @@ class Client:
         self._next_id = 1
         self._kept: deque[dict[str, Any]] = deque()
 
-    def call(self, cmd: str, args: Mapping[str, Any] | None = None, timeout: float = DEFAULT_TIMEOUT) -> Any:
-        """The result of one call. Raises CapabilityDenied, CallError, ConnectionLost or TimeoutError (seconds)."""
+    def call(self, cmd: str, args: Mapping[str, Any] | None = None, timeout: float = DEFAULT_TIMEOUT) -> Any:  # noqa: ANN401
+        """The result of one call. Raises CapabilityDenied, CallError, ConnectionLost or TimeoutError
+        (seconds)."""
         return self.wait(self.send(cmd, args), timeout)
 
     def stream(
@@ -97,7 +99,9 @@ class Client:
         """Start a call whose events are wanted. timeout is for each frame, in seconds."""
         return Stream(self, self.send(cmd, args), timeout)
 
-    def send(self, cmd: str, args: Mapping[str, Any] | None = None, *, call_id: CallId | None = None) -> CallId:
+    def send(
+        self, cmd: str, args: Mapping[str, Any] | None = None, *, call_id: CallId | None = None
+    ) -> CallId:
         """Send one call and return its id without waiting."""
         if call_id is None:
             call_id = self._next_id
@@ -105,7 +109,7 @@ class Client:
         self.send_raw(frames.encode({"id": call_id, "cmd": cmd, "args": dict(args or {})}))
         return call_id
 
-    def wait(self, call_id: CallId, timeout: float = DEFAULT_TIMEOUT) -> Any:
+    def wait(self, call_id: CallId, timeout: float = DEFAULT_TIMEOUT) -> Any:  # noqa: ANN401
         """The result of a call that was sent; its events are dropped. Raises like call."""
         deadline = time.monotonic() + timeout
         while True:
@@ -136,6 +140,10 @@ class Client:
     def recv_frame(self, timeout: float = DEFAULT_TIMEOUT) -> dict[str, Any] | None:
         """The next frame of any call, None at the end of the stream. Raises TimeoutError."""
         return self._kept.popleft() if self._kept else self._receive(timeout)
+
+    def left_over(self) -> dict[str, Any] | None:
+        """The oldest frame that was kept and that nobody asked for, without waiting for another."""
+        return self._kept.popleft() if self._kept else None
 
     def next_of(self, call_id: CallId, timeout: float) -> dict[str, Any]:
         """The next frame of one call; others are kept. Raises TimeoutError or ConnectionLost."""

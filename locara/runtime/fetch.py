@@ -1,7 +1,8 @@
 """One https request through the broker's proxy: the only way from a runtime to the network.
 
-The host and port are taken out of the URL by one strict pattern, and those two values are what is decided, what the
-proxy is asked for and what the certificate is checked against. Redirects are answers, not instructions.
+The host and port are taken out of the URL by one strict pattern, and those two values are what is decided,
+what the proxy is asked for and what the certificate is checked against. Redirects are answers, not
+instructions.
 """
 
 from __future__ import annotations
@@ -30,7 +31,17 @@ _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}", re.ASCII)
 _VALUE: Final = re.compile(r"[\t -~]{0,8192}", re.ASCII)
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _OWN: Final = frozenset(
-    {"host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "expect", "keep-alive"}
+    {
+        "host",
+        "connection",
+        "content-length",
+        "transfer-encoding",
+        "te",
+        "trailer",
+        "upgrade",
+        "expect",
+        "keep-alive",
+    }
 )
 _CHUNK: Final = 65_536
 _MAX_REPLY_HEAD: Final = 4_096
@@ -54,7 +65,8 @@ class Url:
 
     @classmethod
     def parse(cls, text: str) -> Url:
-        """Read an https URL. Raises CallError(bad_request) for another scheme, credentials, spaces or non-ASCII."""
+        """Read an https URL. Raises CallError(bad_request) for another scheme, credentials, spaces or
+        non-ASCII."""
         found = _URL.fullmatch(text)
         port = int(found["port"]) if found and found["port"] else 443
         if found is None or not 1 <= port <= 65_535:
@@ -98,7 +110,8 @@ def fetch(
     cancelled: threading.Event,
     connect: Callable[[Url], socket.socket] | None = None,
 ) -> Answer:
-    """Send one request and read its answer. Raises ProxyRefused or CallError; at most max_bytes of body are read."""
+    """Send one request and read its answer. Raises ProxyRefused or CallError; at most max_bytes of body are
+    read."""
     try:
         with (connect or connect_through_proxy)(url) as connection:
             client = http.client.HTTPConnection(url.host, url.port, timeout=TIMEOUT)
@@ -124,7 +137,9 @@ def _content(response: http.client.HTTPResponse, max_bytes: int, cancelled: thre
             raise CallError("net.fetch was cancelled", code="cancelled")
         content += chunk
         if len(content) > max_bytes:
-            raise CallError(f"the body is larger than {max_bytes} bytes", code="too_large", fix="raise maxBytes")
+            raise CallError(
+                f"the body is larger than {max_bytes} bytes", code="too_large", fix="raise maxBytes"
+            )
     return bytes(content)
 
 
@@ -135,7 +150,9 @@ def connect_through_proxy(url: Url) -> socket.socket:
         raise CallError("this sandbox has no way to the network", code="io_error")
     plain = socket.create_connection((address, int(port)), timeout=TIMEOUT)
     try:
-        plain.sendall(f"CONNECT {url.host}:{url.port} HTTP/1.1\r\nHost: {url.host}:{url.port}\r\n\r\n".encode("ascii"))
+        plain.sendall(
+            f"CONNECT {url.host}:{url.port} HTTP/1.1\r\nHost: {url.host}:{url.port}\r\n\r\n".encode("ascii")
+        )
         _read_connect_reply(plain)
         context = ssl.create_default_context(cafile=os.environ.get("LOCARA_CA_FILE"))
         context.minimum_version = ssl.TLSVersion.TLSv1_2

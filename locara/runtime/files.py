@@ -1,4 +1,5 @@
-"""The roots of one app: its own folder, the declared user folders, and the handles of what the person picked."""
+"""The roots of one app: its own folder, the declared user folders, and the handles of what the person
+picked."""
 
 from __future__ import annotations
 
@@ -25,7 +26,9 @@ _NAMED: Final = {"$APP_DATA": APP_DATA, **{f"${name.upper()}": name for name in 
 _SHARED: Final = "$SHARED/"
 _MIB: Final = 1024 * 1024
 MAX_FILES: Final = 100_000
-_HALF_WAY: Final = frozenset({"io_error", "disk_full"})  # a change that may have left something: measure again
+_HALF_WAY: Final = frozenset(
+    {"io_error", "disk_full"}
+)  # a change that may have left something: measure again
 
 
 def root_name(root: str) -> str:
@@ -46,7 +49,8 @@ class _Use:
 
 
 class BoundedTree:
-    """The app's own folder with a cap on its bytes and names. Writers come one at a time, so the count is exact."""
+    """The app's own folder with a cap on its bytes and names. Writers come one at a time, so the count is
+    exact."""
 
     def __init__(self, tree: LocalTree, folder: Path, *, max_bytes: int, max_files: int = MAX_FILES) -> None:
         self._tree = tree
@@ -147,8 +151,12 @@ class Files:
         """Ask the person; each answer is a handle with its name, kind and size in bytes."""
         handles: list[Mapping[str, Any]] = []
         for picked in self._broker.pick(kind, access, multiple=multiple):
-            self._picked[picked.handle] = PickedTree(self._broker, picked.handle, is_file=picked.kind == "file")
-            handles.append({"handle": picked.handle, "name": picked.name, "kind": picked.kind, "size": picked.size})
+            self._picked[picked.handle] = PickedTree(
+                self._broker, picked.handle, is_file=picked.kind == "file"
+            )
+            handles.append(
+                {"handle": picked.handle, "name": picked.name, "kind": picked.kind, "size": picked.size}
+            )
         return handles
 
     def release(self, handle: str) -> None:

@@ -1,8 +1,9 @@
 """Length-prefixed JSON frames: the only bytes that cross between a frontend and the runtime.
 
-A frame is a 4-byte big-endian length followed by that many bytes of UTF-8 JSON holding one object. The reader keeps
-two failures apart. A frame whose *content* is wrong is answered and the next frame is read; a stream that cannot be
-followed any more (a length above the cap, an end in the middle of a frame) is a `Desync`, after which it must close.
+A frame is a 4-byte big-endian length followed by that many bytes of UTF-8 JSON holding one object. The reader
+keeps two failures apart. A frame whose *content* is wrong is answered and the next frame is read; a stream
+that cannot be followed any more (a length above the cap, an end in the middle of a frame) is a `Desync`,
+after which it must close.
 """
 
 from __future__ import annotations
@@ -23,7 +24,14 @@ MAX_DEPTH: Final = 64
 HEADER: Final = struct.Struct(">I")
 _CHUNK: Final = 262_144
 
-type_name: Final = {dict: "object", list: "array", str: "string", bool: "boolean", int: "number", float: "number"}
+type_name: Final = {
+    dict: "object",
+    list: "array",
+    str: "string",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+}
 
 
 class Desync(CallError):
@@ -48,12 +56,15 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
-_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant, parse_float=_number)
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_refuse_constant, parse_float=_number
+)
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def decode(payload: bytes) -> dict[str, Any]:
-    """The object of one frame. Raises CallError(bad_frame) for anything that is not strict JSON of depth <= 64."""
+    """The object of one frame. Raises CallError(bad_frame) for anything that is not strict JSON of depth <=
+    64."""
     try:
         text = payload.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -63,12 +74,17 @@ def decode(payload: bytes) -> dict[str, Any]:
     except RecursionError as error:
         raise CallError(f"the frame is nested deeper than {MAX_DEPTH}", code="bad_frame") from error
     except json.JSONDecodeError as error:
-        raise CallError(f"the frame is not JSON: {error.msg} at character {error.pos}", code="bad_frame") from error
+        raise CallError(
+            f"the frame is not JSON: {error.msg} at character {error.pos}", code="bad_frame"
+        ) from error
     except ValueError as error:
         raise CallError(f"the frame is not strict JSON: {_plain(error)}", code="bad_frame") from error
     if not isinstance(value, dict):
-        raise CallError(f"a frame holds an object, not {type_name.get(type(value), 'null')}", code="bad_frame")
-    # Both walks are rare: depth cannot pass the cap without that many brackets, a lone surrogate needs an escape.
+        raise CallError(
+            f"a frame holds an object, not {type_name.get(type(value), 'null')}", code="bad_frame"
+        )
+    # Both walks are rare: depth cannot pass the cap without that many brackets, a lone surrogate needs an
+    # escape.
     if payload.count(b"{") + payload.count(b"[") > MAX_DEPTH:
         _check_depth(value)
     if b"\\u" in payload:
@@ -81,14 +97,14 @@ def _plain(error: ValueError) -> str:
     return "a number has too many digits" if "integer string conversion" in text else text
 
 
-def _check_depth(value: Any) -> None:
-    level: list[Any] = [value]
+def _check_depth(value: object) -> None:
+    level: list[object] = [value]
     for _ in range(MAX_DEPTH):
-        deeper: list[Any] = []
+        deeper: list[object] = []
         for item in level:
             if isinstance(item, dict):
                 deeper.extend(child for child in item.values() if isinstance(child, dict | list))
-            else:
+            elif isinstance(item, list):
                 deeper.extend(child for child in item if isinstance(child, dict | list))
         if not deeper:
             return
@@ -96,7 +112,7 @@ def _check_depth(value: Any) -> None:
     raise CallError(f"the frame is nested deeper than {MAX_DEPTH}", code="bad_frame")
 
 
-def _check_surrogates(value: Any) -> None:
+def _check_surrogates(value: object) -> None:
     try:
         _ENCODER.encode(value).encode("utf-8")
     except UnicodeEncodeError as error:
@@ -104,7 +120,8 @@ def _check_surrogates(value: Any) -> None:
 
 
 def encode(value: Mapping[str, Any]) -> bytes:
-    """Header and payload of one frame. Raises CallError: `too_large` above the cap, `internal` if it is not JSON."""
+    """Header and payload of one frame. Raises CallError: `too_large` above the cap, `internal` if it is not
+    JSON."""
     try:
         payload = _ENCODER.encode(value).encode("utf-8")
     except (TypeError, ValueError, RecursionError) as error:
@@ -128,8 +145,8 @@ class FrameReader:
     def read(self, timeout: float | None = None) -> bytes | None:
         """The next payload, or None at a clean end of the stream.
 
-        timeout is in seconds (None waits for ever). Raises Desync (`too_large`, `bad_frame`) and TimeoutError; after
-        a TimeoutError the bytes so far are kept and the read can be repeated.
+        timeout is in seconds (None waits for ever). Raises Desync (`too_large`, `bad_frame`) and
+        TimeoutError; after a TimeoutError the bytes so far are kept and the read can be repeated.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         while len(self._buffer) < HEADER.size:
@@ -159,7 +176,8 @@ class FrameReader:
 
 
 def write_all(fd: int, data: bytes) -> None:
-    """Write every byte of data to fd, however the kernel splits it. Raises OSError (BrokenPipeError at a closed peer)."""
+    """Write every byte of data to fd, however the kernel splits it. Raises OSError (BrokenPipeError at a
+    closed peer)."""
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]

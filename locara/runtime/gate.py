@@ -1,14 +1,13 @@
 """The gate: the only place where a Decision becomes an effect allowed or a call refused.
 
-Every command that touches anything outside its own arguments asks here first. The decision is appended to the audit
-log, and only when that write succeeded does `require` return. Whatever goes wrong in between refuses.
+Every command that touches anything outside its own arguments asks here first. The decision is appended to the
+audit log, and only when that write succeeded does `require` return. Whatever goes wrong in between refuses.
 """
 
 from __future__ import annotations
 
 from dataclasses import fields
-from functools import cache
-from typing import Final, NoReturn
+from typing import Final, NoReturn, get_args
 
 from locara.core.decision import decide
 from locara.core.grant import Grants
@@ -16,6 +15,7 @@ from locara.core.request import Request
 from locara.errors import CapabilityDenied
 from locara.runtime.audit import AuditLog
 
+_FIELDS: Final = {kind: tuple(field.name for field in fields(kind)) for kind in get_args(Request)}
 _UNKNOWN_FIX: Final = "ask for something the manifest declares"
 
 
@@ -32,7 +32,8 @@ class Gate:
         return self._grants
 
     def require(self, request: Request, *, cmd: str = "") -> None:
-        """Return when the request is granted and recorded. Raises CapabilityDenied, or AuditError if unrecordable."""
+        """Return when the request is granted and recorded. Raises CapabilityDenied, or AuditError if
+        unrecordable."""
         decision = decide(self._grants, request)
         because = decision.because
         kind = str(request.kind)
@@ -43,21 +44,17 @@ class Gate:
             )
 
     def refuse(self, request: Request, *, cmd: str, because: str, fix: str = _UNKNOWN_FIX) -> NoReturn:
-        """Record and raise a denial that only the effect could find: a link in the path, a handle that is gone."""
+        """Record and raise a denial that only the effect could find: a link in the path, a handle that is
+        gone."""
         kind = str(request.kind)
         self._audit.append(cmd, kind, describe(request), allowed=False, because=because)
         raise CapabilityDenied(f"{cmd} was denied: {because}", capability=kind, because=because, fix=fix)
 
-    def record_absent(self, cmd: str, *, capability: str, because: str) -> None:
-        """Record a call of a command that this app does not have."""
+    def record_refusal(self, cmd: str, *, capability: str, because: str) -> None:
+        """Record a refusal that no manifest line could lift: an absent command, SQL that leaves its database."""
         self._audit.append(cmd, capability, {}, allowed=False, because=because)
-
-
-@cache
-def _names(kind_of_request: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind_of_request) if field.name != "kind")
 
 
 def describe(request: Request) -> dict[str, object]:
     """The request's own fields, as the audit log keeps them."""
-    return {name: getattr(request, name) for name in _names(type(request))}
+    return {name: getattr(request, name) for name in _FIELDS[type(request)]}

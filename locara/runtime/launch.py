@@ -1,7 +1,7 @@
 """Starting an app from outside: the sandbox, the broker's answers, and a client that speaks its frames.
 
-Everything a test may want to choose (clock, DNS answers, the picker's answers, cache, data folder) is an argument here
-and nowhere else: no environment variable and no file of the app can set it.
+Everything a test may want to choose (clock, DNS answers, the picker's answers, cache, data folder) is an
+argument here and nowhere else: no environment variable and no file of the app can set it.
 """
 
 from __future__ import annotations
@@ -74,9 +74,15 @@ class RunningApp:
 
 
 def launch_plan(
-    bundle: AppBundle, *, home: AppHome, cache: ModelCache, user_roots: Mapping[str, Path], clock: float | None = None
+    bundle: AppBundle,
+    *,
+    home: AppHome,
+    cache: ModelCache,
+    user_roots: Mapping[str, Path],
+    clock: float | None = None,
 ) -> LaunchPlan:
-    """The sandbox that this app's Grants describe, on this host. Raises ModelError when a pinned model is missing."""
+    """The sandbox that this app's Grants describe, on this host. Raises ModelError when a pinned model is
+    missing."""
     args = () if clock is None else ("--clock", repr(float(clock)))
     return build_plan(
         LaunchSpec(
@@ -115,10 +121,10 @@ def start(
 ) -> RunningApp:
     """Start an app and return when it answers.
 
-    home is the folder below which apps keep their data; clock the time, in seconds since 1970, that the runtime takes it
-    to be at the start; plan a launch plan to use in place of the app's own (the verifier's variants).
-    Raises SandboxError when a layer is missing, ModelError when a pinned model is, and CallError with the runtime's own
-    words when it refused to start.
+    home is the folder below which apps keep their data; clock the time, in seconds since 1970, that the
+    runtime takes it to be at the start; plan a launch plan to use in place of the app's own (the verifier's
+    variants). Raises SandboxError when a layer is missing, ModelError when a pinned model is, and CallError
+    with the runtime's own words when it refused to start.
     """
     place = AppHome.of(bundle.grants, root=home)
     if plan is None:
@@ -139,7 +145,7 @@ def start(
             os.close(fd)
     running = RunningApp(bundle, place, process, Client(read_fd=from_app[0], write_fd=to_app[1]))
     try:
-        _greet(running.client)
+        _greet(running)
     except BaseException:
         running.kill()
         running.close()
@@ -151,15 +157,17 @@ def _services(picker: Picker, resolver: Resolver | None) -> Services:
     return Services(picker=picker) if resolver is None else Services(picker=picker, resolver=resolver)
 
 
-def _greet(client: Client) -> None:
+def _greet(running: RunningApp) -> None:
     """Wait for the first answer. A runtime that refuses to start says why in one frame without an id."""
     try:
-        client.call("app.info", timeout=START_SECONDS)
-    except ConnectionLost:
-        reason = client.recv_frame(0.0)
+        running.client.call("app.info", timeout=START_SECONDS)
+    except ConnectionLost as error:
+        reason = running.client.left_over()
         if reason is not None:
             raise error_of(reason) from None
-        raise
+        raise ConnectionLost(
+            "the runtime ended before it answered", code="io_error", fix=f"see {running.stderr_path}"
+        ) from error
 
 
 def run_headless(app: Path, *, picks: Sequence[Path] = (), data: Path | None = None) -> int:
@@ -172,7 +180,10 @@ def run_headless(app: Path, *, picks: Sequence[Path] = (), data: Path | None = N
     plan = launch_plan(bundle, home=place, cache=ModelCache(default_root()), user_roots=default_user_roots())
     place.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     services = Services(picker=ScriptedPicker([[path] for path in picks]))
-    with start_sandbox(plan, stdin=0, stdout=1, stderr=2, services=services) as process, _killing(process) as signals:
+    with (
+        start_sandbox(plan, stdin=0, stdout=1, stderr=2, services=services) as process,
+        _killing(process) as signals,
+    ):
         code = process.wait()
     return 128 + signals[0] if signals else code
 
@@ -204,4 +215,12 @@ def default_user_roots() -> dict[str, Path]:
     return {name: path for name, path in places.items() if path.is_dir()}
 
 
-__all__ = ["CallError", "LocaraError", "RunningApp", "default_user_roots", "launch_plan", "run_headless", "start"]
+__all__ = [
+    "CallError",
+    "LocaraError",
+    "RunningApp",
+    "default_user_roots",
+    "launch_plan",
+    "run_headless",
+    "start",
+]

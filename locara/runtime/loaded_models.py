@@ -47,7 +47,8 @@ class LoadedModels:
 
     def _loaded(self) -> LlamaCpp:
         if self._engine is None:
-            # Native code is loaded only by an app that uses a model. One worker calls this, so there is no race.
+            # Native code is loaded only by an app that uses a model. One worker calls this, so there is no
+            # race.
             from locara.inference.llama_cpp import LlamaCpp  # noqa: PLC0415
 
             self._engine = LlamaCpp(self._locate)

@@ -1,7 +1,8 @@
 """The payload: what runs inside the sandbox. Opens the session, then serves frames on stdin and stdout.
 
-Nothing is served before the manifest is read, the Grants are compiled and the audit log is whole. The frame stream is
-moved away from descriptors 0 and 1 first, so that a library that prints cannot write into it or read from it.
+Nothing is served before the manifest is read, the Grants are compiled and the audit log is whole. The frame
+stream is moved away from descriptors 0 and 1 first, so that a library that prints cannot write into it or
+read from it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 from locara.errors import LocaraError
@@ -28,7 +28,8 @@ _INTERNAL: Final = 70
 
 
 def main(args: list[str]) -> int:
-    """Serve one app until its input ends. Exit code 0, or 1 when the app's own data or files made the start impossible."""
+    """Serve one app until its input ends. Exit code 0, or 1 when the app's own data or files made the start
+    impossible."""
     # The person's Ctrl-C belongs to the launcher, which ends the whole sandbox.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     read_fd, write_fd = _take_streams()
@@ -36,7 +37,7 @@ def main(args: list[str]) -> int:
     try:
         with open_session(Places.inside(), broker=broker, clock=_clock(args)) as session:
             Server(session, read_fd=read_fd, write_fd=write_fd).serve()
-    except Exception as error:  # noqa: BLE001  the last place that can say why
+    except Exception as error:
         _refuse(write_fd, error)
         return _FAILED if isinstance(error, LocaraError) else _INTERNAL
     return 0

@@ -1,7 +1,8 @@
 """Path resolution that the kernel confines: openat2 beneath a directory, following no link of any kind.
 
-No path is ever compared as text here. A path is resolved once, by the kernel, starting at a directory descriptor, and
-the descriptor that comes back is the thing that is used; there is no second look-up that could see another file.
+No path is ever compared as text here. A path is resolved once, by the kernel, starting at a directory
+descriptor, and the descriptor that comes back is the thing that is used; there is no second look-up that
+could see another file.
 """
 
 from __future__ import annotations
@@ -33,14 +34,14 @@ _libc: Final = ctypes.CDLL(None, use_errno=True)
 def open_beneath(directory: int, path: str, flags: int, mode: int = 0) -> int:
     """A new descriptor for path below the open directory.
 
-    Raises OSError: ELOOP for a link anywhere in the path, EXDEV for a path that leaves the directory, and the usual
-    ones. `""` is the directory itself. Never blocks on a fifo, never becomes a controlling terminal.
+    Raises OSError: ELOOP for a link anywhere in the path, EXDEV for a path that leaves the directory, and the
+    usual ones. `""` is the directory itself. Never blocks on a fifo, never becomes a controlling terminal.
     """
     name = os.fsencode(path or ".")
     if b"\0" in name:
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-    # No O_NOFOLLOW: RESOLVE_NO_SYMLINKS says the same of every part, and alone it makes a last link ELOOP for every
-    # kind of open. O_PATH takes few other flags.
+    # No O_NOFOLLOW: RESOLVE_NO_SYMLINKS says the same of every part, and alone it makes a last link ELOOP for
+    # every kind of open. O_PATH takes few other flags.
     extra = os.O_CLOEXEC if flags & os.O_PATH else _ALWAYS
     how = _OpenHow(flags | extra, mode if flags & os.O_CREAT else 0, _RESOLVE)
     for _ in range(_RETRIES):

@@ -1,4 +1,5 @@
-"""What the person picked, reached through the broker: every open is resolved and decided again outside the sandbox."""
+"""What the person picked, reached through the broker: every open is resolved and decided again outside the
+sandbox."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ def _denials() -> Iterator[None]:
 
 
 class PickedTree:
-    """A picked file (its only path is `""`) or folder. See locara.runtime.trees.Tree for what the methods promise."""
+    """A picked file (its only path is `""`) or folder. See locara.runtime.trees.Tree for what the methods
+    promise."""
 
     def __init__(self, broker: BrokerClient, handle: str, *, is_file: bool) -> None:
         self._broker = broker
@@ -56,12 +58,15 @@ class PickedTree:
         return Metadata(found.kind, found.size, found.modified * 1_000)
 
     def write(self, path: str, data: bytes, mode: str) -> int:
-        """See Tree. Replacing is atomic below a picked folder; a picked file is emptied and written in place."""
+        """See Tree. Replacing is atomic below a picked folder; a picked file is emptied and written in
+        place."""
         self._check(path)
         with _denials():
             if mode == "replace":
                 return self._replace(path, data)
-            with closing(self._broker.open(self._handle, path, "create" if mode == "create" else "append")) as fd:
+            with closing(
+                self._broker.open(self._handle, path, "create" if mode == "create" else "append")
+            ) as fd:
                 write_fully(fd, data)
                 return os.fstat(fd).st_size
 

@@ -1,7 +1,7 @@
 """From an exception to the error object of a reply: a closed list of codes, and never a path or a traceback.
 
-What went wrong inside the runtime itself is `internal` to the app. The details go to the runtime's own log, and even
-there without the exception's text, because that text can hold what the person typed or stored.
+What went wrong inside the runtime itself is `internal` to the app. The details go to the runtime's own log,
+and even there without the exception's text, because that text can hold what the person typed or stored.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from locara.errors import (
     ModelError,
     StorageError,
 )
+from locara.storage.faults import ipc_code
 
 _FAMILIES: Final[tuple[tuple[type[LocaraError], str], ...]] = (
-    (StorageError, "storage_error"),
     (InferenceError, "model_error"),
     (ModelError, "model_error"),
     (AuditError, "io_error"),
@@ -58,6 +58,8 @@ def error_object(error: BaseException) -> dict[str, Any]:
 def _code(error: LocaraError) -> str:
     if error.code in IPC_CODES:
         return error.code
+    if isinstance(error, StorageError):
+        return ipc_code(error)
     if isinstance(error, ModelError) and error.code in _MODEL_MISSING:
         return "model_unavailable"
     return next((code for family, code in _FAMILIES if isinstance(error, family)), "internal")

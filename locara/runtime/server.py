@@ -1,8 +1,8 @@
 """The frame loop: read a frame, find the command in this app's table, run it in its lane, answer.
 
-Nothing a frontend sends ends the loop except a stream that lost its frame boundaries, which is answered once and then
-closed. At most MAX_IN_FLIGHT calls are open; the next is answered `busy`. Replies of one call are in order: its events,
-then its one final reply, and its id is free again before that reply is written.
+Nothing a frontend sends ends the loop except a stream that lost its frame boundaries, which is answered once
+and then closed. At most MAX_IN_FLIGHT calls are open; the next is answered `busy`. Replies of one call are in
+order: its events, then its one final reply, and its id is free again before that reply is written.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class Server:
         self._waiting: dict[CallId, Future[None]] = {}
 
     def serve(self) -> None:
-        """Answer frames until the input ends. Returns after open calls were cancelled and given time to end."""
+        """Answer frames until the input ends. Returns after open calls were cancelled and given time to
+        end."""
         try:
             while not self._peer_gone:
                 payload = self._reader.read()
@@ -70,7 +71,8 @@ class Server:
             lane.shutdown(wait=True)
         idle.set()
 
-    # -- from a frame to a call -------------------------------------------------------------------------------------
+    # -- from a frame to a call
+    # -------------------------------------------------------------------------------------
 
     def _accept(self, payload: bytes) -> None:
         call_id: CallId | None = None
@@ -81,12 +83,15 @@ class Server:
                 return
             candidate = frame.get("id")
             if not is_call_id(candidate):
-                raise CallError("id is a whole number from 1 to 2^53 or a string of 1 to 64 characters", code="bad_request")
+                raise CallError(
+                    "id is a whole number from 1 to 2^53 or a string of 1 to 64 characters",
+                    code="bad_request",
+                )
             call_id = candidate
             self._start(call_id, frame)
         except LocaraError as error:
             self._reply_error(call_id, error)
-        except Exception as error:  # noqa: BLE001  one bad frame must not end the session
+        except Exception as error:
             self._reply_error(call_id, error)
 
     def _cancel(self, frame: Mapping[str, Any]) -> None:
@@ -121,7 +126,9 @@ class Server:
                 raise CallError("this id belongs to a call that is still open", code="bad_request")
             if len(self._calls) >= MAX_IN_FLIGHT:
                 raise CallError(
-                    f"{MAX_IN_FLIGHT} calls are open; wait for one to end", code="busy", fix="send fewer calls at a time"
+                    f"{MAX_IN_FLIGHT} calls are open; wait for one to end",
+                    code="busy",
+                    fix="send fewer calls at a time",
                 )
             self._calls[call_id] = call
         if command.lane is Lane.INLINE:
@@ -137,14 +144,15 @@ class Server:
             self._lanes[lane] = pool
         return pool
 
-    # -- from a call to its reply -----------------------------------------------------------------------------------
+    # -- from a call to its reply
+    # -----------------------------------------------------------------------------------
 
     def _run(self, command: Command, call: Call, args: dict[str, Any]) -> None:
         try:
             call.check()
             result = command.run(self._session, call, command.args.model_validate(args))
             reply = frames.encode({"id": call.id, "ok": True, "result": result})
-        except BaseException as error:  # noqa: BLE001  whatever a command raises becomes its reply
+        except BaseException as error:
             reply = self._encoded_error(call.id, error)
         with self._calls_lock:
             self._calls.pop(call.id, None)
@@ -160,7 +168,9 @@ class Server:
             return frames.encode({"id": call_id, "ok": False, "error": error_object(error)})
         except LocaraError as unwritable:
             log_internal(unwritable)
-            return frames.encode({"id": call_id, "ok": False, "error": {"code": "internal", "message": "the call failed"}})
+            return frames.encode(
+                {"id": call_id, "ok": False, "error": {"code": "internal", "message": "the call failed"}}
+            )
 
     def _send(self, value: Mapping[str, Any]) -> None:
         self._write(frames.encode(value))

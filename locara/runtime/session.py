@@ -20,7 +20,6 @@ from locara.runtime.gate import Gate
 from locara.runtime.loaded_models import LoadedModels, below
 from locara.sandbox.broker_client import BrokerClient
 from locara.sandbox.profile import APP, DATA, MODELS, ROOTS
-from locara.storage.settings import Settings
 from locara.storage.store import Store
 
 _LIFE: Final = "runtime"
@@ -50,7 +49,6 @@ class Session:
     gate: Gate
     audit: AuditLog
     store: Store
-    settings: Settings
     files: Files
     models: LoadedModels
     commands: frozenset[str]
@@ -65,16 +63,16 @@ class Session:
         spec = COMMANDS.get(cmd)
         if spec is None:
             because = "no version of this runtime has such a command"
-            self.gate.record_absent(cmd, capability="none", because=because)
+            self.gate.record_refusal(cmd, capability="none", because=because)
             return CallError("there is no such command", code="unknown_command", because=because)
         because = f"the manifest of {self.grants.app_id} does not declare {spec.capability}"
-        self.gate.record_absent(cmd, capability=spec.capability, because=because)
+        self.gate.record_refusal(cmd, capability=spec.capability, because=because)
         return CallError(
             f"this app has no command {cmd}",
             code="unknown_command",
             capability=spec.capability,
             because=because,
-            fix=f"add {spec.declare} to locara.json",
+            fix=spec.fix,
         )
 
 
@@ -84,7 +82,8 @@ def open_session(
 ) -> Iterator[Session]:
     """Open an app's session and, at the end, close it and record that it ended in order.
 
-    Raises ManifestError, AuditError (damaged chain, app already running) and StorageError before anything is served.
+    Raises ManifestError, AuditError (damaged chain, app already running) and StorageError before anything is
+    served.
     """
     bundle = AppBundle.open(places.app)
     grants = bundle.grants
@@ -92,13 +91,19 @@ def open_session(
         audit = AuditLog.open(places.home.audit_log, app=grants.app_id, clock=clock)
         stack.callback(audit.close)
         _record_start(audit, bundle)
-        store = Store.open(places.home.database, schema_dir=places.app / "db", quota_mb=grants.quota_mb)
+        schema = places.app / "db"
+        store = Store.open(
+            places.home.database,
+            schema_dir=schema if schema.is_dir() else None,
+            quota_mb=grants.quota_mb,
+            clock=lambda: int(clock() * 1_000),
+        )
         stack.callback(store.close)
         models = LoadedModels(grants, below(places.models))
         stack.callback(models.close)
         files = Files(grants, app_data=places.home.files, user_roots=places.user_roots, broker=broker)
         gate = Gate(grants, audit)
-        yield Session(bundle, gate, audit, store, Settings(store), files, models, command_table(grants))
+        yield Session(bundle, gate, audit, store, files, models, command_table(grants))
         audit.append(_STOPPED, _LIFE, {}, allowed=True, because="the input ended")
 
 

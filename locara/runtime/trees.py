@@ -1,8 +1,8 @@
 """Directory trees that an app may use: the folders bound into its sandbox, opened once, used by descriptor.
 
-A tree resolves a path with openat2 beneath its own descriptor, so links, `..` and mount tricks are refused by the kernel
-and not by looking at the text. Only regular files and directories are ever handed out; a fifo, socket or device is
-refused after a non-blocking open, and a file with a second hard link is never written to.
+A tree resolves a path with openat2 beneath its own descriptor, so links, `..` and mount tricks are refused by
+the kernel and not by looking at the text. Only regular files and directories are ever handed out; a fifo,
+socket or device is refused after a non-blocking open, and a file with a second hard link is never written to.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY
 
 
 class Refused(Exception):
-    """The effect itself has to be refused: a link, a way out of the tree, a second name, a handle without the right."""
+    """The effect itself has to be refused: a link, a way out of the tree, a second name, a handle without the
+    right."""
 
     def __init__(self, because: str, *, fix: str = "use a plain file or folder inside the root") -> None:
         super().__init__(because)
@@ -86,23 +87,25 @@ def translated(path: str) -> Iterator[None]:
         raise _call_error(shown, error) from error
 
 
+_ERRORS: Final[dict[int, tuple[str, str]]] = {
+    errno.ENOENT: ("not_found", "there is nothing at {}"),
+    errno.ENOTDIR: ("not_found", "there is nothing at {}"),
+    errno.EEXIST: ("exists", "{} exists already"),
+    errno.ENOSPC: ("quota_exceeded", "the disk has no room left for {}"),
+    errno.EDQUOT: ("quota_exceeded", "the disk has no room left for {}"),
+    errno.EFBIG: ("quota_exceeded", "{} is too large for the disk"),
+    errno.ENAMETOOLONG: ("bad_request", "{} is too long for this system"),
+    errno.EINVAL: ("bad_request", "{} is not a path this system can hold"),
+    errno.EISDIR: ("io_error", "{} is a folder"),
+    errno.ENOTEMPTY: ("io_error", "{} is a folder that is not empty"),
+    errno.ENXIO: ("io_error", "{} is not a regular file or folder"),
+    errno.ENODEV: ("io_error", "{} is not a regular file or folder"),
+}
+
+
 def _call_error(shown: str, error: OSError) -> CallError:
-    code = error.errno
-    if code in {errno.ENOENT, errno.ENOTDIR}:
-        return CallError(f"there is nothing at {shown!r}", code="not_found")
-    if code == errno.EEXIST:
-        return CallError(f"{shown!r} exists already", code="exists")
-    if code in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-        return CallError("the disk has no room left", code="quota_exceeded")
-    if code in {errno.ENAMETOOLONG, errno.EINVAL}:
-        return CallError("the path is not one this system can hold", code="bad_request")
-    if code == errno.EISDIR:
-        return CallError(f"{shown!r} is a folder", code="io_error")
-    if code == errno.ENOTEMPTY:
-        return CallError(f"{shown!r} is a folder that is not empty", code="io_error")
-    if code in {errno.ENXIO, errno.ENODEV}:
-        return CallError(f"{shown!r} is not a regular file or folder", code="io_error")
-    return CallError(f"the system refused {shown!r}: {os.strerror(code or 0).lower()}", code="io_error")
+    code, words = _ERRORS.get(error.errno or 0, ("io_error", f"the system refused {{}}: {error.strerror}"))
+    return CallError(words.format(repr(shown)), code=code)
 
 
 def check_regular(fd: int, path: str, *, writing: bool) -> os.stat_result:
@@ -234,10 +237,11 @@ def write_fully(fd: int, data: bytes) -> None:
 
 
 def list_folder(fd: int, *, limit: int) -> tuple[list[Entry], bool]:
-    """Names in an open folder, sorted, and whether the limit cut the list. Links are `other`; nothing is followed.
+    """Names in an open folder, sorted, and whether the limit cut the list. Links are `other`; nothing is
+    followed.
 
-    A name that is not UTF-8 cannot be asked for and is left out. Sizes are of the folder's own entries, never of what
-    an entry points to.
+    A name that is not UTF-8 cannot be asked for and is left out. Sizes are of the folder's own entries, never
+    of what an entry points to.
     """
     entries: list[Entry] = []
     with os.scandir(fd) as found:

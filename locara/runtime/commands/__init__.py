@@ -1,7 +1,7 @@
 """The commands of the runtime, one module per area, and the table that one app's Grants open.
 
-A command of a capability that the app does not declare is not registered for it at all: there is no handler to reach,
-whatever name, case or spelling is tried.
+A command of a capability that the app does not declare is not registered for it at all: there is no handler
+to reach, whatever name, case or spelling is tried.
 """
 
 from __future__ import annotations

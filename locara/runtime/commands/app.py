@@ -8,7 +8,6 @@ from typing import Any
 
 import locara
 from locara.core.capability import Kind
-from locara.core.scope import is_empty
 from locara.runtime.call import Call
 from locara.runtime.commands.registry import Lane, NoArgs, command
 from locara.runtime.session import Session
@@ -16,10 +15,11 @@ from locara.runtime.session import Session
 
 @command("app.info", lane=Lane.INLINE)
 def info(session: Session, _call: Call, _args: NoArgs) -> Mapping[str, Any]:
-    """`{id, version, displayName, locara, platform, capabilities: {kind: declared}, models: [{id, digest, size}]}`.
+    """`{id, version, displayName, locara, platform, capabilities: {kind: declared}, models: [{id, digest,
+    size}]}`.
 
-    capabilities holds what is granted, each with the text it was declared by; size is null for a model that is not
-    on this machine.
+    capabilities holds what is granted, each with the text it was declared by; size is null for a model that
+    is not on this machine.
     """
     manifest, grants = session.bundle.manifest, session.grants
     return {
@@ -29,7 +29,7 @@ def info(session: Session, _call: Call, _args: NoArgs) -> Mapping[str, Any]:
         "locara": locara.__version__,
         "platform": sys.platform,
         "capabilities": {
-            str(kind): grants.origin(kind).declared for kind in Kind if not is_empty(grants.scope(kind))
+            str(kind): origin.declared for kind in Kind if (origin := grants.origin(kind)) is not None
         },
         "models": [
             {"id": name, "digest": str(digest), "size": session.models.size(digest)}

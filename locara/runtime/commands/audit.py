@@ -22,5 +22,6 @@ class LogArgs(Args):
 
 @command("audit.capabilityLog", args=LogArgs, lane=Lane.FILES)
 def capability_log(session: Session, _call: Call, args: LogArgs) -> Mapping[str, Any]:
-    """`{entries: [{v, seq, time, app, cmd, capability, request, allowed, because, prev, hash}]}`, oldest first."""
+    """`{entries: [{v, seq, time, app, cmd, capability, request, allowed, because, prev, hash}]}`, oldest
+    first."""
     return {"entries": session.audit.tail(args.limit)}

@@ -21,7 +21,8 @@ class EmbedArgs(Args):
 
 @command("embed.create", args=EmbedArgs, lane=Lane.MODEL)
 def create(session: Session, call: Call, args: EmbedArgs) -> Mapping[str, Any]:
-    """`{vectors: [[number]], dimensions, usage: {inputTokens}}`: one vector of length 1 for each text, in order."""
+    """`{vectors: [[number]], dimensions, usage: {inputTokens}}`: one vector of length 1 for each text, in
+    order."""
     session.gate.require(ModelRequest(args.model), cmd=call.cmd)
     found = session.models.embedder(args.model).embed(args.texts, call.cancelled)
     return {

@@ -1,8 +1,9 @@
 """fs.*: files below the roots that the manifest grants, and what the person picked.
 
-A root is `$APP_DATA`, a declared user folder such as `$DOCUMENTS`, or a handle that fs.pick returned. Each call is decided
-by the gate first; what only the file system can know (a link, a second hard link, a handle picked for reading) is found
-when the descriptor is opened, and is then recorded and answered as a denial as well.
+A root is `$APP_DATA`, a declared user folder such as `$DOCUMENTS`, or a handle that fs.pick returned. Each
+call is decided by the gate first; what only the file system can know (a link, a second hard link, a handle
+picked for reading) is found when the descriptor is opened, and is then recorded and answered as a denial as
+well.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ RelativePath = Annotated[str, Field(max_length=4_096)]
 
 
 class PathArgs(Args):
-    """root: where; path: relative to it, `""` for the root itself (always, when root is the handle of a file)."""
+    """root: where; path: relative to it, `""` for the root itself (always, when root is the handle of a
+    file)."""
 
     root: Root
     path: RelativePath
@@ -71,11 +73,16 @@ class ReleaseArgs(Args):
 
 @command("fs.pick", args=PickArgs, lane=Lane.PICK)
 def pick(session: Session, call: Call, args: PickArgs) -> Mapping[str, Any]:
-    """`{handles: [{handle, name, kind, size}]}`; none when the person cancelled. Only the last part of a path is told."""
+    """`{handles: [{handle, name, kind, size}]}`; none when the person cancelled. Only the last part of a path
+    is told."""
     session.gate.require(FsRequest(HANDLE_ROOT, "", "read"), cmd=call.cmd)
     if args.access == "read-write":
         session.gate.require(FsRequest(HANDLE_ROOT, "", "write"), cmd=call.cmd)
-    return {"handles": [dict(handle) for handle in session.files.pick(args.kind, args.access, multiple=args.multiple)]}
+    return {
+        "handles": [
+            dict(handle) for handle in session.files.pick(args.kind, args.access, multiple=args.multiple)
+        ]
+    }
 
 
 @command("fs.release", args=ReleaseArgs, lane=Lane.FILES)
@@ -90,7 +97,8 @@ def release(session: Session, call: Call, args: ReleaseArgs) -> Mapping[str, Any
 def read(session: Session, call: Call, args: ReadArgs) -> Mapping[str, Any]:
     """`{data, bytes, size, eof}`: `bytes` read from offset of a file of `size` bytes.
 
-    utf8 ends at the last whole character, so `bytes` can be less than length; a file that is not UTF-8 is io_error.
+    utf8 ends at the last whole character, so `bytes` can be less than length; a file that is not UTF-8 is
+    io_error.
     """
 
     def effect(tree: Tree) -> Mapping[str, Any]:
@@ -99,7 +107,12 @@ def read(session: Session, call: Call, args: ReadArgs) -> Mapping[str, Any]:
             data = os.pread(fd, args.length, args.offset)
         end = args.offset + len(data)
         if args.encoding == "base64":
-            return {"data": base64.b64encode(data).decode(), "bytes": len(data), "size": size, "eof": end >= size}
+            return {
+                "data": base64.b64encode(data).decode(),
+                "bytes": len(data),
+                "size": size,
+                "eof": end >= size,
+            }
         text, used = _whole_text(data, at_end=end >= size)
         return {"data": text, "bytes": used, "size": size, "eof": args.offset + used >= size}
 
@@ -141,9 +154,12 @@ def stat_(session: Session, call: Call, args: PathArgs) -> Mapping[str, Any]:
 
 @command("fs.write", args=WriteArgs, lane=Lane.FILES)
 def write(session: Session, call: Call, args: WriteArgs) -> Mapping[str, Any]:
-    """`{size}`: bytes of the file now. create and replace are atomic in folders; a picked file is written in place."""
+    """`{size}`: bytes of the file now. create and replace are atomic in folders; a picked file is written in
+    place."""
     data = _bytes_of(args)
-    return _with_tree(session, call, args, "write", lambda tree: {"size": tree.write(args.path, data, args.mode)})
+    return _with_tree(
+        session, call, args, "write", lambda tree: {"size": tree.write(args.path, data, args.mode)}
+    )
 
 
 def _bytes_of(args: WriteArgs) -> bytes:
@@ -170,7 +186,11 @@ def mkdir(session: Session, call: Call, args: PathArgs) -> Mapping[str, Any]:
 
 
 def _with_tree(
-    session: Session, call: Call, args: PathArgs, access: Literal["read", "write"], effect: Callable[[Tree], T]
+    session: Session,
+    call: Call,
+    args: PathArgs,
+    access: Literal["read", "write"],
+    effect: Callable[[Tree], T],
 ) -> T:
     """Decide, then run the effect on the tree that the root names. Raises CapabilityDenied or CallError."""
     request = FsRequest(root_name(args.root), args.path, access)

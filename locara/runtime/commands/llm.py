@@ -34,17 +34,19 @@ class ChatArgs(Args):
     top_p: float = 1.0
     top_k: int = 0
     seed: int = 0
-    stop: list[str] = []
+    stop: list[str] = Field(default_factory=list)
     schema_: Annotated[dict[str, Any] | None, Field(alias="schema")] = None
     stream: bool = False
 
 
 @command("llm.chat", args=ChatArgs, lane=Lane.MODEL)
 def chat(session: Session, call: Call, args: ChatArgs) -> Mapping[str, Any]:
-    """`{content, finishReason: stop|length|cancelled, usage: {inputTokens, outputTokens, msTotal, msFirstToken}}`.
+    """`{content, finishReason: stop|length|cancelled, usage: {inputTokens, outputTokens, msTotal,
+    msFirstToken}}`.
 
-    With stream, events `{type: "delta", text}` come first. With schema, content is one JSON value that conforms to it
-    when finishReason is stop. Cancelling a running call ends it with what was generated and finishReason cancelled.
+    With stream, events `{type: "delta", text}` come first. With schema, content is one JSON value that
+    conforms to it when finishReason is stop. Cancelling a running call ends it with what was generated and
+    finishReason cancelled.
     """
     session.gate.require(ModelRequest(args.model), cmd=call.cmd)
     backend = session.models.chat(args.model)

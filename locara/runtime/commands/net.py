@@ -25,14 +25,15 @@ class FetchArgs(Args):
 
     url: Annotated[str, Field(max_length=8_192)]
     method: str = "GET"
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = Field(default_factory=dict)
     body: str | None = None
     max_bytes: Annotated[int, Field(ge=1, le=fetch.MAX_BODY)] = _DEFAULT_BODY
 
 
 @command("net.fetch", args=FetchArgs, lane=Lane.NET)
 def net_fetch(session: Session, call: Call, args: FetchArgs) -> Mapping[str, Any]:
-    """`{status, headers: [[name, value]], body}` with the body in base64. A redirect is returned, never followed."""
+    """`{status, headers: [[name, value]], body}` with the body in base64. A redirect is returned, never
+    followed."""
     url = fetch.Url.parse(args.url)
     request = NetRequest(url.host, url.port)
     session.gate.require(request, cmd=call.cmd)

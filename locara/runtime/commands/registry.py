@@ -33,7 +33,8 @@ class Lane(StrEnum):
 
 
 class Args(BaseModel):
-    """Arguments of a command: strict types, nothing unknown, camelCase on the wire, never echoed in errors."""
+    """Arguments of a command: strict types, nothing unknown, camelCase on the wire, never echoed in
+    errors."""
 
     model_config = ConfigDict(
         strict=True, extra="forbid", frozen=True, hide_input_in_errors=True, alias_generator=to_camel

@@ -16,9 +16,9 @@ Scope = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class ScopeArgs(Args):
-    """scope: a name space of keys."""
+    """scope: `user`, `profile:<name>`, or `system`, which is read only."""
 
-    scope: Scope = "app"
+    scope: Scope = "user"
 
 
 class KeyArgs(ScopeArgs):
@@ -36,24 +36,24 @@ class SetArgs(KeyArgs):
 @command("settings.get", args=KeyArgs, lane=Lane.STORE)
 def get(session: Session, _call: Call, args: KeyArgs) -> Mapping[str, Any]:
     """`{value, found}`; value is null when the key was never set."""
-    value, found = session.settings.get(args.key, scope=args.scope)
+    found, value = session.store.settings.get(args.key, args.scope)
     return {"value": value, "found": found}
 
 
 @command("settings.set", args=SetArgs, lane=Lane.STORE)
 def set_(session: Session, _call: Call, args: SetArgs) -> Mapping[str, Any]:
     """`{}`; the value is durable when the reply arrives."""
-    session.settings.set(args.key, args.value, scope=args.scope)
+    session.store.settings.set(args.key, args.value, args.scope)
     return {}
 
 
 @command("settings.getAll", args=ScopeArgs, lane=Lane.STORE)
 def get_all(session: Session, _call: Call, args: ScopeArgs) -> Mapping[str, Any]:
     """`{settings: {key: value}}` of one scope."""
-    return {"settings": session.settings.get_all(scope=args.scope)}
+    return {"settings": session.store.settings.get_all(args.scope)}
 
 
 @command("settings.delete", args=KeyArgs, lane=Lane.STORE)
 def delete(session: Session, _call: Call, args: KeyArgs) -> Mapping[str, Any]:
     """`{deleted}`: whether there was a value."""
-    return {"deleted": session.settings.delete(args.key, scope=args.scope)}
+    return {"deleted": session.store.settings.delete(args.key, args.scope)}

@@ -1,4 +1,5 @@
-"""The audit log: any change breaks the chain, an unfinished line is recorded, writing comes before the effect."""
+"""The audit log: any change breaks the chain, an unfinished line is recorded, writing comes before the
+effect."""
 
 from __future__ import annotations
 
@@ -17,7 +18,9 @@ from locara.runtime.audit import GENESIS, AuditLog, read_entries, verify_chain
 def fill(path: Path, count: int) -> None:
     log = AuditLog.open(path, app="acme/notes", clock=lambda: 1_700_000_000.25)
     for number in range(count):
-        log.append("fs.read", "fs.app-data", {"path": f"{number}.txt"}, allowed=number % 2 == 0, because="declared")
+        log.append(
+            "fs.read", "fs.app-data", {"path": f"{number}.txt"}, allowed=number % 2 == 0, because="declared"
+        )
     log.close()
 
 
@@ -62,7 +65,11 @@ def swap_lines(lines: list[bytes]) -> list[bytes]:
         (lambda lines: [lines[0], *lines[2:]], 2, "does not follow"),
         (swap_lines, 2, "does not follow"),
         (lambda lines: [*lines, lines[-1]], 6, "does not follow"),
-        (lambda lines: [lines[0].replace(b'"allowed":true', b'"allowed":fals'), *lines[1:]], 1, "was changed"),
+        (
+            lambda lines: [lines[0].replace(b'"allowed":true', b'"allowed":fals'), *lines[1:]],
+            1,
+            "was changed",
+        ),
         (lambda lines: [*lines[:2], b"{}\n", *lines[2:]], 3, "not an audit entry"),
         (lambda lines: [*lines[:2], b"\n", *lines[2:]], 3, "not an audit entry"),
     ],
@@ -112,7 +119,9 @@ def test_text_from_outside_cannot_leave_its_field(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     log = AuditLog.open(path, app="acme/notes")
     nasty = '","allowed":true}\n{"v":1 \u2028\x00\ud800'
-    log.append(nasty, "fs.app-data", {"path": nasty, "port": 10**400, "no": None}, allowed=False, because=nasty)
+    log.append(
+        nasty, "fs.app-data", {"path": nasty, "port": 10**400, "no": None}, allowed=False, because=nasty
+    )
     log.append("x" * 10_000, "net", {"host": "h" * 10_000}, allowed=False, because="no")
     log.close()
     first, second = read_entries(path)

@@ -43,13 +43,17 @@ def read(tree: LocalTree, path: str) -> bytes:
 
 def test_what_is_inside_is_read_listed_and_described(tree: LocalTree) -> None:
     assert read(tree, "notes/a.txt") == b"hello"
-    assert [(entry.name, entry.kind, entry.size) for entry in tree.entries("notes", 10)[0]] == [("a.txt", "file", 5)]
+    assert [(entry.name, entry.kind, entry.size) for entry in tree.entries("notes", 10)[0]] == [
+        ("a.txt", "file", 5)
+    ]
     assert [entry.kind for entry in tree.entries("", 10)[0]] == ["directory"]
     assert tree.metadata("notes").kind == "directory"
     assert tree.metadata("notes/a.txt").size == 5
 
 
-@pytest.mark.parametrize("path", ["../outside/secret.txt", "notes/../../outside/secret.txt", "/etc/hostname", ".."])
+@pytest.mark.parametrize(
+    "path", ["../outside/secret.txt", "notes/../../outside/secret.txt", "/etc/hostname", ".."]
+)
 def test_a_path_that_leaves_is_refused_by_the_kernel(tree: LocalTree, outside: Path, path: str) -> None:
     with pytest.raises(Refused, match="leaves its root"):
         tree.open_read(path)
