@@ -111,11 +111,10 @@ class ModelCache:
         with self._lock(expected.hex if expected is not None else "any"):
             if expected is not None and self._is_intact(expected):
                 return expected
-            staging = self.root / _PARTIAL / secrets.token_hex(16)
-            staging.mkdir(mode=0o700)
             try:
-                digest = self._stage(path, staging, expected, meta or {})
-                self._publish(staging, digest)
+                with self._staging() as staging:
+                    digest = self._stage(path, staging, expected, meta or {})
+                    self._publish(staging, digest)
             except OSError as error:
                 if error.errno in _NO_SPACE:
                     raise ModelError(
@@ -127,8 +126,6 @@ class ModelCache:
                     f"the model could not be added: {error.strerror or type(error).__name__}",
                     code="not_cached",
                 ) from error
-            finally:
-                shutil.rmtree(staging, ignore_errors=True)
         return digest
 
     def _meta(self, digest: Digest) -> Mapping[str, Any]:
@@ -158,6 +155,28 @@ class ModelCache:
             yield
         finally:
             os.close(fd)
+
+    @contextmanager
+    def _staging(self) -> Iterator[Path]:
+        """A directory of this attempt's own, removed at the end, as are those of attempts that were killed.
+
+        Each attempt locks its directory, and the lock ends with its process: what can be locked is abandoned.
+        """
+        area = self.root / _PARTIAL
+        with self._lock("staging"):
+            for old in area.iterdir():
+                if old.is_dir() and (abandoned := _try_lock(old)) is not None:
+                    shutil.rmtree(old, ignore_errors=True)
+                    os.close(abandoned)
+            path = area / secrets.token_hex(16)
+            path.mkdir(mode=0o700)
+            mine = _try_lock(path)
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+            if mine is not None:
+                os.close(mine)
 
     def _is_intact(self, digest: Digest) -> bool:
         try:
@@ -237,6 +256,17 @@ def _open_regular(path: Path) -> io.BufferedReader:
         os.close(fd)
         raise ModelError("the model file is not a regular file", code="not_cached")
     return os.fdopen(fd, "rb")
+
+
+def _try_lock(path: Path) -> int | None:
+    """Return a descriptor that holds the lock of a directory, or None when another process holds it."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        return None
+    return fd
 
 
 def _sync_directory(path: Path) -> None:

@@ -23,7 +23,8 @@ if int(limit):
 print("ready", flush=True)
 sys.stdin.readline()
 try:
-    print(ModelCache(Path(root)).add_file(Path(source), expected=Digest.parse(expected) if expected else None))
+    wanted = Digest.parse(expected) if expected else None
+    print(ModelCache(Path(root)).add_file(Path(source), expected=wanted))
 except ModelError as error:
     print(error.code)
 """
@@ -90,3 +91,4 @@ def test_a_process_killed_while_copying_leaves_no_entry_and_no_lock(tmp_path: Pa
     source = tmp_path / "small"
     source.write_bytes(CONTENT)
     assert ModelCache(root).add_file(source) == DIGEST
+    assert leftovers(root) == []
