@@ -90,7 +90,7 @@ def models() -> None:
 def node() -> None:
     """The SDK and the reference apps: packages by their lock files, then a build."""
     with step("SDK and apps"):
-        run([PYTHON, "tools/setup/node.py"], watch=str.rstrip)
+        run([VENV / "bin" / "node", "locara/js/setup.mjs"], watch=str.rstrip)
 
 
 if __name__ == "__main__":
