@@ -14,8 +14,19 @@ from locara_verify.check import Check, registered
 MODULES: Final = (
     "locara_verify.checks.decide.algebra",
     "locara_verify.checks.decide.oracle",
+    "locara_verify.checks.escape.handles",
+    "locara_verify.checks.escape.links",
+    "locara_verify.checks.escape.names",
+    "locara_verify.checks.escape.network",
+    "locara_verify.checks.escape.paths",
+    "locara_verify.checks.escape.protected",
+    "locara_verify.checks.escape.swap",
     "locara_verify.checks.fuzz.manifest",
     "locara_verify.checks.manifest.static",
+    "locara_verify.checks.sandbox.entitlements",
+    "locara_verify.checks.sandbox.hygiene",
+    "locara_verify.checks.sandbox.layers",
+    "locara_verify.checks.sandbox.probes",
 )
 
 
