@@ -1,0 +1,263 @@
+"""One hardened connection: how it is opened and how exactly one statement runs on it within its limits."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import apsw
+
+from locara.errors import StorageError
+from locara.storage import functions, limits
+from locara.storage.allowed import MODULES, TABLE_FUNCTIONS
+from locara.storage.faults import translate
+from locara.storage.limits import Limits
+from locara.storage.policy import Policy
+from locara.storage.values import JSON, Bindings, encode
+from locara.storage.watchdog import Watchdog
+
+_BLANK: Final = re.compile(r"(?:[ \t\n\f\r;]++|--[^\n]*+|/\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z))*+")
+_SWITCHES: Final = (
+    (apsw.SQLITE_DBCONFIG_DEFENSIVE, 1),
+    (apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0),
+    (apsw.SQLITE_DBCONFIG_WRITABLE_SCHEMA, 0),
+    (apsw.SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0),
+    (apsw.SQLITE_DBCONFIG_ENABLE_ATTACH_CREATE, 0),
+    (apsw.SQLITE_DBCONFIG_ENABLE_ATTACH_WRITE, 0),
+    (apsw.SQLITE_DBCONFIG_DQS_DML, 0),
+    (apsw.SQLITE_DBCONFIG_DQS_DDL, 0),
+    (apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 1),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one statement gave: columns, rows of JSON values, rows changed and the last inserted rowid."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[JSON, ...], ...]
+    changes: int
+    last_row_id: int
+
+
+def load_vectors(connection: apsw.Connection) -> None:
+    """Load sqlite-vec, the one extension there is, and close extension loading again."""
+    # Found without importing the package: its Python half imports what a store does not need.
+    found = importlib.util.find_spec("sqlite_vec")
+    if found is None or found.origin is None:
+        raise StorageError("sqlite-vec is not installed", code="unsupported", fix="install sqlite-vec")
+    connection.enable_load_extension(True)
+    try:
+        connection.load_extension(str(Path(found.origin).with_name("vec0")))
+    except apsw.Error as error:
+        raise StorageError(
+            "the vector extension could not be loaded", code="unsupported", fix="install sqlite-vec again"
+        ) from error
+    finally:
+        connection.enable_load_extension(False)
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0)
+
+
+class Session:
+    """A connection with its authorizer, limits and lock. Every method may be called from any thread.
+
+    ``mode`` "read" cannot write by three means: SQLite's read-only open, ``query_only`` and a check of the
+    statement.
+    """
+
+    def __init__(
+        self, path: Path, mode: Literal["read", "write"], watchdog: Watchdog, bounds: Limits, *, vectors: bool
+    ) -> None:
+        flags = apsw.SQLITE_OPEN_READONLY if mode == "read" else apsw.SQLITE_OPEN_READWRITE
+        self.connection = apsw.Connection(str(path), flags | apsw.SQLITE_OPEN_NOFOLLOW, statementcachesize=64)
+        self.lock = threading.RLock()
+        self.policy = Policy()
+        self.limits = bounds
+        self.mode = mode
+        self._watchdog = watchdog
+        self._deadline = 0.0
+        try:
+            self._harden(vectors=vectors)
+        except BaseException:
+            self.connection.close(True)
+            raise
+
+    def _harden(self, *, vectors: bool) -> None:
+        connection = self.connection
+        apsw.hard_heap_limit(self.limits.heap_bytes)
+        connection.set_busy_timeout(self.limits.busy_milliseconds)
+        if vectors:
+            load_vectors(connection)
+        for switch, value in _SWITCHES:
+            connection.config(switch, value)
+        connection.pragma("cell_size_check", 1)
+        connection.pragma("temp_store", 2)  # memory: a sort or a temporary result never becomes a file
+        connection.pragma("mmap_size", 0)
+        connection.pragma("secure_delete", "fast")
+        if self.mode == "read":
+            connection.pragma("query_only", 1)
+        connection.drop_modules(MODULES | TABLE_FUNCTIONS)
+        functions.install(connection, self.limits.value_bytes)
+        limits.apply(connection, self.limits)
+        self.timed()
+        connection.authorizer = self.policy
+
+    def timed(self) -> None:
+        """Check the clock while statements run (the usual state)."""
+        self.connection.set_progress_handler(self._late, self.limits.steps_between_checks)
+
+    def untimed(self) -> None:
+        """Let work of the runtime itself, such as a rollback or a sound check, run to its end."""
+        self.connection.set_progress_handler(None)
+
+    def _late(self) -> bool:
+        return time.monotonic() > self._deadline
+
+    @contextmanager
+    def budget(self) -> Iterator[None]:
+        """Start the clock for everything inside. Callers hold `lock`. Nested budgets keep the outer clock."""
+        if self._deadline:
+            yield
+            return
+        self._deadline = time.monotonic() + self.limits.seconds
+        self._watchdog.arm(self.connection, self._deadline)
+        try:
+            yield
+        finally:
+            self._watchdog.disarm(self.connection)
+            self._deadline = 0.0
+
+    def own(self, sql: str) -> None:
+        """Run a fixed statement of the runtime (BEGIN, COMMIT, ROLLBACK); never cached, so never reused."""
+        with self.policy.own_statements():
+            self.connection.execute(sql, can_cache=False)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing: commits at the end, rolls back on any exception. Callers hold `lock`."""
+        self.own("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.own("COMMIT")
+        except BaseException:
+            # SQLite may have rolled back by itself (disk full, out of memory).
+            self._watchdog.disarm(self.connection)
+            self.untimed()
+            try:
+                if self.connection.in_transaction:
+                    self.own("ROLLBACK")
+            finally:
+                self.timed()
+            raise
+
+    def run(self, sql: str, values: Bindings) -> Outcome:
+        """Run exactly one statement. Callers hold `lock` and a `budget`. Raises `StorageError`."""
+        self._check_text(sql)
+        self.policy.reset()
+        try:
+            return self._run(sql, values)
+        except (
+            apsw.Error,
+            UnicodeError,
+            KeyError,
+            MemoryError,
+            StorageError,
+            TypeError,
+            ValueError,
+        ) as error:
+            raise translate(error, self.policy.denial) from error
+
+    def _check_text(self, sql: str) -> None:
+        if not isinstance(sql, str) or "\0" in sql:
+            raise StorageError("a statement is text without NUL", code="bad_statement")
+        try:
+            size = len(sql) if sql.isascii() else len(sql.encode())
+        except UnicodeEncodeError as error:
+            raise StorageError("the statement is not Unicode text", code="bad_statement") from error
+        if size > self.limits.sql_bytes:
+            raise StorageError(
+                f"the statement is longer than {self.limits.sql_bytes} bytes",
+                code="limit_exceeded",
+                fix="pass values as parameters",
+            )
+
+    def _run(self, sql: str, values: Bindings) -> Outcome:
+        connection, reading = self.connection, self.mode == "read"
+        columns: tuple[str, ...] | None = None
+
+        def before(cursor: apsw.Cursor, text: str, _values: object) -> bool:
+            """SQLite has compiled one statement and not run it yet: the last moment to refuse."""
+            nonlocal columns
+            if columns is not None and not cursor.has_vdbe:
+                return True  # the comment after the statement
+            alone = sql.startswith(text) and _BLANK.fullmatch(sql, len(text)) is not None
+            if columns is not None or not cursor.has_vdbe or not alone:
+                raise StorageError(
+                    "a call runs exactly one statement",
+                    code="bad_statement",
+                    fix="send several statements with db.batch",
+                )
+            if reading and not cursor.is_readonly:
+                raise StorageError(
+                    "db.query only reads", code="bad_statement", fix="write with db.exec or db.batch"
+                )
+            if isinstance(values, dict) and (extra := values.keys() - set(cursor.bindings_names)):
+                raise StorageError(f"the statement has no parameter {min(extra)!r}", code="bad_value")
+            columns = tuple(column[0] for column in cursor.get_description())
+            return True
+
+        before_changes = connection.total_changes()
+        cursor = connection.cursor()
+        cursor.exec_trace = before
+        try:
+            rows = self._collect(cursor.execute(sql, values))
+        finally:
+            cursor.close(True)
+        if columns is None:
+            raise StorageError("there is no statement", code="bad_statement")
+        changed = connection.changes() if connection.total_changes() != before_changes else 0
+        return Outcome(columns, rows, changed, connection.last_insert_rowid())
+
+    def _collect(self, cursor: apsw.Cursor) -> tuple[tuple[JSON, ...], ...]:
+        rows: list[tuple[JSON, ...]] = []
+        room, most = self.limits.result_bytes, self.limits.rows
+        for row in cursor:
+            if len(rows) == most:
+                raise StorageError(
+                    f"the result has more than {most} rows", code="limit_exceeded", fix="add LIMIT"
+                )
+            encoded: list[JSON] = []
+            for value in row:
+                item, cost = encode(value)
+                room -= cost
+                encoded.append(item)
+            room -= 2
+            if room < 0:
+                raise StorageError(
+                    f"the result is larger than {self.limits.result_bytes} bytes",
+                    code="limit_exceeded",
+                    fix="select fewer columns or rows",
+                )
+            rows.append(tuple(encoded))
+        return tuple(rows)
+
+    def close(self) -> None:
+        """Close the connection; a running statement is interrupted first. Idempotent."""
+        if not self.lock.acquire(blocking=False):
+            self.connection.interrupt()
+            self.lock.acquire()
+        try:
+            # An interrupt that found nothing to stop would stop the checkpoint of the log instead.
+            self.own("SELECT 1")
+            self.connection.close(True)
+        except apsw.ConnectionClosedError:
+            return
+        finally:
+            self.lock.release()
