@@ -1,0 +1,151 @@
+"""LC104: nothing of the launcher comes along. Its environment and descriptors are dirtied first, then read
+back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from locara.sandbox.launcher import LaunchPlan
+from locara.sandbox.linux.bwrap import SANDBOX_UID
+from locara_verify.check import CheckResult, check
+from locara_verify.checks.sandbox.control import controls
+from locara_verify.checks.sandbox.layers import waiting
+from locara_verify.checks.sandbox.outside import ENV_NAME, Outside, outside
+from locara_verify.checks.sandbox.plans import app_part, app_plan, run_probes
+from locara_verify.context import Context
+from locara_verify.finding import JSON, Finding
+
+POISON: Final = {
+    "PYTHONPATH": "/tmp/locara-poison",  # noqa: S108 - a value that must not arrive
+    "PYTHONSTARTUP": "/tmp/locara-poison.py",  # noqa: S108
+    "PYTHONBREAKPOINT": "os.system",
+    "LD_LIBRARY_PATH": "/tmp/locara-poison",  # noqa: S108
+    "GIO_EXTRA_MODULES": "/tmp/locara-poison",  # noqa: S108
+    "NODE_OPTIONS": "--require /tmp/locara-poison",
+    "DYLD_INSERT_LIBRARIES": "/tmp/locara-poison",  # noqa: S108
+    "SSH_AUTH_SOCK": "/tmp/locara-poison",  # noqa: S108
+    "DBUS_SESSION_BUS_ADDRESS": "unix:path=/tmp/locara-poison",
+    "XDG_RUNTIME_DIR": "/tmp/locara-poison",  # noqa: S108
+}
+_NOBODY: Final = 65534
+
+
+@contextmanager
+def dirty() -> Iterator[None]:
+    """A launcher as careless as it can be: hostile variables, and open descriptors marked inheritable."""
+    before = {name: os.environ.get(name) for name in POISON}
+    with contextlib.ExitStack() as stack:
+        for path in ("/", "/etc/passwd"):
+            fd = os.open(path, os.O_RDONLY)
+            stack.callback(os.close, fd)
+            os.set_inheritable(fd, True)
+        left, right = socket.socketpair()
+        stack.enter_context(left)
+        stack.enter_context(right)
+        left.set_inheritable(True)
+        os.environ.update(POISON)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
+
+
+@check("sandbox.hygiene", rules=("LC104",), needs=frozenset({"kernel"}))
+def run(ctx: Context) -> CheckResult:
+    """Start from a dirty launcher and compare what the payload sees with what the plan says."""
+    plan = app_plan(ctx)
+    with outside(plan.identity) as there:
+        control = controls(plan, there, ["env_secret", "inherited_fd"])[0]
+        with dirty():
+            inside = run_probes(
+                plan, there, ["env_secret", "inherited_fd", "init_environ"], part=app_part(ctx)
+            )
+            outer = _outer_process(plan, there)
+    faults = [*judge(inside.facts, plan), *outer]
+    faults += [
+        f"the probe {name} succeeded" for name, outcome in inside.outcomes.items() if outcome == "open"
+    ]
+    unproven = [name for name, outcome in control.outcomes.items() if outcome != "open"]
+    return CheckResult(
+        findings=tuple(_finding(fault, inside.facts) for fault in faults),
+        attempts={"LC104": 14 + len(inside.outcomes)},
+        probes=14 + len(inside.outcomes),
+        inconclusive={"LC104": f"the control of {', '.join(unproven)} failed"} if unproven else {},
+    )
+
+
+def judge(facts: Mapping[str, Any], plan: LaunchPlan) -> list[str]:
+    """What a payload sees that it should not, or does not see that it should."""
+    faults = []
+    environment = dict(facts["environment"])
+    broker = environment.pop("LOCARA_BROKER_FD", "")
+    names = sorted(
+        n
+        for n in environment.keys() | plan.environment.keys()
+        if environment.get(n) != plan.environment.get(n)
+    )
+    if names:
+        faults.append(f"the environment differs from the plan in {', '.join(names)}")
+    fds = {int(number): target for number, target in facts["fds"]}
+    allowed = {0, 1, 2, int(broker)} if broker.isdecimal() else {0, 1, 2}
+    faults += [f"descriptor {number} is open on {fds[number]}" for number in sorted(fds.keys() - allowed)]
+    if not broker.isdecimal() or not fds.get(int(broker), "").startswith("socket:"):
+        faults.append("the broker's descriptor is not a socket")
+    for kind in ("uids", "gids"):
+        if set(facts[kind]) != {SANDBOX_UID}:
+            faults.append(f"{kind} are {facts[kind]}")
+    if not set(facts["groups"]) <= {SANDBOX_UID, _NOBODY}:
+        faults.append(f"groups are {facts['groups']}")
+    if facts["core_limit"] != [0, 0]:
+        faults.append("core files are possible")
+    if facts["isolated"] != [1, 1, 1] or facts["site_loaded"]:
+        faults.append("the interpreter is not isolated from site files and variables")
+    prefixes = (*plan.import_path, sys.base_prefix, sys.base_exec_prefix)
+    faults += [f"{entry} is on the import path" for entry in facts["path"] if not _below(entry, prefixes)]
+    if facts["cwd"] != "/":
+        faults.append(f"the working directory is {facts['cwd']}")
+    if facts["host_name"] == os.uname().nodename:
+        faults.append("the machine's name is visible")
+    if facts["session"] == 0:
+        faults.append("the launcher's session is shared")
+    return faults
+
+
+def _below(entry: str, prefixes: tuple[str, ...]) -> bool:
+    return any(Path(entry).is_relative_to(prefix) for prefix in prefixes)
+
+
+def _outer_process(plan: LaunchPlan, there: Outside) -> list[str]:
+    """bubblewrap itself stays alive beside the app: it must carry neither the secret nor the person's
+    paths.
+    """
+    with waiting(plan) as process:
+        environ = Path(f"/proc/{process.pid}/environ")
+        carried = environ.read_bytes() if os.access(environ, os.R_OK) else b""
+        words = Path(f"/proc/{process.pid}/cmdline").read_bytes().split(b"\0")
+    faults = []
+    if there.secret_value.encode() in carried or ENV_NAME.encode() in carried or b"locara-poison" in carried:
+        faults.append("the process beside the app carries the launcher's environment")
+    data = next(str(source.path) for source in plan.sources if source.dest == "/data").encode()
+    if any(data in word for word in words):
+        faults.append("the app's data directory is on a command line")
+    return faults
+
+
+def _finding(message: str, facts: Mapping[str, Any]) -> Finding:
+    evidence: dict[str, JSON] = {"fds": facts["fds"], "variables": sorted(facts["environment"])}
+    return Finding(
+        "LC104", message, because="read back by a program inside, after a careless start", evidence=evidence
+    )
