@@ -51,7 +51,8 @@ class Gate:
         raise CapabilityDenied(f"{cmd} was denied: {because}", capability=kind, because=because, fix=fix)
 
     def record_refusal(self, cmd: str, *, capability: str, because: str) -> None:
-        """Record a refusal that no manifest line could lift: an absent command, SQL that leaves its database."""
+        """Record a refusal that no manifest line could lift: an absent command, SQL that leaves its
+        database."""
         self._audit.append(cmd, capability, {}, allowed=False, because=because)
 
 

@@ -1,8 +1,8 @@
 """db.*: the app's own SQLite database, with full text (FTS5) and vectors (sqlite-vec). Always open.
 
-Values in: null, booleans, numbers, text, an array of numbers (a vector of 32-bit floats), `{"$blob": base64}`. Values
-out: null, numbers, text, `{"$blob": base64}`. What the store refuses as an attempt to leave the database is recorded in
-the audit log like any other denial.
+Values in: null, booleans, numbers, text, an array of numbers (a vector of 32-bit floats), `{"$blob":
+base64}`. Values out: null, numbers, text, `{"$blob": base64}`. What the store refuses as an attempt to leave
+the database is recorded in the audit log like any other denial.
 """
 
 from __future__ import annotations
@@ -84,7 +84,8 @@ def batch(session: Session, call: Call, args: BatchArgs) -> Mapping[str, Any]:
 
 @command("db.search", args=SearchArgs, lane=Lane.STORE)
 def search(session: Session, call: Call, args: SearchArgs) -> Mapping[str, Any]:
-    """`{hits: [{id, score, distance?, rank?}]}`, best first. `locara.storage.search` says what the arguments mean."""
+    """`{hits: [{id, score, distance?, rank?}]}`, best first. `locara.storage.search` says what the arguments
+    mean."""
     table = args.table or args.fts
     if table is None:
         raise CallError("db.search needs a table, or an fts table", code="bad_request")

@@ -24,7 +24,12 @@ def png(side: int = 512) -> bytes:
 
     rows = (b"\0" + b"\x30\x60\x90" * side) * side
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
 
 
 def manifest(capabilities: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
@@ -47,7 +52,9 @@ def manifest(capabilities: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
 
 
 class WriteApp(Protocol):
-    def __call__(self, capabilities: Mapping[str, Any], *, schema: str | None = None, **fields: Any) -> Path: ...
+    def __call__(
+        self, capabilities: Mapping[str, Any], *, schema: str | None = None, **fields: Any
+    ) -> Path: ...
 
 
 class StartApp(Protocol):

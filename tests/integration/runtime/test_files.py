@@ -29,9 +29,9 @@ def text(app, root: str, path: str) -> str:
 
 
 def write(app, root: str, path: str, data: str, mode: str = "create") -> int:
-    return app.client.call("fs.write", {"root": root, "path": path, "data": data, "encoding": "utf8", "mode": mode})[
-        "size"
-    ]
+    return app.client.call(
+        "fs.write", {"root": root, "path": path, "data": data, "encoding": "utf8", "mode": mode}
+    )["size"]
 
 
 def test_the_apps_own_folder_works(write_app, start_app) -> None:
@@ -175,9 +175,13 @@ def test_the_quota_holds_over_restarts(write_app, start_app) -> None:
 
 
 def test_a_picked_file_is_read_and_nothing_beside_it(write_app, start_app, outside) -> None:
-    app = start_app(write_app({"fs.user-selected": "read"}), picker=ScriptedPicker([[outside / "secret.txt"]]))
+    app = start_app(
+        write_app({"fs.user-selected": "read"}), picker=ScriptedPicker([[outside / "secret.txt"]])
+    )
     picked = app.client.call("fs.pick", {"kind": "file", "access": "read"})["handles"]
-    assert [(item["name"], item["kind"], item["size"]) for item in picked] == [("secret.txt", "file", len(SECRET))]
+    assert [(item["name"], item["kind"], item["size"]) for item in picked] == [
+        ("secret.txt", "file", len(SECRET))
+    ]
     handle = picked[0]["handle"]
     assert str(outside) not in handle
     assert text(app, handle, "") == SECRET
@@ -197,7 +201,10 @@ def test_a_picked_folder_is_a_root_of_its_own(write_app, start_app, outside) -> 
     picker = ScriptedPicker([[outside]])
     app = start_app(write_app({"fs.user-selected": "read-write"}), picker=picker)
     handle = app.client.call("fs.pick", {"kind": "directory", "access": "read-write"})["handles"][0]["handle"]
-    names = {entry["name"]: entry["kind"] for entry in app.client.call("fs.list", {"root": handle, "path": ""})["entries"]}
+    names = {
+        entry["name"]: entry["kind"]
+        for entry in app.client.call("fs.list", {"root": handle, "path": ""})["entries"]
+    }
     assert names["secret.txt"] == "file"
     assert names["sub"] == "directory"
     assert text(app, handle, "sub/b.txt") == "b"

@@ -1,4 +1,5 @@
-"""What an app can reach at all: its own commands, nothing undeclared, and every refusal with its reason and its fix."""
+"""What an app can reach at all: its own commands, nothing undeclared, and every refusal with its reason and
+its fix."""
 
 from __future__ import annotations
 
@@ -56,7 +57,10 @@ def test_with_the_line_added_the_same_call_is_allowed(write_app, start_app, tmp_
     documents.chmod(0o755)
     (documents / "a.txt").write_text("mine")
     app = start_app(write_app({"fs.user-paths": {"documents": "read"}}), user_roots={"documents": documents})
-    assert app.client.call("fs.read", {"root": "$DOCUMENTS", "path": "a.txt", "encoding": "utf8"})["data"] == "mine"
+    assert (
+        app.client.call("fs.read", {"root": "$DOCUMENTS", "path": "a.txt", "encoding": "utf8"})["data"]
+        == "mine"
+    )
     with pytest.raises(CapabilityDenied) as caught:
         app.client.call("fs.write", {"root": "$DOCUMENTS", "path": "a.txt", "data": "", "mode": "replace"})
     assert caught.value.fix == '"fs.user-paths": {"documents": "read-write"}'
@@ -65,7 +69,18 @@ def test_with_the_line_added_the_same_call_is_allowed(write_app, start_app, tmp_
 
 @pytest.mark.parametrize(
     "name",
-    ["FS.READ", "fs.read ", "fs.read\0", "fs.reаd", "fs_read", "__class__", "fs.read.__call__", "", "0", "x" * 5000],
+    [
+        "FS.READ",
+        "fs.read ",
+        "fs.read\0",
+        "fs.reаd",
+        "fs_read",
+        "__class__",
+        "fs.read.__call__",
+        "",
+        "0",
+        "x" * 5000,
+    ],
 )
 def test_only_the_exact_name_is_a_command(write_app, start_app, name) -> None:
     app = start_app(write_app({"fs.app-data": "read"}))
