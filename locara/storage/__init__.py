@@ -6,7 +6,7 @@
     store.exec(sql, params)       -> Change(changes, last_row_id, returned: Rows | None)
     store.batch([(sql, params)])  -> tuple[Change, ...]                 # all or nothing
     store.search(SearchRequest(table=…, k=…, embedding=…, text=…, fts=…, filter=…)) -> tuple[Hit, ...]
-    store.settings.get(key, scope) -> (value, found); .set(key, value, scope); .get_all(scope)
+    store.settings.get(key, scope) -> (found, value); .set(key, value, scope); .get_all(scope)
     store.settings.delete(key, scope) -> bool
     store.migrations              -> tuple[Applied, ...]                # number, name, digest, applied
     store.close()                                                       # also a context manager

@@ -60,13 +60,13 @@ class Settings:
     def __init__(self, kept: Kept) -> None:
         self._kept = kept
 
-    def get(self, key: str, scope: str = "user") -> tuple[JSON, bool]:
-        """``(value, found)``; ``(None, False)`` when the key has no value in the scope."""
+    def get(self, key: str, scope: str = "user") -> tuple[bool, JSON]:
+        """``(found, value)``; ``(False, None)`` when the key has no value in the scope."""
         _checked(key, scope)
         with self._own() as connection:
             sql = "SELECT value FROM __locara_settings WHERE key = ? AND scope = ?"
             row = connection.execute(sql, (key, scope)).fetchone()
-        return (None, False) if row is None else (json.loads(str(row[0])), True)
+        return (False, None) if row is None else (True, json.loads(str(row[0])))
 
     def set(self, key: str, value: JSON, scope: str = "user", *, by_runtime: bool = False) -> None:
         """Keep a JSON value of at most 64 KiB under the key; the write is on disk when this returns."""
