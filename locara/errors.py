@@ -1,7 +1,8 @@
 """The error tree of Locara.
 
-Every error the product raises on purpose is a `LocaraError`. It carries a short, stable ``code`` out of the closed
-list of its family and can explain itself with `LocaraError.diagnostics`; no traceback is ever needed to act on one.
+Every error the product raises on purpose is a `LocaraError`. It carries a short, stable ``code`` out of the
+closed list of its family and can explain itself with `LocaraError.diagnostics`; no traceback is ever needed
+to act on one.
 
     LocaraError
       ManifestError        locara.json is not a manifest; every problem with its line
@@ -75,7 +76,7 @@ SANDBOX_CODES: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong in a document: what, where (JSON pointer, 1-based line and column), what to do."""
+    """One thing that is wrong in a document: what, where (JSON pointer, line and column), what to do."""
 
     code: str
     message: str
@@ -129,7 +130,7 @@ class ManifestError(LocaraError):
 
 
 class CapabilityDenied(LocaraError):
-    """The manifest does not grant what was asked; ``because`` says what is missing, ``fix`` the line to add."""
+    """The manifest does not grant it; ``because`` says what is missing, ``fix`` the line to add."""
 
     code = "capability_denied"
     fix: str
@@ -144,8 +145,8 @@ class CapabilityDenied(LocaraError):
 class CallError(LocaraError):
     """An IPC call failed for another reason than a missing capability; ``code`` is one of `IPC_CODES`.
 
-    ``capability`` and ``because`` are filled where the reply named them (an absent command names the capability
-    which would open it). A code outside the closed list raises ``ValueError``: it never travels.
+    ``capability`` and ``because`` are filled where the reply named them (an absent command names the
+    capability which would open it). A code outside the closed list raises ``ValueError``: it never travels.
     """
 
     code = "internal"

@@ -24,8 +24,13 @@ class Kind(StrEnum):
     BACKGROUND = "background"
     OPEN_EXTERNAL = "open-external"
 
+    # Equal to its text, so it hashes as its text (and without a call into Python).
+    __hash__ = str.__hash__
 
-FS_KINDS: Final = frozenset({Kind.FS_USER_SELECTED, Kind.FS_APP_DATA, Kind.FS_USER_PATHS, Kind.SHARED_FOLDERS})
+
+FS_KINDS: Final = frozenset(
+    {Kind.FS_USER_SELECTED, Kind.FS_APP_DATA, Kind.FS_USER_PATHS, Kind.SHARED_FOLDERS}
+)
 DEVICE_KINDS: Final = frozenset({Kind.MICROPHONE, Kind.CAMERA, Kind.SYSTEM_AUDIO})
 HOST_KINDS: Final = frozenset({Kind.NET, Kind.OPEN_EXTERNAL})
 USER_PATH_ROOTS: Final = ("documents", "downloads", "desktop", "pictures", "music", "movies")

@@ -1,7 +1,8 @@
 """The consent text: the third projection of the grants, in plain English.
 
-Each declared capability is one line of ``may`` and each kind that is not declared is one line of ``may_not``: nothing
-is said twice and nothing is left out. Hosts, names and reasons come from the manifest and are escaped.
+Each declared capability is one line of ``may`` and each kind that is not declared is one line of ``may_not``:
+nothing is said twice and nothing is left out. Hosts, names and reasons come from the manifest and are
+escaped.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _NO_SIZES: Final[Mapping[str, int]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class ConsentText:
-    """What a person reads before the first start: the title, what the app may do and may not, and its models."""
+    """What a person reads before the first start: what the app may do and may not, and its models."""
 
     title: str
     may: tuple[str, ...]
@@ -37,7 +38,9 @@ MAY_NOT: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.NET: "use the network",
         Kind.FS_USER_SELECTED: "see files that you pick",
         Kind.FS_APP_DATA: "keep files of its own",
-        Kind.FS_USER_PATHS: "see your folders (" + ", ".join(name.capitalize() for name in USER_PATH_ROOTS) + ")",
+        Kind.FS_USER_PATHS: "see your folders ("
+        + ", ".join(name.capitalize() for name in USER_PATH_ROOTS)
+        + ")",
         Kind.MICROPHONE: "use the microphone",
         Kind.CAMERA: "use the camera",
         Kind.SYSTEM_AUDIO: "record the sound of other apps",
@@ -53,20 +56,23 @@ MAY_NOT: Final[Mapping[Kind, str]] = MappingProxyType(
 
 
 def consent_text(grants: Grants, *, model_sizes: Mapping[str, int] = _NO_SIZES) -> ConsentText:
-    """The text for these grants. ``model_sizes`` gives the bytes of a model by its id, where they are known."""
+    """The text for these grants. ``model_sizes``: the bytes of a model by its id, where known."""
     may = tuple(_MAY[kind](grants) for kind in Kind if kind in grants.by_kind)
     may_not = tuple(MAY_NOT[kind] for kind in Kind if kind not in grants.by_kind)
     name = escape(grants.display_name or grants.app_id, 80)
     title = f"{name} ({escape(grants.app_id, 140)}), version {escape(grants.version, 40)}"
-    return ConsentText(title, may, may_not, tuple(_model(name, grants, model_sizes) for name in sorted(grants.models)))
+    return ConsentText(
+        title, may, may_not, tuple(_model(name, grants, model_sizes) for name in sorted(grants.models))
+    )
 
 
 def _model(name: str, grants: Grants, sizes: Mapping[str, int]) -> str:
     size = sizes.get(name)
     shown = f"{size / 1_000_000:,.1f} MB" if size is not None else "size not known"
     return (
-        f"{escape(name, 80)}: {shown}, fetched once by its fingerprint {grants.models[name].hex[:12]}… "
-        "before the app starts; the app itself stays off the network for it"
+        f"{escape(name, 80)}: {shown}, kept once for all apps, "
+        f"checked by its fingerprint {grants.models[name].hex[:12]}…; "
+        "the app needs no network for it"
     )
 
 
@@ -107,7 +113,9 @@ def _verb(uses: set[str]) -> str:
 
 
 def _user_selected(grants: Grants) -> str:
-    return f"{_verb(_uses(grants, Kind.FS_USER_SELECTED)['user-selected'])} the files and folders that you pick"
+    return (
+        f"{_verb(_uses(grants, Kind.FS_USER_SELECTED)['user-selected'])} the files and folders that you pick"
+    )
 
 
 def _app_data(grants: Grants) -> str:

@@ -10,7 +10,20 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
-from locara.core.fields import Absent, AppId, Email, HostPattern, Name, Pin, Portable, Shown, Url, Value, each_once, refuse
+from locara.core.fields import (
+    Absent,
+    AppId,
+    Email,
+    HostPattern,
+    Name,
+    Pin,
+    Portable,
+    Shown,
+    Url,
+    Value,
+    each_once,
+    refuse,
+)
 from locara.core.vocabulary import MODALITIES_WITH_BACKEND, TOOLING_WITH_BACKEND, VECTOR_ENGINES_WITH_BACKEND
 
 FileAccess: TypeAlias = Literal[False, "read", "read-write"]

@@ -1,7 +1,7 @@
 """The field types a manifest is made of: each one a string with one exact rule.
 
-A rule that a regular expression can say is a pattern and travels into the published schema as it is; the rest is a
-validator that only the parser runs, and the schema carries the nearest weaker pattern.
+A rule that a regular expression can say is a pattern and travels into the published schema as it is; the rest
+is a validator that only the parser runs, and the schema carries the nearest weaker pattern.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from locara.core.scope import NAME_PATTERN, PIN_PATTERN
 
 
 class Value(BaseModel):
-    """Base of everything in a manifest: unknown keys are errors, nothing is converted, nothing can be changed."""
+    """Base of everything in a manifest: unknown keys are errors, nothing is converted, nothing changes."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, populate_by_name=False)
 
@@ -72,21 +72,23 @@ class Absent:
         return schema["schema"] if schema["type"] == "nullable" else schema
 
 
+_PATH_ADVICE: Final = (
+    "write a relative path with single slashes, without . .. backslash or colon, at most 255 bytes"
+)
+_HOST_ADVICE: Final = (
+    'write a lower-case DNS name such as "api.example.com" or "*.example.com"; no address, port or scheme'
+)
+
+
 def _path(value: str) -> str:
     if not is_portable(value):
-        raise refuse(
-            "not a portable path",
-            fix="write a relative path with single slashes, without . .. backslash or colon, at most 255 bytes",
-        )
+        raise refuse("not a portable path", fix=_PATH_ADVICE)
     return value
 
 
 def _host(value: str) -> str:
     if not is_pattern(value):
-        raise refuse(
-            "not a host this version can enforce exactly",
-            fix='write a lower-case DNS name such as "api.example.com" or "*.example.com"; no address, port or scheme',
-        )
+        raise refuse("not a host this version can enforce exactly", fix=_HOST_ADVICE)
     return value
 
 
@@ -110,9 +112,7 @@ HostPattern: TypeAlias = Annotated[
     AfterValidator(_host),
     WithJsonSchema({"type": "string", "maxLength": MAX_HOST, "pattern": WILDCARD_PATTERN}),
 ]
-_PORT = (
-    r"(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?"
-)
+_PORT = r"(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?"
 _HOST_IN_URL: Final = rf"(?:{LABEL}\.)+[a-z](?:[a-z0-9-]{{0,61}}[a-z0-9])?"
 URL_PATTERN: Final = rf"^https://{_HOST_IN_URL}{_PORT}(?:[/?#][A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*)?$"
 EMAIL_PATTERN: Final = rf"^[A-Za-z0-9_%+-]+(?:\.[A-Za-z0-9_%+-]+)*@{_HOST_IN_URL}$"

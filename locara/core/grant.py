@@ -9,10 +9,10 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from locara.core import scope as scopes
-from locara.core.capability import USER_PATH_ROOTS, Kind
+from locara.core.capability import FS_KINDS, USER_PATH_ROOTS, Kind
 from locara.core.declarations import Capabilities, NetHosts
 from locara.core.digest import Digest
 from locara.core.hosts import HostSet
@@ -20,14 +20,14 @@ from locara.core.manifest import Manifest
 from locara.core.ports import PortSet
 from locara.core.request import FsRequest, Request
 from locara.core.scope import Atom, AtomScope, HostScope, Scope, accesses, pins
-from locara.core.strict_json import escape
+from locara.core.strict_json import JSON, escape
 
 _NOTHING: Final = MappingProxyType({kind: scopes.empty(kind) for kind in Kind})
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a grant was declared: file, 1-based line and column, JSON pointer, and the declaration as JSON text."""
+    """Where a grant was declared: file, 1-based line and column, JSON pointer, and its JSON text."""
 
     source: str
     line: int
@@ -74,8 +74,10 @@ class Grants:
     quota_mb: int = 2_048
     background_reasons: tuple[str, ...] = ()
     shared_folders: tuple[SharedFolder, ...] = ()
+    hosts: HostSet = field(init=False, repr=False, compare=False)
     by_kind: Mapping[Kind, Grant] = field(init=False, repr=False, compare=False)
     by_atom: Mapping[Kind, Mapping[Atom, Grant]] = field(init=False, repr=False, compare=False)
+    files: Mapping[Atom, Grant] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         by_kind = {grant.kind: grant for grant in self.grants}
@@ -87,8 +89,12 @@ class Grants:
         for grant in self.grants:
             if isinstance(grant.scope, AtomScope):
                 by_atom[grant.kind] = dict.fromkeys(grant.scope.atoms, grant)
+        net = by_kind[Kind.NET].scope if Kind.NET in by_kind else None
+        object.__setattr__(self, "hosts", net.hosts if isinstance(net, HostScope) else HostSet())
         object.__setattr__(self, "by_kind", by_kind)
         object.__setattr__(self, "by_atom", by_atom)
+        files = {atom: grant for kind in FS_KINDS for atom, grant in by_atom[kind].items()}
+        object.__setattr__(self, "files", files)
 
     @classmethod
     def none(cls, app_id: str = "test/none") -> Grants:
@@ -107,12 +113,13 @@ class Grants:
 
 
 def compile_grants(manifest: Manifest) -> Grants:
-    """The grants of a manifest: exactly what it declares, and the app's own data when it says nothing of it."""
+    """The grants of a manifest: what it declares, and the app's own data when it says nothing of it."""
     declared = manifest.capabilities
+    written: dict[str, JSON] = declared.model_dump(mode="json", by_alias=True, exclude_unset=True)
     grants = []
     for kind, scope in _declared(declared):
         if not scopes.is_empty(scope):
-            grants.append(Grant(kind, scope, _origin(manifest, kind)))
+            grants.append(Grant(kind, scope, _origin(manifest, kind, written)))
     return Grants(
         app_id=manifest.app_id,
         version=manifest.version,
@@ -126,7 +133,9 @@ def compile_grants(manifest: Manifest) -> Grants:
         vector_engine=manifest.storage.vector.engine,
         quota_mb=manifest.storage.quota_mb,
         background_reasons=declared.background.reasons if declared.background.mode else (),
-        shared_folders=tuple(SharedFolder(item.id, item.with_, item.access) for item in declared.shared_folders),
+        shared_folders=tuple(
+            SharedFolder(item.id, item.with_, item.access) for item in declared.shared_folders
+        ),
     )
 
 
@@ -166,23 +175,26 @@ def _hosts(net: bool | NetHosts) -> HostSet:
 
 
 def _roots(kind: Kind, roots: Mapping[str, str | None]) -> AtomScope:
-    return AtomScope(kind, frozenset((root, use) for root, access in roots.items() for use in accesses(access or "")))
+    return AtomScope(
+        kind, frozenset((root, use) for root, access in roots.items() for use in accesses(access or ""))
+    )
 
 
 def _pinned(written: tuple[str, ...]) -> Mapping[str, Digest]:
-    return MappingProxyType({name: Digest.parse(digest) for name, _, digest in (pin.partition("@") for pin in written)})
+    return MappingProxyType(
+        {name: Digest.parse(digest) for name, _, digest in (pin.partition("@") for pin in written)}
+    )
 
 
-def _origin(manifest: Manifest, kind: Kind) -> Origin:
+def _origin(manifest: Manifest, kind: Kind, written: Mapping[str, JSON]) -> Origin:
     pointer = f"/capabilities/{escape(kind.value)}"
-    written: Any = manifest.capabilities.model_dump(mode="json", by_alias=True, exclude_unset=True)
     value = written.get(kind.value, "read-write")  # only fs.app-data is granted without being written
     declared = f"{json.dumps(kind.value)}: {json.dumps(value, ensure_ascii=False)}"
     return Origin(manifest.source, *manifest.position(pointer), pointer, declared)
 
 
 def widening(old: Grants, new: Grants) -> tuple[Request, ...]:
-    """Requests that ``new`` allows and ``old`` does not, at least one per kind that grew; empty when none did.
+    """Requests that ``new`` allows and ``old`` does not, one or more per kind that grew; empty: none did.
 
     A shared folder that names a further partner app counts as grown: more apps can read what is in it.
     """
@@ -204,8 +216,8 @@ def widening(old: Grants, new: Grants) -> tuple[Request, ...]:
 def intersect(a: Grants, b: Grants) -> Grants:
     """What both allow, told as grants of ``a``.
 
-    A request is allowed exactly when both allow it, but for the bare id of a model or tool which the two pin to
-    different digests: the id alone would name two things, so it is denied.
+    A request is allowed exactly when both allow it, but for the bare id of a model or tool which the two pin
+    to different digests: the id alone would name two things, so it is denied.
     """
     models = {name: digest for name, digest in a.models.items() if b.models.get(name) == digest}
     tools = {name: digest for name, digest in a.tools.items() if b.tools.get(name) == digest}

@@ -1,16 +1,17 @@
 """Host names, host patterns and exact sets of (host, port) pairs.
 
 A *host* is a lower-case ASCII DNS name: two or more labels of letters, digits and inner hyphens, each 1 to 63
-characters, 253 in all, the last label not a number (also not ``0x…``), no trailing dot, and never a name of this
-machine or this network (``localhost``, ``*.localhost``, ``*.local``, ``*.internal``). IP addresses are no hosts.
+characters, 253 in all, the last label not a number (also not ``0x…``), no trailing dot, and never a name of
+this machine or this network (``localhost``, ``*.localhost``, ``*.local``, ``*.internal``). IP addresses are
+no hosts.
 
-A *pattern* is a host, or ``*.`` and a host of at most 189 characters: it matches every host below that one, at any
-depth, and never that one itself. The limit leaves room for any label in front, so that two sets made from patterns
-are the same set exactly when they are equal values.
+A *pattern* is a host, or ``*.`` and a host of at most 189 characters: it matches every host below that one,
+at any depth, and never that one itself. The limit leaves room for any label in front, so that two sets made
+from patterns are the same set exactly when they are equal values.
 
-`HostSet` is a trie of labels read from the right. A node says which ports its own name has (``here``) and which ports
-all names below it have that no child tells otherwise (``below``); a child that says nothing new is left out. The sets
-are closed under union, intersection and difference.
+`HostSet` is a trie of labels read from the right. A node says which ports its own name has (``here``) and
+which ports all names below it have that no child tells otherwise (``below``); a child that says nothing new
+is left out. The sets are closed under union, intersection and difference.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _FRESH = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
 def is_host(text: str) -> bool:
-    """Whether ``text`` is a host a manifest can speak of. Total for every string, linear in 253 characters."""
+    """Whether ``text`` is a host a manifest can speak of. Total for every string."""
     return len(text) <= MAX_HOST and not text.endswith("\n") and _HOST.match(text) is not None
 
 
@@ -50,7 +51,7 @@ def is_pattern(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One name of the trie: its own ports, the ports below it, and the children that differ from ``below``."""
+    """One name of the trie: its own ports, the ports below it, the children that differ from ``below``."""
 
     here: PortSet
     below: PortSet
@@ -73,7 +74,9 @@ class HostSet:
     exact: Mapping[str, PortSet] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "exact", {host: node.here for host, node in _walk(self.root) if is_host(host)})
+        object.__setattr__(
+            self, "exact", {host: node.here for host, node in _walk(self.root) if node.here and is_host(host)}
+        )
 
     @classmethod
     def of(cls, patterns: Iterable[str], ports: PortSet) -> HostSet:
@@ -110,15 +113,16 @@ class HostSet:
         found = self.exact.get(host)
         if found is not None:
             return found
-        if not is_host(host):
-            return NO_PORTS
         node = self.root
         for label in reversed(host.split(".")):
             child = node.children.get(label)
             if child is None:
-                return node.below
+                ports = node.below
+                break
             node = child
-        return node.here
+        else:
+            ports = node.here
+        return ports if ports and is_host(host) else NO_PORTS
 
     def covers(self, host: str, port: int) -> bool:
         """Whether the pair is in the set."""
@@ -140,8 +144,8 @@ class HostSet:
     def listing(self) -> list[tuple[str, PortSet]]:
         """The set as patterns with their ports, for a person to read; ``*`` stands for every host.
 
-        Exact for every set made by union and intersection of patterns on equal ports; for others it tells too much
-        rather than too little (names cut out of a wildcard are not listed).
+        Exact for every set made by union and intersection of patterns on equal ports; for others it tells too
+        much rather than too little (names cut out of a wildcard are not listed).
         """
         return [("*", self.root.below)] * bool(self.root.below) + list(_list(self.root, ""))
 

@@ -1,8 +1,8 @@
 """The privacy label and the risk tier: the fourth projection, and a pure function of the grants.
 
-Low: nothing leaves the app and nothing of the person's is open to it beyond what they pick to be read. Medium: it can
-change what is picked, use a device, or reach a few named hosts. High: it can reach many or all hosts, or can both read
-the person's things lastingly and send something out.
+Low: nothing leaves the app and nothing of the person's is open to it beyond what they pick to be read.
+Medium: it can change what is picked, use a device, or reach a few named hosts. High: it can reach many or all
+hosts, or can both read the person's things lastingly and send something out.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NO_TELEMETRY: Final = "no telemetry"
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What a catalogue shows: badges, what the app may do, where data goes, the risk and the reasons for it."""
+    """What a catalogue shows: badges, what the app may do, where data goes, the risk and its reasons."""
 
     badges: tuple[str, ...]
     may: tuple[str, ...]

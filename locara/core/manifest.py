@@ -1,14 +1,15 @@
 """``locara.json`` as written: bytes in, a checked `Manifest` or every reason why not out.
 
-The format is ``locara/v1``. Unknown keys are errors, one bad entry fails the file, nothing is converted and nothing
-is guessed. What this version has no backend for is refused with the code ``unsupported``, never silently accepted.
+The format is ``locara/v1``. Unknown keys are errors, one bad entry fails the file, nothing is converted and
+nothing is guessed. What this version has no backend for is refused with the code ``unsupported``, never
+silently accepted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
@@ -52,7 +53,9 @@ class _Written:
 
 def _license(value: str) -> str:
     if value not in LICENSES:
-        raise refuse("not an SPDX licence identifier of the accepted list", fix='for example "license": "Apache-2.0"')
+        raise refuse(
+            "not an SPDX licence identifier of the accepted list", fix='for example "license": "Apache-2.0"'
+        )
     return value
 
 
@@ -67,7 +70,9 @@ class Manifest(Value):
     version: Version
     display_name: Annotated[str, Shown(40)] = Field(alias="displayName")
     description: Annotated[str, Shown(140)]
-    long_description: Annotated[Annotated[str, Shown(20_000, lines=True)] | None, Absent()] = Field(None, alias="longDescription")
+    long_description: Annotated[Annotated[str, Shown(20_000, lines=True)] | None, Absent()] = Field(
+        None, alias="longDescription"
+    )
     license: Annotated[str, AfterValidator(_license), Field(json_schema_extra={"enum": list(LICENSES)})]
     homepage: Annotated[Url | None, Absent()] = None
     repository: Annotated[Url | None, Absent()] = None
@@ -113,7 +118,7 @@ class Manifest(Value):
 
     _written: _Written = PrivateAttr()
 
-    def model_post_init(self, context: Any, /) -> None:
+    def model_post_init(self, context: object, /) -> None:
         """Keep where the manifest came from; without it there is no manifest."""
         if not isinstance(context, _Written):
             raise TypeError("a Manifest is made by parse_manifest")
@@ -135,7 +140,7 @@ class Manifest(Value):
         return f"{self.publisher}/{self.name}"
 
     def position(self, pointer: str) -> Place:
-        """Line and column, from 1, of a JSON pointer; of the nearest thing around it when it is not in the file."""
+        """Line and column, from 1, of a JSON pointer; of the nearest thing around it if it is not written."""
         return at(self._written.positions, pointer)
 
 
@@ -154,7 +159,7 @@ KNOWN_KEYS: Final = {
 
 
 def parse_manifest(data: bytes, *, source: str = SOURCE) -> Manifest:
-    """The manifest in these bytes; `ManifestError` with all problems, in the order of the file, when there is one."""
+    """The manifest in these bytes; else `ManifestError` with all problems in the order of the file."""
     document = strict_json.parse(data, source=source)
     written = _Written(Digest.of(data), source, document.positions)
     try:
@@ -165,7 +170,10 @@ def parse_manifest(data: bytes, *, source: str = SOURCE) -> Manifest:
             translate(details, document.value, document.positions, KNOWN_KEYS), source=source
         ) from None
     problems = sorted(
-        (Problem(code, message, pointer, *manifest.position(pointer), fix) for code, message, pointer, fix in _clashes(manifest)),
+        (
+            Problem(code, message, pointer, *manifest.position(pointer), fix)
+            for code, message, pointer, fix in _clashes(manifest)
+        ),
         key=lambda problem: (problem.line, problem.column, problem.pointer),
     )
     if problems:

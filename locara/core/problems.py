@@ -1,4 +1,4 @@
-"""Validation errors as problems an author can act on: code, words, pointer, line, and the line to write instead."""
+"""Validation errors as problems an author can act on: code, words, place, and what to write instead."""
 
 from __future__ import annotations
 
@@ -44,9 +44,12 @@ def at(positions: Mapping[str, Place], pointer: str) -> Place:
 
 
 def translate(
-    errors: Iterable[ErrorDetails], value: JSON, positions: Mapping[str, Place], keys: Mapping[str, frozenset[str]]
+    errors: Iterable[ErrorDetails],
+    value: JSON,
+    positions: Mapping[str, Place],
+    keys: Mapping[str, frozenset[str]],
 ) -> list[Problem]:
-    """Our problems for pydantic's errors. ``keys`` are the known keys by pointer of the object (``*``: any other)."""
+    """Our problems for pydantic's errors. ``keys``: known keys by pointer of the object (``*``: any)."""
     found = []
     for error in errors:
         pointer = pointer_of(error["loc"], value)
@@ -74,9 +77,7 @@ def pointer_of(location: tuple[int | str, ...], value: JSON) -> str:
     return pointer
 
 
-def _problem(
-    error: ErrorDetails, pointer: str, place: Place, keys: Mapping[str, frozenset[str]]
-) -> Problem:
+def _problem(error: ErrorDetails, pointer: str, place: Place, keys: Mapping[str, frozenset[str]]) -> Problem:
     kind, given, context = error["type"], error["input"], error.get("ctx", {})
     parent, _, last = pointer.rpartition("/")
     fix: str | None = None
@@ -88,12 +89,21 @@ def _problem(
             code, message = "unknown_key", f"the key {show(last)} is unknown"
             fix = _meant(last, parent, keys)
         case "bad_value" | "unsupported":
-            code, message, fix = kind, f"{context.get('message') or error['msg']}: {show(given)}", context.get("fix")
+            code, message, fix = (
+                kind,
+                f"{context.get('message') or error['msg']}: {show(given)}",
+                context.get("fix"),
+            )
         case "string_pattern_mismatch":
-            message, fix = f"{show(given)} does not have the form asked for", _FORMS.get(context.get("pattern", ""))
+            message, fix = (
+                f"{show(given)} does not have the form asked for",
+                _FORMS.get(context.get("pattern", "")),
+            )
         case "literal_error":
             code = "bad_value" if isinstance(given, str | bool) else "wrong_type"
-            message = f"{show(given)} is none of the values {context.get('expected', '')}".replace("'", '"').replace("False", "false")
+            message = f"{show(given)} is none of the values {context.get('expected', '')}".replace(
+                "'", '"'
+            ).replace("False", "false")
         case "string_too_long":
             message = f"longer than {context.get('max_length')} characters"
         case "too_long":

@@ -1,7 +1,7 @@
 """What an app may ask for, as values.
 
-Requests are made from untrusted data, so building one never judges it: any string and any integer is taken as it is
-and ``decide`` is the one place that says yes or no. Each request knows its ``kind``.
+Requests are made from untrusted data, so building one never judges it: any string and any integer is taken as
+it is and ``decide`` is the one place that says yes or no. Each request knows its ``kind``.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ class NetRequest:
 class FsRequest:
     """Read or write ``path`` below ``root``.
 
-    ``root`` is user-selected, app-data, documents, downloads, desktop, pictures, music, movies or ``shared/<id>``;
-    ``path`` is relative to it in the portable form of `locara.core.paths` and ``""`` is the root itself.
+    ``root`` is user-selected, app-data, documents, downloads, desktop, pictures, music, movies or
+    ``shared/<id>``; ``path`` is relative to it in the portable form of `locara.core.paths` and ``""`` is the
+    root itself.
     """
 
     root: str
@@ -41,11 +42,10 @@ class FsRequest:
     @property
     def kind(self) -> Kind:
         """The capability behind this root; an unknown root counts as a user path, which nothing grants."""
-        if not isinstance(self.root, str):
-            return Kind.FS_USER_PATHS
-        if self.root.startswith("shared/"):
+        root: object = self.root
+        if isinstance(root, str) and root.startswith("shared/"):
             return Kind.SHARED_FOLDERS
-        return _ROOT_KINDS.get(self.root, Kind.FS_USER_PATHS)
+        return _ROOT_KINDS.get(root, Kind.FS_USER_PATHS) if isinstance(root, str) else Kind.FS_USER_PATHS
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,12 @@ class DeviceRequest:
 
     @property
     def kind(self) -> Kind:
-        """The capability of this device; an unknown device counts as a microphone, and nothing grants it."""
-        return _DEVICE_KINDS.get(self.device, Kind.MICROPHONE) if isinstance(self.device, str) else Kind.MICROPHONE
+        """The capability of this device; an unknown device counts as a microphone, which it is not."""
+        return (
+            _DEVICE_KINDS.get(self.device, Kind.MICROPHONE)
+            if isinstance(self.device, str)
+            else Kind.MICROPHONE
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,21 @@
 """Scopes: exact sets of requests of one kind, with witnesses.
 
-A scope answers `covers`; the sets are closed under `union`, `intersect` and `difference`; `subset` either holds or
-names a request that is in one and not in the other. Nothing is approximated: equal sets are equal values and
-``witness(scope) is None`` exactly when the scope is empty.
+A scope answers `covers`; the sets are closed under `union`, `intersect` and `difference`; `subset` either
+holds or names a request that is in one and not in the other. Nothing is approximated: equal sets are equal
+values and ``witness(scope) is None`` exactly when the scope is empty.
 
-Scopes of hosts hold (host, port) pairs. All others are finite sets of *atoms* ``(object, use)``: ``("documents",
-"read")`` stands for reading any portable path below that root, ``("id@sha256:…", "use")`` for one pinned model. A
-pinned thing has two atoms, its bare id and its whole pin, because an app may ask for it by either name.
+Scopes of hosts hold (host, port) pairs. All others are finite sets of *atoms* ``(object, use)``:
+``("documents", "read")`` stands for reading any portable path below that root, ``("id@sha256:…", "use")`` for
+one pinned model. A pinned thing has two atoms, its bare id and its whole pin, because an app may ask for it
+by either name.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 from locara.core.capability import HOST_KINDS, USER_PATH_ROOTS, Kind
 from locara.core.hosts import HostSet
@@ -86,7 +87,9 @@ def accesses(value: str) -> frozenset[str]:
 
 def pins(kind: Kind, written: Iterable[str]) -> AtomScope:
     """The scope of some pins ``id@sha256:<hex>``: each by its bare id and by its whole pin."""
-    return AtomScope(kind, frozenset((name, "use") for pin in written for name in (pin, pin.partition("@")[0])))
+    return AtomScope(
+        kind, frozenset((name, "use") for pin in written for name in (pin, pin.partition("@")[0]))
+    )
 
 
 def is_root(root: str) -> bool:
@@ -116,21 +119,24 @@ def is_atom(kind: Kind, atom: Atom) -> bool:
 
 def atom_of(request: Request) -> Atom | None:
     """The atom a request needs, ``None`` when no manifest could ever grant it. Total for any content."""
+    name: object
+    use: object = "use"
+    path: object = ""
     match request:
-        case FsRequest(root, path, access):
-            if not (isinstance(root, str) and isinstance(path, str) and isinstance(access, str)):
-                return None
-            good = access in _USES and is_root(root) and (path == "" or is_portable(path))
-            return (root, access) if good else None
-        case ModelRequest(name) | ToolRequest(name) | NotifyRequest(name) | BackgroundRequest(name):
-            atom = (name, "use")
+        case FsRequest(root, inside, access):
+            name, use, path = root, access, inside
+        case ModelRequest(wanted) | ToolRequest(wanted) | NotifyRequest(wanted) | BackgroundRequest(wanted):
+            name = wanted
         case DeviceRequest(device):
-            atom = (device, "use")
+            name = device
         case ClipboardRequest(access):
-            atom = ("clipboard", access)
+            name, use = "clipboard", access
         case _:
             return None
-    return atom if all(isinstance(part, str) for part in atom) and is_atom(request.kind, atom) else None
+    if not (isinstance(name, str) and isinstance(use, str) and isinstance(path, str)):
+        return None
+    good = is_atom(request.kind, (name, use)) and (path == "" or is_portable(path))
+    return (name, use) if good else None
 
 
 def covers(scope: Scope, request: Request) -> bool:
@@ -139,7 +145,11 @@ def covers(scope: Scope, request: Request) -> bool:
         atom = atom_of(request)
         return atom is not None and request.kind is scope.kind and atom in scope.atoms
     if isinstance(request, NetRequest) and scope.kind is Kind.NET:
-        return isinstance(request.host, str) and is_port(request.port) and scope.hosts.covers(request.host, request.port)
+        return (
+            isinstance(request.host, str)
+            and is_port(request.port)
+            and scope.hosts.covers(request.host, request.port)
+        )
     if isinstance(request, OpenExternalRequest) and scope.kind is Kind.OPEN_EXTERNAL:
         return isinstance(request.host, str) and scope.hosts.covers(request.host, 443)
     return False
@@ -186,24 +196,24 @@ def subset(a: Scope, b: Scope) -> Request | None:
     return witness(difference(a, b))
 
 
+_OF_NAME: Final[Mapping[Kind, Callable[[Any], Request]]] = {
+    Kind.MODELS: ModelRequest,
+    Kind.TOOLS: ToolRequest,
+    Kind.NOTIFICATIONS: NotifyRequest,
+    Kind.BACKGROUND: BackgroundRequest,
+    Kind.MICROPHONE: DeviceRequest,
+    Kind.CAMERA: DeviceRequest,
+    Kind.SYSTEM_AUDIO: DeviceRequest,
+}
+
+
 def request_of(kind: Kind, atom: Atom) -> Request:
     """The plainest request that needs this atom."""
     name, use = atom
-    match kind:
-        case Kind.MODELS:
-            return ModelRequest(name)
-        case Kind.TOOLS:
-            return ToolRequest(name)
-        case Kind.CLIPBOARD:
-            return ClipboardRequest(cast("Access", use))
-        case Kind.NOTIFICATIONS:
-            return NotifyRequest(name)  # type: ignore[arg-type]
-        case Kind.BACKGROUND:
-            return BackgroundRequest(name)  # type: ignore[arg-type]
-        case Kind.MICROPHONE | Kind.CAMERA | Kind.SYSTEM_AUDIO:
-            return DeviceRequest(name)  # type: ignore[arg-type]
-        case _:
-            return FsRequest(name, "", cast("Access", use))
+    if kind in _OF_NAME:
+        return _OF_NAME[kind](name)
+    access = cast("Access", use)
+    return ClipboardRequest(access) if kind is Kind.CLIPBOARD else FsRequest(name, "", access)
 
 
 def external(patterns: Iterable[str]) -> HostScope:

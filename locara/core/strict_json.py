@@ -1,11 +1,11 @@
 """JSON without surprises: one meaning per document, or a refusal with its line.
 
-Refused besides what RFC 8259 refuses: bytes that are not UTF-8, a byte order mark, NUL bytes, a key written twice,
-``NaN`` and ``Infinity``, ``-0`` (two parsers read it as two values), numbers no float can hold, lone surrogates
-(also as ``\\ud800`` escapes), documents that are too large or too deep.
+Refused besides what RFC 8259 refuses: bytes that are not UTF-8, a byte order mark, NUL bytes, a key written
+twice, ``NaN`` and ``Infinity``, ``-0`` (two parsers read it as two values), numbers no float can hold, lone
+surrogates (also as ``\\ud800`` escapes), documents that are too large or too deep.
 
-The size is judged before anything else. Values come from the C parser; the scanner of this module walks the text a
-second time, without recursion, only when a place is asked for or something is wrong.
+The size is judged before anything else. Values come from the C parser; the scanner of this module walks the
+text a second time, without recursion, only when a place is asked for or something is wrong.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from json.decoder import scanstring
+from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any, Final, NoReturn, TypeAlias
 
 from locara.errors import ManifestError, Problem
 
-JSON: TypeAlias = None | bool | int | float | str | list[Any] | dict[str, Any]
+JSON: TypeAlias = bool | int | float | str | list[Any] | dict[str, Any] | None
 Place: TypeAlias = tuple[int, int]
 
 MAX_BYTES: Final = 262_144
@@ -50,7 +50,7 @@ class _Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A parsed document. ``positions`` tells for every JSON pointer the 1-based line and column of its key or item.
+    """A parsed document. ``positions``: the 1-based line and column of every key or item by JSON pointer.
 
     Pointers of 1,024 and more characters are not told apart from their parent.
     """
@@ -103,10 +103,13 @@ def parse(
 ) -> Document:
     """The document in ``data``, or `ManifestError` with one problem that has a ``json_*`` code and its place.
 
-    ``max_bytes`` bounds the input and ``max_depth`` the nesting of arrays and objects. Never raises anything else.
+    ``max_bytes`` bounds the input and ``max_depth`` the nesting of arrays and objects. Never raises anything
+    else.
     """
     if len(data) > max_bytes:
-        _fail("json_too_large", f"the file has {len(data):,} bytes, the limit is {max_bytes:,}", (1, 1), source)
+        _fail(
+            "json_too_large", f"the file has {len(data):,} bytes, the limit is {max_bytes:,}", (1, 1), source
+        )
     text = _decode(data, source)
     try:
         _check_depth(text, max_depth)
@@ -120,7 +123,8 @@ def parse(
 
 def _decode(data: bytes, source: str) -> str:
     if data.startswith(b"\xef\xbb\xbf"):
-        _fail("json_bom", "the file begins with a byte order mark", (1, 1), source, "save the file as UTF-8 without BOM")
+        advice = "save the file as UTF-8 without BOM"
+        _fail("json_bom", "the file begins with a byte order mark", (1, 1), source, fix=advice)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -191,7 +195,7 @@ def _explain(text: str, max_depth: int, source: str, error: Exception) -> NoRetu
 
 
 def _fail(
-    code: str, message: str, place: Place, source: str, fix: str | None = None, pointer: str = ""
+    code: str, message: str, place: Place, source: str, *, fix: str | None = None, pointer: str = ""
 ) -> NoReturn:
     raise ManifestError([Problem(code, message, pointer, *place, fix)], source=source) from None
 
@@ -272,7 +276,7 @@ def _enter(text: str, at: int, top: _Open, offsets: dict[str, int]) -> tuple[int
 
 
 def _below(pointer: str, step: str) -> str:
-    """The pointer one step down; below a huge key places are not told apart (pointers would fill the memory)."""
+    """The pointer one step down; below a huge key places are not told apart (memory)."""
     return f"{pointer}/{step}" if len(pointer) + len(step) < MAX_POINTER else pointer
 
 
@@ -285,7 +289,12 @@ def _string(text: str, at: int, pointer: str) -> tuple[str, int]:
     try:
         value, end = scanstring(text, at + 1, True)
     except json.JSONDecodeError as error:
-        raise _Refused("json_syntax", f"a string is broken: {_STRING_FAULT.sub('', error.msg).lower()}", error.pos, pointer) from None
+        raise _Refused(
+            "json_syntax",
+            f"a string is broken: {_STRING_FAULT.sub('', error.msg).lower()}",
+            error.pos,
+            pointer,
+        ) from None
     if _LONE_SURROGATE.search(value):
         raise _Refused("json_surrogate", "a string holds half of a surrogate pair", at, pointer)
     return value, end
@@ -320,6 +329,9 @@ def _unexpected(mark: str, is_object: bool) -> str:
 
 
 def show(value: object, limit: int = 60) -> str:
-    """A value from outside, safe to print: JSON in ASCII, escaped and shortened."""
-    text = json.dumps(value, ensure_ascii=True, default=lambda other: f"<{type(other).__name__}>")
+    """A value from outside, safe to print: JSON in ASCII, escaped and shortened. Total for any value."""
+    try:
+        text = json.dumps(value[: limit + 1] if isinstance(value, str) else value)
+    except (TypeError, ValueError, RecursionError):
+        text = f"<{type(value).__name__}>"
     return text if len(text) <= limit else text[: limit - 1] + "…"

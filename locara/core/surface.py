@@ -1,7 +1,8 @@
 """The commands a frontend can call, as data: the first projection of the grants.
 
-A command whose capability is not declared does not exist for the app: it is absent from `command_table`, not denied
-later. Commands of the app's own (its settings, its store, its log) carry no power and are always there.
+A command whose capability is not declared does not exist for the app: it is absent from `command_table`, not
+denied later. Commands of the app's own (its settings, its store, its log) carry no power and are always
+there.
 """
 
 from __future__ import annotations
@@ -105,9 +106,13 @@ _COMMANDS: Final = (
     ),
     CommandSpec("fs.read", _granted(*FS_KINDS), Kind.FS_APP_DATA.value, False, "Read a file", _FILES),
     CommandSpec("fs.list", _granted(*FS_KINDS), Kind.FS_APP_DATA.value, False, "List a folder", _FILES),
-    CommandSpec("fs.stat", _granted(*FS_KINDS), Kind.FS_APP_DATA.value, False, "Tell size and kind of a file", _FILES),
+    CommandSpec(
+        "fs.stat", _granted(*FS_KINDS), Kind.FS_APP_DATA.value, False, "Tell size and kind of a file", _FILES
+    ),
     CommandSpec("fs.write", _writes_files, Kind.FS_APP_DATA.value, False, "Write a file", _WRITES),
-    CommandSpec("fs.remove", _writes_files, Kind.FS_APP_DATA.value, False, "Remove a file or an empty folder", _WRITES),
+    CommandSpec(
+        "fs.remove", _writes_files, Kind.FS_APP_DATA.value, False, "Remove a file or an empty folder", _WRITES
+    ),
     CommandSpec("fs.mkdir", _writes_files, Kind.FS_APP_DATA.value, False, "Make a folder", _WRITES),
     CommandSpec(
         "net.fetch",

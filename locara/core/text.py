@@ -1,9 +1,9 @@
 """Text that a person will read: what a manifest may put on a consent screen.
 
-One rule for every free-text field. Refused are control characters, every format character (bidirectional controls,
-zero-width characters, tags), line and paragraph separators, private-use and unassigned characters, characters that
-are drawn as nothing (fillers, variation selectors), more than four combining marks in a row, and white space at
-either end. `escape` makes any other string printable.
+One rule for every free-text field. Refused are control characters, every format character (bidirectional
+controls, zero-width characters, tags), line and paragraph separators, private-use and unassigned characters,
+characters that are drawn as nothing (fillers, variation selectors), more than four combining marks in a row,
+and white space at either end. `escape` makes any other string printable.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def fault(text: str, *, lines: bool = False) -> str | None:
 
 
 def escape(text: str, limit: int = 200) -> str:
-    """``text`` with every character that may not be shown written as ``\\u{hex}``, at most ``limit`` characters."""
+    """``text``, each character that may not be shown as ``\\u{hex}``, at most ``limit`` characters."""
     shown = "".join(
         f"\\u{{{ord(character):x}}}"
         if unicodedata.category(character) in _BAD_CATEGORIES or _INVISIBLE_CHARACTERS.match(character)
