@@ -47,7 +47,7 @@ export class Search {
     const { db, embed } = this.#locara;
     if (query.trim() === "") return [];
     const embedding = await embed.one({ model: this.#models.embedding, text: query }, { signal });
-    const text = matchExpression(query);
+    const text = terms(query).slice(0, MAX_TERMS).join(" ");
     const k = Math.max(limit, POOL);
     const vectors = { table: "passage_vectors", embedding, k };
     const hits =
@@ -121,11 +121,7 @@ export function cosine(a: Float32Array, b: Float32Array): number {
   return aa === 0 || bb === 0 ? 0 : Math.max(0, dot / Math.sqrt(aa * bb));
 }
 
-/** A full-text query for any of the words asked for; quoted, so that nothing in them is an operator. */
-export function matchExpression(query: string): string {
-  return terms(query).slice(0, MAX_TERMS).map(quoted).join(" OR ");
-}
-
-function quoted(word: string): string {
+/** A word as an FTS5 query in which nothing is an operator. */
+export function quoted(word: string): string {
   return `"${word.replaceAll('"', '""')}"`;
 }

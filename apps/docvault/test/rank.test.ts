@@ -2,13 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { isGrounded, withoutMarks } from "../src/answer.ts";
-import { cosine, coverageOf, matchExpression, rarity } from "../src/search.ts";
+import { cosine, coverageOf, quoted, rarity } from "../src/search.ts";
 
-test("a full-text query quotes every term, so that none is an operator", () => {
-  assert.equal(matchExpression("budget of Orion"), '"budget" OR "orion"');
-  assert.equal(matchExpression('NEAR("a" b*) -c col:d ^e'), '"near" OR "b" OR "c" OR "col" OR "d" OR "e"');
-  assert.equal(matchExpression("what is the"), "");
-  assert.equal(matchExpression("'; DROP TABLE documents; --"), '"drop" OR "table" OR "documents"');
+test("a word becomes a full-text query without operators", () => {
+  assert.equal(quoted("budget"), '"budget"');
+  assert.equal(quoted('a" OR b*'), '"a"" OR b*"');
 });
 
 test("rare terms weigh more, and every weight is above zero", () => {

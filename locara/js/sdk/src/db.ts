@@ -22,18 +22,30 @@ export interface SearchRequest {
   /** Table that holds the vectors. */
   readonly table?: string;
   readonly embedding?: readonly number[] | Float32Array;
-  /** FTS5 table, with the words to look for. */
+  /** FTS5 table whose rowids are the ids of `table`, and the words to look for. Plain text: nothing is an operator. */
   readonly fts?: string;
   readonly text?: string;
+  /** Any of the words (the default), all of them, or the phrase. */
+  readonly mode?: "any" | "all" | "phrase";
+  /** Hits wanted, 1 to 1000. */
   readonly k: number;
+  /** Vector column, where it is not the only one or not called `embedding`. */
+  readonly column?: string;
+  /** For vectors in an ordinary table; a vec0 table has its own. */
+  readonly metric?: "cosine" | "l2";
+  /** Columns of `table` that must equal a value, be one of several, or be null. */
+  readonly filter?: JsonObject;
+  /** Where the full vectors of a bit-quantised table are. */
+  readonly rescore?: { readonly table: string; readonly column?: string; readonly oversample?: number };
 }
 
 export interface Hit {
   readonly id: number;
   /** Higher is better; comparable within one search only. */
   readonly score: number;
-  readonly distance?: number | null;
-  readonly rank?: number | null;
+  readonly distance?: number;
+  /** BM25; lower is better. */
+  readonly rank?: number;
 }
 
 export interface Db {
@@ -63,7 +75,7 @@ function wireParams(params: Params | undefined): { params?: Json } {
 export function createDb(transport: Transport): Db {
   const search = async (request: SearchRequest): Promise<readonly Hit[]> => {
     const { embedding, ...rest } = request;
-    const args: JsonObject = { ...rest, ...(embedding === undefined ? {} : { embedding: Array.from(embedding) }) };
+    const args = { ...(rest as JsonObject), ...(embedding === undefined ? {} : { embedding: Array.from(embedding) }) };
     return ((await transport.call("db.search", args)) as unknown as { hits: readonly Hit[] }).hits;
   };
   return {

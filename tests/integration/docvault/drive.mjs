@@ -1,0 +1,67 @@
+// Drives DocVault's own compiled modules under Node against the real headless runtime.
+//
+//   node drive.mjs APP DATA PICK PYTHON [STEP...]
+//
+// A step is JSON: ["import"], ["documents"], ["search", QUERY], ["ask", QUESTION], ["remove", NAME], ["page", NAME, N],
+// ["call", COMMAND, ARGS]. Prints one JSON line for each step, {"step", "ms", "result"} or {"step", "ms", "error"}, and
+// stops after the first error. The vault is opened first, as the step ["open"].
+import { fileURLToPath } from "node:url";
+
+const [app, data, pick, python, ...steps] = process.argv.slice(2);
+const docvault = new URL("../../../apps/docvault/", import.meta.url);
+const { createLocara } = await import(new URL("node_modules/@locara/sdk/dist/index.js", docvault));
+const { NodeTransport } = await import(new URL("node_modules/@locara/sdk/dist/node.js", docvault));
+const { openDocVault } = await import(new URL("build/modules/docvault.js", docvault));
+const { createPdfReader } = await import(new URL("build/modules/pdf.js", docvault));
+
+// pdf.js says on loading that it cannot draw without a canvas; DocVault draws nothing.
+console.warn = () => undefined;
+const pdfjs = await import(new URL("node_modules/pdfjs-dist/legacy/build/pdf.mjs", docvault));
+const cMapUrl = fileURLToPath(new URL("node_modules/pdfjs-dist/cmaps/", docvault));
+
+const command = [python, "-m", "locara", "run", "--headless", app, "--data", data];
+// The person picks the same folder each time they are asked.
+for (const step of steps) if (JSON.parse(step)[0] === "import") command.push("--pick", pick);
+const transport = new NodeTransport({ command });
+const locara = createLocara(transport);
+let vault;
+
+async function byName(name) {
+  const found = (await vault.documents()).find((document) => document.name === name);
+  if (!found) throw new Error(`no document ${name}`);
+  return found;
+}
+
+const verbs = {
+  open: async () => {
+    vault = await openDocVault(locara, createPdfReader(pdfjs, { cMapUrl }));
+    return null;
+  },
+  import: () => vault.importFrom("directory"),
+  documents: () => vault.documents(),
+  search: (query) => vault.search(query),
+  ask: (question) => vault.ask(question),
+  page: async (name, page) => vault.page((await byName(name)).id, page),
+  remove: async (name) => vault.remove(await byName(name)),
+  call: (cmd, args) => transport.call(cmd, args),
+};
+
+function described(error) {
+  const { name, code, capability, because, fix, message } = error;
+  return { name, code, capability, because, fix, message };
+}
+
+for (const step of ['["open"]', ...steps]) {
+  const [verb, ...args] = JSON.parse(step);
+  const start = performance.now();
+  const line = { step: verb, ms: 0 };
+  try {
+    line.result = (await verbs[verb](...args)) ?? null;
+  } catch (error) {
+    line.error = described(error);
+  }
+  line.ms = Math.round(performance.now() - start);
+  console.log(JSON.stringify(line));
+  if (line.error) break;
+}
+await transport.close();
