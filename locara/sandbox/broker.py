@@ -9,6 +9,7 @@ leads out of it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import socket
@@ -47,6 +48,12 @@ __all__ = ["Broker", "NoPicker", "Picker", "ScriptedPicker", "Services"]
 
 _FILE_MODE: Final = 0o644
 _TEMPORARY: Final = ".locara-"
+_LINK: Final = {
+    "message": "a link is not followed",
+    "capability": "fs.user-selected",
+    "because": "the path runs through a link or leaves what was picked; neither is followed",
+    "fix": "use a plain file or folder inside what was picked",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,22 @@ class _Pending:
 
 
 Reply = tuple[dict[str, Any], int | None]
+
+
+def _failure(error: Exception) -> dict[str, str]:
+    """An error as the fields of a reply. Nothing of the host (a path, a trace) is in it."""
+    if isinstance(error, CapabilityDenied):
+        told = {"capability": error.capability, "because": error.because, "fix": error.fix}
+        return {"code": error.code, "message": error.message, **told}
+    if isinstance(error, OSError) and error.errno in (errno.ELOOP, errno.EXDEV):
+        return {"code": "capability_denied", **_LINK}
+    if isinstance(error, OSError):
+        error = call_error(error)
+    if isinstance(error, CallError):
+        return {"code": error.code, "message": error.message}
+    if isinstance(error, ValueError):
+        return {"code": "bad_request", "message": "malformed request"}
+    return {"code": "internal", "message": "the broker failed"}
 
 
 class Broker:
@@ -154,18 +177,8 @@ class Broker:
             if operation is None:
                 raise CallError("no such operation", code="bad_request")
             reply, fd = operation(message)
-        except CapabilityDenied as denied:
-            body = {"capability": denied.capability, "because": denied.because, "fix": denied.fix}
-            return {"ok": False, "code": denied.code, "message": denied.message, **body}, None
-        except CallError as error:
-            return {"ok": False, "code": error.code, "message": error.message}, None
-        except OSError as error:
-            known = call_error(error)
-            return {"ok": False, "code": known.code, "message": known.message}, None
-        except ValueError:
-            return {"ok": False, "code": "bad_request", "message": "malformed request"}, None
-        except Exception:
-            return {"ok": False, "code": "internal", "message": "the broker failed"}, None
+        except Exception as error:  # a fault of ours must not open anything nor end the app
+            return {"ok": False, **_failure(error)}, None
         return {"ok": True, **reply}, fd
 
     def _require(self, path: str, *, write: bool) -> None:

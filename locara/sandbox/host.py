@@ -25,7 +25,7 @@ _APPARMOR: Final = (
 _USERNS: Final = (
     "allow unprivileged user namespaces (user.max_user_namespaces, kernel.unprivileged_userns_clone)"
 )
-_SEARCH: Final = "/usr/bin:/bin:/usr/local/bin:/run/current-system/sw/bin"
+SEARCH: Final = "/usr/bin:/bin:/usr/local/bin:/run/current-system/sw/bin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,11 @@ class Layer:
     code: str = "layer_missing"
 
 
-def find_bwrap() -> str:
-    """The absolute path of bubblewrap, looked up in fixed system directories only. SandboxError
+def find_bwrap(search: str = SEARCH) -> str:
+    """The absolute path of bubblewrap, looked up in system directories and never in PATH. SandboxError
     bwrap_missing.
     """
-    program = shutil.which("bwrap", path=_SEARCH)
+    program = shutil.which("bwrap", path=search)
     if program is None:
         raise SandboxError(
             "bubblewrap is not installed: the namespaces layer is missing", code="bwrap_missing", fix=_INSTALL
@@ -94,10 +94,16 @@ def _bubblewrap() -> Layer:
         if "--bind-fd" not in helped.stdout + helped.stderr:
             return Layer("namespaces", version, f"{version} cannot bind by descriptor", "update bubblewrap")
         return Layer("namespaces", version)
-    said = trial.stderr.strip().removeprefix("bwrap: ")
+    restricted = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
+    by_apparmor = restricted.is_file() and restricted.read_text().strip() == "1"
+    return explain_bwrap(version, trial.stderr.strip(), by_apparmor=by_apparmor)
+
+
+def explain_bwrap(version: str, said: str, *, by_apparmor: bool) -> Layer:
+    """What a bubblewrap that ended at once means, from its own words."""
+    said = said.removeprefix("bwrap: ") or "it ended without a word"
     if "uid map" in said or "namespace" in said:
-        restricted = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
-        fix = _APPARMOR if restricted.is_file() and restricted.read_text().strip() == "1" else _USERNS
+        fix = _APPARMOR if by_apparmor else _USERNS
         return Layer("namespaces", version, f"this host denies user namespaces: {said}", fix, "userns_denied")
     return Layer("namespaces", version, f"bubblewrap does not work here: {said}", _INSTALL)
 
