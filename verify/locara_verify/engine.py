@@ -21,7 +21,6 @@ from locara_verify.plan import Plan, Task
 from locara_verify.target import Target
 from locara_verify.wire import WireError, result_from_json
 
-WORKER: Final = ("-m", "locara_verify.worker")
 _POLL: Final = 0.2
 
 
@@ -29,7 +28,7 @@ _POLL: Final = 0.2
 class Job:
     """The settings of one run. ``interrupted`` is asked often; once true, everything is stopped.
 
-    ``case`` makes it a replay of that one case. ``worker`` is the command after the interpreter.
+    ``case`` makes it a replay of that one case.
     """
 
     target: Target
@@ -43,7 +42,6 @@ class Job:
     stop_at_first: bool = False
     interrupted: Callable[[], bool] = lambda: False
     case: Mapping[str, Any] | None = None
-    worker: tuple[str, ...] = WORKER
 
 
 @dataclass(slots=True)
@@ -61,6 +59,7 @@ class _State:
     job: Job
     emit: Emit
     waiting: deque[Task]
+    nursery: process.Nursery
     running: dict[int, _Running] = field(default_factory=dict)
     inbox: queue.Queue[tuple[int, bytes | None, str]] = field(default_factory=queue.Queue)
     finished: list[CheckFinished] = field(default_factory=list)
@@ -72,19 +71,20 @@ def run(plan: Plan, job: Job, emit: Emit) -> tuple[CheckFinished, ...]:
 
     No worker outlives the call. ``emit`` is called from this thread only.
     """
-    state = _State(job, emit, deque(plan.tasks))
-    try:
-        while state.waiting or state.running:
-            if not state.halt and job.interrupted():
-                _halt(state, "the run was interrupted")
-            _start_some(state)
-            _take_message(state)
-            _end_overdue(state)
-    finally:
-        for entry in state.running.values():
-            entry.worker.kill()
-            entry.worker.end()
-    return tuple(state.finished)
+    job.workdir.mkdir(parents=True, exist_ok=True)
+    with process.Nursery.open(job.workdir) as nursery:
+        state = _State(job, emit, deque(plan.tasks), nursery)
+        try:
+            while state.waiting or state.running:
+                if not state.halt and job.interrupted():
+                    _halt(state, "the run was interrupted")
+                _start_some(state)
+                _take_message(state)
+                _end_overdue(state)
+        finally:
+            for entry in state.running.values():
+                entry.worker.kill()
+        return tuple(state.finished)
 
 
 def _start_some(state: _State) -> None:
@@ -122,7 +122,7 @@ def _start(state: _State, task: Task) -> None:
     ).encode()
     try:
         workdir.mkdir(parents=True)
-        worker = process.start(job.worker, message, workdir)
+        worker = state.nursery.start(message, workdir)
     except OSError as error:
         _finish(state, task, None, f"the worker did not start: {error}", started=False)
         return
@@ -180,7 +180,10 @@ def _handle(state: _State, entry: _Running, message: object) -> None:
 
 
 def _close(state: _State, entry: _Running, problem: str) -> None:
-    status = entry.worker.end()
+    try:
+        status = state.nursery.end(entry.worker)
+    except OSError as error:
+        status, problem = 0, problem or str(error)
     del state.running[entry.worker.pid]
     if problem and not entry.reason:
         entry.result, entry.reason = None, f"the worker's output broke off: {problem}"

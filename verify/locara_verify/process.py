@@ -1,64 +1,58 @@
-"""One worker process: started clean, read line by line with a limit, killed together with all it started."""
+"""Worker processes: forked from one warm process, read with a limit, killed with all they started."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Final
+from typing import Final, Self
 
+NURSERY: Final = ("-P", "-m", "locara_verify.worker")
+START: Final = b"s"
+"""Asks the nursery for a worker; three descriptors come with it: task, output and log."""
 LINE_LIMIT: Final = 32 << 20
 """Longest message of a worker, in bytes. A longer one is malformed."""
 
 _IGNORED: Final = ("PYTEST_", "HYPOTHESIS_", "PYTHONSTARTUP", "PYTHONINSPECT", "LOCARA_VERIFY_")
 _TAIL: Final = 4096
-_GRACE: Final = 5.0
-"""Seconds between the end of its output and the end of the process."""
+_START_SECONDS: Final = 60.0
+_END_SECONDS: Final = 5.0
+"""Between the end of a worker's output and its own end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A started worker. ``stderr`` is the file that collects what it and its libraries say."""
+    """A started worker. ``output`` is read once, by ``lines``; ``stderr`` is the file of its log."""
 
-    process: subprocess.Popen[bytes]
+    pid: int
+    output: int
     stderr: Path
-
-    @property
-    def pid(self) -> int:
-        """The process id, which is also the id of its group and session."""
-        return self.process.pid
 
     def lines(self) -> Iterator[bytes]:
         """Each line it writes, without the newline; ends when it closes its output.
 
         Raises ValueError for a line above LINE_LIMIT or one that stops in the middle.
         """
-        stream = _stream(self.process.stdout)
-        while line := stream.readline(LINE_LIMIT + 1):
-            if not line.endswith(b"\n"):
-                raise ValueError("a line is too long" if len(line) > LINE_LIMIT else "a line is cut off")
-            yield line[:-1]
+        with os.fdopen(self.output, "rb") as stream:
+            while line := stream.readline(LINE_LIMIT + 1):
+                if not line.endswith(b"\n"):
+                    raise ValueError("a line is too long" if len(line) > LINE_LIMIT else "a line is cut off")
+                yield line[:-1]
 
     def kill(self) -> None:
         """Kill it and everything below it; harmless when it has ended."""
-        family = descendants(self.pid) if self.process.poll() is None else ()
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
-        for pid in family:
+        for pid in descendants(self.pid):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
-
-    def end(self) -> int:
-        """Its exit status, negative for a signal, once its output ended. What it left behind is killed."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(_GRACE)
-        self.kill()
-        return self.process.wait()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
 
     def last_words(self) -> str:
         """The last line it wrote to stderr, printable and short; empty when there was none."""
@@ -71,28 +65,95 @@ class Worker:
         return ""
 
 
-def start(command: tuple[str, ...], message: bytes, workdir: Path) -> Worker:
-    """Start ``python -P command`` in ``workdir`` with ``message`` on its standard input.
+@dataclass(slots=True)
+class Nursery:
+    """The process that workers are forked from: no threads, imports done once. A context manager.
 
-    The folder of the app is never the current one and never on the module path, so nothing in it is imported.
+    It runs with ``-P`` outside the app and with a fixed hash seed, so nothing of the app is imported and
+    sets have the same order in every run. When it or its owner dies, the kernel ends every worker.
     """
-    stderr = workdir.parent / f"{workdir.name}.log"
-    with stderr.open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-P", *command],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            cwd=workdir,
-            env=environment(os.environ),
-            start_new_session=True,
-        )
-    worker = Worker(process, stderr)
-    stream = _stream(process.stdin)
-    with contextlib.suppress(BrokenPipeError):  # it ended already; its exit status tells more
-        stream.write(message)
-        stream.close()
-    return worker
+
+    _process: subprocess.Popen[bytes]
+    _channel: socket.socket
+    _ended: dict[int, int] = field(default_factory=dict)
+    _unread: bytes = b""
+
+    @classmethod
+    def open(cls, workdir: Path) -> Self:
+        """Start it in ``workdir``. Raises OSError."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        with theirs, (workdir / "nursery.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, *NURSERY, str(theirs.fileno()), str(os.getpid())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                cwd=workdir,
+                env=environment(os.environ),
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+            )
+        return cls(process, ours)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._channel.close()
+        self._process.kill()
+        self._process.wait()
+
+    def start(self, message: bytes, workdir: Path) -> Worker:
+        """Fork a worker for the task in ``message`` with ``workdir`` as its folder. Raises OSError."""
+        stderr = workdir.parent / f"{workdir.name}.log"
+        task = os.memfd_create("task") if hasattr(os, "memfd_create") else _scratch(workdir)
+        output, write_end = os.pipe()
+        log = os.open(stderr, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            _write_all(task, message)
+            os.lseek(task, 0, os.SEEK_SET)
+            socket.send_fds(self._channel, [START], [task, write_end, log])
+            pid = self._next("started", _START_SECONDS)
+        except BaseException:
+            os.close(output)
+            raise
+        finally:
+            for fd in (task, write_end, log):
+                os.close(fd)
+        return Worker(pid, output, stderr)
+
+    def end(self, worker: Worker) -> int:
+        """The exit status of a worker whose output ended, negative for a signal. What it left is killed.
+
+        Raises OSError when the nursery is gone.
+        """
+        with contextlib.suppress(TimeoutError):
+            self._wait_for(worker.pid, _END_SECONDS)
+        worker.kill()
+        self._wait_for(worker.pid, _START_SECONDS)
+        return self._ended.pop(worker.pid)
+
+    def _wait_for(self, pid: int, seconds: float) -> None:
+        while pid not in self._ended:
+            self._next("ended", seconds)
+
+    def _next(self, wanted: str, seconds: float) -> int:
+        """Read messages until one of the kind ``wanted``; ends of workers are remembered on the way."""
+        self._channel.settimeout(seconds)
+        while True:
+            line, newline, rest = self._unread.partition(b"\n")
+            if not newline:
+                data = self._channel.recv(4096)
+                if not data:
+                    raise ConnectionError("the process that starts workers ended")
+                self._unread += data
+                continue
+            self._unread = rest
+            message = json.loads(line)
+            if "ended" in message:
+                self._ended[message["ended"]] = message["status"]
+            if wanted in message:
+                return int(message[wanted])
 
 
 def environment(ours: Mapping[str, str]) -> dict[str, str]:
@@ -120,7 +181,13 @@ def descendants(pid: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _stream(stream: IO[bytes] | None) -> IO[bytes]:
-    if stream is None:  # only when Popen was not asked for a pipe
-        raise ValueError("the worker has no pipe")
-    return stream
+def _write_all(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+def _scratch(workdir: Path) -> int:
+    path = workdir / "task.json"
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    path.unlink()
+    return fd

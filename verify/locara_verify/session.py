@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,7 @@ def execute(
     """Run ``made`` and report. A run that began always has a report. Raises OSError for a full disk."""
     started = datetime.datetime.now(datetime.UTC).replace(microsecond=0).isoformat()
     begun = time.monotonic()
-    with _workdir(settings.workdir) as workdir:
+    with _workdir(settings.workdir) as (workdir, keep):
         job = engine.Job(
             target=subject,
             budget=settings.budget,
@@ -93,9 +93,13 @@ def execute(
             case=settings.case,
         )
         finished = engine.run(made, job, emit)
-    stopped = interrupted()
+        stopped = interrupted()
+        if not stopped and any(event.started and event.result is None for event in finished):
+            keep()
     broken_off = "the run was interrupted" if stopped else _changed(subject)
     judgement = judge(made, finished, strict=settings.strict, broken_off=broken_off)
+    if workdir.exists():
+        judgement = replace(judgement, notes=(*judgement.notes, f"logs and working files are in {workdir}"))
     return Report(
         path=subject.path,
         digest=subject.digest,
@@ -137,14 +141,20 @@ def _changed(subject: Target) -> str:
 
 
 @contextmanager
-def _workdir(chosen: Path | None) -> Iterator[Path]:
+def _workdir(chosen: Path | None) -> Iterator[tuple[Path, Callable[[], None]]]:
+    """A folder for the run, and a function that keeps it: a check that gave no result left its log there."""
+    kept = chosen is not None
     if chosen is not None:
         chosen.mkdir(parents=True, exist_ok=True)
-        yield Path(tempfile.mkdtemp(prefix="run-", dir=chosen.resolve()))
-        return
-    folder = Path(tempfile.mkdtemp(prefix="locara-verify-"))
+    folder = Path(tempfile.mkdtemp(prefix="locara-verify-", dir=None if chosen is None else chosen.resolve()))
+
+    def keep() -> None:
+        nonlocal kept
+        kept = True
+
     try:
-        yield folder
+        yield folder, keep
     finally:
-        with contextlib.suppress(OSError):
-            shutil.rmtree(folder)
+        if not kept:
+            with contextlib.suppress(OSError):
+                shutil.rmtree(folder)

@@ -1,53 +1,118 @@
-"""The process one check runs in: one task on standard input, JSON lines on standard output.
+"""The processes that checks run in: one that stays small and warm, and a fork of it for every task.
 
-A check may run native code on hostile bytes. Whatever that does to this process, the engine lives on.
+A check may run native code on hostile bytes. Whatever that does to its process, the engine lives on.
 """
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import importlib
 import json
 import os
+import random
 import signal
+import socket
 import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from types import FrameType
+from typing import Any, Final, NoReturn
 
 from locara.errors import LocaraError
 from locara_verify.budget import Budget
 from locara_verify.check import CheckResult, registered
 from locara_verify.context import Context
+from locara_verify.process import START
 from locara_verify.target import load
 from locara_verify.wire import WireError, result_to_json
 
+WARM: Final = ("locara.core.grant", "locara.core.manifest", "locara.core.decision", "locara.core.surface")
+"""Imported once, before any fork. Nothing here may start a thread."""
+
 _PROGRESS_EVERY: Final = 0.2
 _PR_SET_PDEATHSIG: Final = 1
+_FAULT: Final = 70
 
 
-def main() -> int:
-    """Run the task on standard input. Exit code 0 when a result or a reason was sent, else 70."""
-    task = json.loads(sys.stdin.buffer.read())
-    # Native libraries print where they like. The real output moves away from descriptor 1 before any loads.
-    out = os.dup(1)  # never closed: the end of the output is the end of the process
-    os.dup2(2, 1)
-    sys.stdout = sys.stderr
-    _die_with_parent(task["parent"])
+def serve(channel: socket.socket, engine: int) -> None:
+    """Fork a worker for each message until the engine goes. Tells the engine every start and every end."""
+    _die_with(engine)
+
+    def reap(_number: int, _frame: FrameType | None) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            _tell(channel, ended=pid, status=os.waitstatus_to_exitcode(status))
+
+    signal.signal(signal.SIGCHLD, reap)
+    for module in WARM:
+        importlib.import_module(module)
+    gc.collect()
+    gc.freeze()
+    nursery = os.getpid()
+    while True:
+        asked, fds, _, _ = socket.recv_fds(channel, len(START), 3)
+        if not asked:
+            return
+        pid = os.fork()
+        if pid == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            channel.close()
+            _become_worker(fds, nursery)
+        for fd in fds:
+            os.close(fd)
+        _tell(channel, started=pid)
+
+
+def _tell(channel: socket.socket, **message: int) -> None:
+    channel.sendall(json.dumps(message).encode() + b"\n")
+
+
+def _become_worker(fds: list[int], nursery: int) -> NoReturn:
+    """Run the one task of this fork and leave. The answer is out by then: no exit handler may spoil it."""
+    status = _FAULT
     try:
-        send(out, {"type": "result", "result": result_to_json(_run(task, out))})
+        os.setsid()
+        _die_with(nursery)
+        task, out, log = fds
+        # Native libraries print where they like: descriptors 1 and 2 are the log, the protocol is elsewhere.
+        for standard, fd in ((0, os.open(os.devnull, os.O_RDONLY)), (1, log), (2, log)):
+            os.dup2(fd, standard)
+        random.seed(0)
+        with os.fdopen(task, "rb") as stream:
+            message = json.load(stream)
+        os.chdir(message["workdir"])
+        run_task(message, out)
+        status = 0
+    except SystemExit:
+        pass  # a check that leaves gives no result; the engine says so
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def run_task(task: Mapping[str, Any], out: int) -> None:
+    """Run the check that ``task`` names and send its result, or the reason why there is none, to ``out``."""
+    try:
+        send(out, {"type": "result", "result": result_to_json(_result(task, out))})
     except (LocaraError, WireError) as error:
         text = error.diagnostics() if isinstance(error, LocaraError) else str(error)
         send(out, {"type": "inconclusive", "reason": text})
     except Exception as error:  # the engine reports it; the trace stays in the log
         traceback.print_exc()
         send(out, {"type": "inconclusive", "reason": f"the check failed: {type(error).__name__}: {error}"})
-    return 0
 
 
-def _run(task: Mapping[str, Any], out: int) -> CheckResult:
+def _result(task: Mapping[str, Any], out: int) -> CheckResult:
     importlib.import_module(task["module"])
     check = registered().get(task["check"])
     if check is None:
@@ -67,13 +132,14 @@ def _run(task: Mapping[str, Any], out: int) -> CheckResult:
     )
     case = task["case"]
     if case is None:
-        return check.run(context)
-    replay = getattr(sys.modules[check.module], "replay", None)
-    if replay is None:
-        raise WireError(f"the check {check.name} cannot repeat a single case")
-    result = replay(context, case)
+        result = check.run(context)
+    else:
+        replay = getattr(sys.modules[check.module], "replay", None)
+        if replay is None:
+            raise WireError(f"the check {check.name} cannot repeat a single case")
+        result = replay(context, case)
     if not isinstance(result, CheckResult):
-        raise WireError(f"replay of {check.name} gave no result")
+        raise WireError(f"the check {check.name} gave no CheckResult")
     return result
 
 
@@ -100,15 +166,16 @@ def _throttled(out: int) -> Callable[[int, int, str], None]:
     return report
 
 
-def _die_with_parent(parent: int) -> None:
-    """Ask the kernel to end this process when the engine goes; leave at once when it has gone already."""
+def _die_with(parent: int) -> None:
+    """Ask the kernel to end this process when ``parent`` goes; leave at once when it has gone already."""
     if sys.platform.startswith("linux"):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
-        sys.exit(70)
+        os._exit(_FAULT)
 
 
 if __name__ == "__main__":
-    status = main()
-    sys.stderr.flush()
-    os._exit(status)  # the answer is out: the exit handlers of native libraries may not spoil it
+    # The module is loaded once more under its own name, so that classes and registries exist once.
+    importlib.import_module("locara_verify.worker").serve(
+        socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2])
+    )

@@ -28,12 +28,13 @@ def alive(pid: int) -> bool:
         return False
 
 
-def wait_for_worker(process: subprocess.Popen[str]) -> int:
+def wait_for_worker(process: subprocess.Popen[str], *, nursery_itself: bool = False) -> int:
     """The worker's pid, once the log says that the check runs."""
     for line in process.stderr:
         if "start" in line:
-            (pid,) = children(process.pid)
-            return pid
+            (nursery,) = children(process.pid)
+            (worker,) = children(nursery)
+            return worker if not nursery_itself else nursery
     raise AssertionError("the check never started")
 
 
@@ -142,14 +143,15 @@ def test_what_is_no_app_is_told_apart_from_a_bad_app(verify, tmp_path, kind) -> 
     assert "Traceback" not in run.stderr
 
 
-def test_a_killed_worker_gives_no_pass(locara, make_app, tmp_path) -> None:
+@pytest.mark.parametrize("nursery", [False, True])
+def test_a_killed_worker_gives_no_pass(locara, make_app, tmp_path, nursery) -> None:
     report = tmp_path / "report.json"
     process = locara("verify", make_app(), *LONG, "--report", f"json={report}")
-    os.kill(wait_for_worker(process), signal.SIGKILL)
+    os.kill(wait_for_worker(process, nursery_itself=nursery), signal.SIGKILL)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 3
     assert "inconclusive[LC010]" in out
-    assert "killed by signal 9" in out
+    assert ("the process that starts workers ended" if nursery else "killed by signal 9") in out
     document = json.loads(report.read_text())
     assert (document["verdict"], document["rules"][0]["result"]) == ("inconclusive", "inconclusive")
 
