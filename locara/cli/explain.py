@@ -149,10 +149,9 @@ def _rule(name: str) -> int:
     from locara.cli.parser import Parser, closest
 
     verify = verbs.load("verify")
-    known = tuple(_KINDS)
-    if verify is None or not _is_rule(name):
-        fix = closest(name, known, "`locara explain` lists the capabilities")
-        raise UsageError(f"{name!r} is no capability{'' if verify is None else ' and no rule'}", fix=fix)
+    hint = closest(name, tuple(_KINDS), "`locara explain` lists the capabilities")
+    if verify is None or not _is_rule(name) or hint.startswith("did you mean"):
+        raise UsageError(f"{name!r} is no capability{'' if verify is None else ' and no rule'}", fix=hint)
     parser = Parser(prog="locara verify")
     verify.add_arguments(parser)
     return verify.run(parser.parse_args(["--explain", name]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import time
 from pathlib import Path
 
@@ -59,19 +60,28 @@ def test_sql_that_leaves_the_database_is_refused_and_recorded(write_app, start_a
 
 
 def test_a_decision_is_recorded_before_its_effect(write_app, start_app) -> None:
-    """The disk refuses the record, so the effect must not happen either."""
-    app = start_app(write_app({"fs.app-data": "read-write"}))
-    write = {"root": "$APP_DATA", "data": "", "mode": "create"}
-    app.client.call("fs.write", {**write, "path": "before"})
-    os.chmod(app.home.audit_log, 0o600)
-    inode_before = app.home.audit_log.stat().st_ino
-    entries = read_entries(app.home.audit_log)
-    names = {entry["request"].get("path") for entry in entries}
-    assert "before" in names
-    app.kill()
-    after = read_entries(app.home.audit_log)
-    assert after == entries
-    assert app.home.audit_log.stat().st_ino == inode_before
+    """Once the log cannot grow nothing is recorded, so nothing happens: every folder there is has its entry."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        app = start_app(write_app({"fs.app-data": "read-write"}))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    refused = None
+    for number in range(400):
+        try:
+            app.client.call("fs.mkdir", {"root": "$APP_DATA", "path": f"f{number}"})
+        except CallError as error:
+            refused = error
+            break
+    assert refused is not None
+    assert (refused.code, refused.message) == ("io_error", "the audit log could not be written: the disk is full")
+    made = {path.name for path in app.home.files.iterdir()}
+    assert made == {f"f{earlier}" for earlier in range(number)}
+    app.close()
+    assert verify_chain(app.home.audit_log).sound
+    recorded = {entry["request"].get("path") for entry in read_entries(app.home.audit_log)}
+    assert made <= recorded
 
 
 def test_a_killed_runtime_leaves_a_chain_that_opens_again_with_the_tear_recorded(
