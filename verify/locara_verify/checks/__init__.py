@@ -14,6 +14,9 @@ from locara_verify.check import Check, registered
 MODULES: Final = (
     "locara_verify.checks.decide.algebra",
     "locara_verify.checks.decide.oracle",
+    "locara_verify.checks.escape.arguments",
+    "locara_verify.checks.escape.audit",
+    "locara_verify.checks.escape.frames",
     "locara_verify.checks.escape.handles",
     "locara_verify.checks.escape.links",
     "locara_verify.checks.escape.names",
@@ -23,6 +26,8 @@ MODULES: Final = (
     "locara_verify.checks.escape.swap",
     "locara_verify.checks.fuzz.manifest",
     "locara_verify.checks.manifest.static",
+    "locara_verify.checks.offline.packets",
+    "locara_verify.checks.offline.secrets",
     "locara_verify.checks.sandbox.entitlements",
     "locara_verify.checks.sandbox.hygiene",
     "locara_verify.checks.sandbox.layers",

@@ -16,14 +16,14 @@ from locara_verify.oracle import json_text, names
 
 Json = Any
 
-LICENSES = frozenset(
-    """
-    0BSD AFL-3.0 AGPL-3.0-only AGPL-3.0-or-later Apache-2.0 Artistic-2.0 BSD-2-Clause BSD-2-Clause-Patent
-    BSD-3-Clause BSD-3-Clause-Clear BSL-1.0 BlueOak-1.0.0 CC-BY-4.0 CC-BY-SA-4.0 CC0-1.0 CECILL-2.1 ECL-2.0
-    EPL-2.0 EUPL-1.2 GPL-2.0-only GPL-2.0-or-later GPL-3.0-only GPL-3.0-or-later ISC LGPL-2.1-only
-    LGPL-2.1-or-later LGPL-3.0-only LGPL-3.0-or-later MIT MIT-0 MPL-2.0 MS-PL MulanPSL-2.0 NCSA OFL-1.1
-    OSL-3.0 PostgreSQL Python-2.0 UPL-1.0 Unlicense Vim WTFPL X11 Zlib
-    """.split()
+LICENSES = (
+    "0BSD", "AFL-3.0", "AGPL-3.0-only", "AGPL-3.0-or-later", "Apache-2.0", "Artistic-2.0", "BSD-2-Clause",
+    "BSD-2-Clause-Patent", "BSD-3-Clause", "BSD-3-Clause-Clear", "BSL-1.0", "BlueOak-1.0.0", "CC-BY-4.0",
+    "CC-BY-SA-4.0", "CC0-1.0", "CECILL-2.1", "ECL-2.0", "EPL-2.0", "EUPL-1.2", "GPL-2.0-only",
+    "GPL-2.0-or-later", "GPL-3.0-only", "GPL-3.0-or-later", "ISC", "LGPL-2.1-only", "LGPL-2.1-or-later",
+    "LGPL-3.0-only", "LGPL-3.0-or-later", "MIT", "MIT-0", "MPL-2.0", "MS-PL", "MulanPSL-2.0", "NCSA",
+    "OFL-1.1", "OSL-3.0", "PostgreSQL", "Python-2.0", "UPL-1.0", "Unlicense", "Vim", "WTFPL", "X11",
+    "Zlib",
 )
 CATEGORIES = (
     "productivity", "creative", "developer", "education", "utilities",
@@ -33,9 +33,9 @@ BACKED_MODALITIES = ("text-to-text", "text-to-embedding")
 BACKED_TOOLING = ("vector.search",)
 ACCESS = ("read", "read-write")
 REFUSED_CATEGORIES = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-DRAWN_AS_NOTHING = frozenset(
-    [0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0, *range(0x180B, 0x1810)]
-    + [*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)]
+DRAWN_AS_NOTHING = (
+    0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0,
+    *range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0),
 )
 MOST_MARKS = 4
 URL_CHARACTERS = names.LOWER + names.LOWER.upper() + names.DIGITS + "._~:/?#[]@!$&'()*+,;=%-"
@@ -79,7 +79,8 @@ class Judge:
         good = [self.need(fine(item), f"{pointer}/{index}") for index, item in enumerate(value)]
         return all(good)
 
-    def distinct(self, value: Json, pointer: str, fine: Callable[[Json], bool], least: int, most: int) -> bool:
+    def distinct(self, value: Json, pointer: str, fine: Callable[[Json], bool], least: int,
+    most: int) -> bool:
         """Require what ``each`` requires and that no item comes twice."""
         good = self.each(value, pointer, fine, least, most)
         return good and self.need(unique(value), pointer)
@@ -119,7 +120,8 @@ def is_whole(value: Json, least: int, most: int) -> bool:
 
 
 def is_web_host(host: str) -> bool:
-    """Tell whether ``host`` may stand in an address that is only shown: labels, the last begins with a letter."""
+    """Tell whether ``host`` may stand in an address that is only shown: labels, the last begins with a
+    letter."""
     labels = host.split(".")
     return len(labels) >= 2 and all(names.is_label(label) for label in labels) and labels[-1][0] in names.LOWER
 
@@ -222,7 +224,8 @@ def judge_author(judge: Judge, author: Json) -> None:
 
 
 def judge_build(judge: Judge, value: Mapping[str, Json]) -> None:
-    """Judge ``build``, a closed tool name and a path, never a command; the entry page lies below that path."""
+    """Judge ``build``, a closed tool name and a path, never a command; the entry page lies below that
+    path."""
     build = value.get("build", {})
     if judge.record(build, "/build", (), ("tool", "out")):
         judge.need(is_one_of(build.get("tool", "none"), ("vite", "none")), "/build/tool")

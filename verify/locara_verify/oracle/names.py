@@ -140,4 +140,5 @@ def is_semver(text: object) -> bool:
     parts = text.split(".")
     if len(parts) != 3:
         return False
-    return all(1 <= len(part) <= 9 and only(part, DIGITS) and (part == "0" or part[0] != "0") for part in parts)
+    return all(1 <= len(part) <= 9 and only(part,
+    DIGITS) and (part == "0" or part[0] != "0") for part in parts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -77,13 +77,25 @@ def broken_laws(a: Scope, b: Scope, c: Scope) -> Iterator[str]:
         ("a or (a and b) = a", union(a, both(a, b)) == a),
         ("(a minus b) or (a and b) = a", union(minus(a, b), both(a, b)) == a),
         ("(a minus b) and b = nothing", both(minus(a, b), b) == nothing),
-        ("a minus (b or c) = (a minus b) and (a minus c)", minus(a, union(b, c)) == both(minus(a, b), minus(a, c))),
-        ("a minus (b and c) = (a minus b) or (a minus c)", minus(a, both(b, c)) == union(minus(a, b), minus(a, c))),
+        (
+            "a minus (b or c) = (a minus b) and (a minus c)",
+            minus(a, union(b, c)) == both(minus(a, b), minus(a, c)),
+        ),
+        (
+            "a minus (b and c) = (a minus b) or (a minus c)",
+            minus(a, both(b, c)) == union(minus(a, b), minus(a, c)),
+        ),
         ("a within a or b", scopes.subset(a, union(a, b)) is None),
         ("a and b within a", scopes.subset(both(a, b), a) is None),
-        ("a within b exactly when a minus b is nothing", (scopes.subset(a, b) is None) == scopes.is_empty(minus(a, b))),
+        (
+            "a within b exactly when a minus b is nothing",
+            (scopes.subset(a, b) is None) == scopes.is_empty(minus(a, b)),
+        ),
         ("nothing exactly when there is no witness", (scopes.witness(a) is None) == scopes.is_empty(a)),
-        ("mutual subsets are equal", (scopes.subset(a, b) is None and scopes.subset(b, a) is None) == (a == b)),
+        (
+            "mutual subsets are equal",
+            (scopes.subset(a, b) is None and scopes.subset(b, a) is None) == (a == b),
+        ),
     )
     yield from (name for name, holds in laws if not holds)
 
@@ -107,7 +119,13 @@ def wrong_membership(old: Version, new: Version, ask: policy.Ask) -> str | None:
     request = to_request(ask)
     a, b = old.grants.scope(request.kind), new.grants.scope(request.kind)
     in_a, in_b = old.permits(ask), new.permits(ask)
-    expected = {"a": in_a, "b": in_b, "a or b": in_a or in_b, "a and b": in_a and in_b, "a minus b": in_a and not in_b}
+    expected = {
+        "a": in_a,
+        "b": in_b,
+        "a or b": in_a or in_b,
+        "a and b": in_a and in_b,
+        "a minus b": in_a and not in_b,
+    }
     found = {
         "a": scopes.covers(a, request),
         "b": scopes.covers(b, request),
@@ -119,7 +137,7 @@ def wrong_membership(old: Version, new: Version, ask: policy.Ask) -> str | None:
     return f"membership in {', '.join(wrong)} is wrong" if wrong else None
 
 
-def wrong_widening(old: Version, new: Version, asks: list[Mapping[str, Json]]) -> str | None:
+def wrong_widening(old: Version, new: Version, asks: Sequence[Mapping[str, Json]]) -> str | None:
     """Whether ``widening`` is right: every witness is new power, and no sampled new power is missed."""
     witnesses: tuple[Request, ...] = tuple(widening(old.grants, new.grants))
     for named in witnesses:
@@ -172,7 +190,7 @@ def examine(tally: Tally, rng: random.Random, values: tuple[Mapping[str, Json], 
 
 def finding(values: tuple[Mapping[str, Json], Mapping[str, Json]], problems: list[str]) -> Finding:
     """The finding for one pair."""
-    old, new = ({key: item for key, item in value.items()} for value in values)
+    old, new = (dict(value) for value in values)
     return Finding(
         rule_id=RULE,
         message="the set algebra of scopes is wrong",

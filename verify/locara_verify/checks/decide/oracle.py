@@ -74,7 +74,11 @@ def text_problem(
     if not because.strip() or any(not "\x20" <= character < "\x7f" for character in printed(because + fix)):
         return "the reason is empty or holds characters that do not show"
     if expected.allowed:
-        return None if "locara.json:" in because else f"the reason does not name the line of the grant: {because!r}"
+        return (
+            None
+            if "locara.json:" in because
+            else f"the reason does not name the line of the grant: {because!r}"
+        )
     return fix_problem(fix, value, ask)
 
 
@@ -94,7 +98,7 @@ def printed(text: str) -> str:
     return text.replace("…", "")
 
 
-def word(allowed: bool) -> str:  # noqa: FBT001
+def word(allowed: bool) -> str:
     """A decision as a word."""
     return "allowed" if allowed else "denied"
 
@@ -133,7 +137,9 @@ def smaller(value: Mapping[str, Json]) -> Iterator[dict[str, Json]]:
         for index in range(len(inner) if isinstance(inner, list) and len(inner) > 1 else 0):
             fewer = copy.deepcopy(dict(value))
             target = fewer["capabilities"][key]
-            listed = target.get("allowed_hosts", target.get("hosts")) if isinstance(target, dict) else target
+            listed: Json = (
+                target.get("allowed_hosts", target.get("hosts")) if isinstance(target, dict) else target
+            )
             del listed[index]
             yield fewer
 

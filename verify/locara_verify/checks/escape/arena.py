@@ -26,7 +26,13 @@ if TYPE_CHECKING:
     from locara.runtime.launch import RunningApp
 
 USER_FOLDERS: Final = ("documents", "downloads", "desktop", "pictures", "music", "movies")
-INSIDE_DATA: Final = ("files-evil/secret.txt", "files.bak/secret.txt", "filesx/secret.txt", "secret.txt", "tmp/secret.txt")
+INSIDE_DATA: Final = (
+    "files-evil/secret.txt",
+    "files.bak/secret.txt",
+    "filesx/secret.txt",
+    "secret.txt",
+    "tmp/secret.txt",
+)
 ORDINARY_TEXT: Final = "an ordinary file, which may be read\n"
 
 Json = Any
@@ -41,7 +47,7 @@ class Arena:
     app: RunningApp
     link: Link
     tokens: Tokens
-    trees: Mapping[str, Tree]
+    trees: dict[str, Tree]
     data: Path
     picked_folder: Path
     picked_file: Path
@@ -81,12 +87,16 @@ class Arena:
 
     def finding(self, rule: str, message: str, because: str, call: str = "") -> Finding:
         """A finding of a live check. Live runs are repeated whole, by seed: state is part of the attack."""
-        return Finding(rule_id=rule, message=message, because=because, file="locara.json", evidence={"call": call})
+        return Finding(
+            rule_id=rule, message=message, because=because, file="locara.json", evidence={"call": call}
+        )
 
     def leak_findings(self, rule: str) -> list[Finding]:
         """One finding per kind of canary token that came back over the link."""
-        return [self.finding(rule, "a canary outside the grants was read", leak.text, leak.call)
-                for leak in first_of_each(self.link.leaks)]
+        return [
+            self.finding(rule, "a canary outside the grants was read", leak.text, leak.call)
+            for leak in first_of_each(self.link.leaks)
+        ]
 
     def change_findings(self, rule: str) -> list[Finding]:
         """A finding when anything outside changed."""
@@ -97,8 +107,10 @@ class Arena:
 
     def reply_findings(self) -> list[Finding]:
         """LC406: replies of a wrong shape, or that tell about the host."""
-        return [self.finding("LC406", "a reply is not as documented", problem.text, problem.call)
-                for problem in first_of_each(self.link.problems)]
+        return [
+            self.finding("LC406", "a reply is not as documented", problem.text, problem.call)
+            for problem in first_of_each(self.link.problems)
+        ]
 
 
 def first_of_each(problems: list[Problem]) -> list[Problem]:
@@ -110,7 +122,8 @@ def first_of_each(problems: list[Problem]) -> list[Problem]:
 
 
 def hand_over(root: Path) -> None:
-    """Give a tree to the user the sandbox runs as: only the sandbox, not ownership, may protect the canaries."""
+    """Give a tree to the user the sandbox runs as: only the sandbox, not ownership, may protect the
+    canaries."""
     identity = ordinary_identity(os.getuid(), os.environ)
     if identity is None:
         return
@@ -121,21 +134,33 @@ def hand_over(root: Path) -> None:
 
 
 def host_texts(ctx: Context, home: Path) -> tuple[str, ...]:
-    """Texts that would tell about this host: where the check works, where the framework and the target lie."""
+    """Texts that would tell about this host: where the check works, where the framework and the target
+    lie."""
     import locara  # noqa: PLC0415 - only its place is wanted
 
     package = Path(next(iter(locara.__path__))).resolve()
-    places = {str(ctx.workdir), str(home), str(package.parent), str(ctx.target.path), sys.prefix, sys.base_prefix}
+    places = {
+        str(ctx.workdir),
+        str(home),
+        str(package.parent),
+        str(ctx.target.path),
+        sys.prefix,
+        sys.base_prefix,
+    }
     return tuple(sorted(place for place in places if len(place) > 5))
 
 
 @contextmanager
 def open_arena(
-    ctx: Context, *, app: Path | None = None, prepare: Mapping[str, str] | None = None, pick: bool = True
+    ctx: Context,
+    *,
+    app: Path | None = None,
+    pick: bool = True,
+    **overrides: Any,  # noqa: ANN401 - what the launcher takes
 ) -> Iterator[Arena]:
     """Start the target (or the variant ``app``) inside canaries; all controls are proven before it starts.
 
-    ``prepare`` names further files for the picked folder. Raises CanaryError when a control fails.
+    ``overrides`` go to the launcher. Raises CanaryError when a control fails.
     """
     from locara.runtime.app_home import AppHome  # noqa: PLC0415 - only live checks load the runtime
     from locara.sandbox.broker import ScriptedPicker  # noqa: PLC0415
@@ -146,11 +171,11 @@ def open_arena(
     home, outside = ctx.fresh_dir("home"), ctx.fresh_dir("outside")
     person = ctx.fresh_dir("person")
     data = home / f"{manifest['publisher']}.{manifest['name']}"
-    trees = plant(tokens, home, outside, person, data)
+    granted = manifest.get("capabilities", {}).get("fs.user-paths", {})
+    trees = plant(tokens, home, outside, person, data, granted)
     picked = person / "picked"
-    picked_files = {"ordinary.txt": ORDINARY_TEXT, "sub/also.txt": ORDINARY_TEXT, **(prepare or {})}
     trees["picked"] = Tree(picked)
-    trees["picked"].plant(picked_files)
+    trees["picked"].plant({"ordinary.txt": ORDINARY_TEXT, "sub/also.txt": ORDINARY_TEXT})
     for root in (home, person):
         hand_over(root)
     tokens.prove()
@@ -159,11 +184,13 @@ def open_arena(
     trees["outside"].prove()
     roots = {name: person / name for name in USER_FOLDERS}
     picker = ScriptedPicker([[picked], [picked / "ordinary.txt"]])
-    with ctx.open_app(folder, home=home, picker=picker, user_roots=roots) as running:
+    with ctx.open_app(folder, home=home, picker=picker, user_roots=roots, **overrides) as running:
         if running.home.path != AppHome(data).path:
             raise CanaryError("the app's data is not where its canaries were planted")
         link = Link(running.client, tokens, host_texts(ctx, home))
-        arena = Arena(ctx, manifest, running, link, tokens, trees, data, picked, picked / "ordinary.txt", outside)
+        arena = Arena(
+            ctx, manifest, running, link, tokens, trees, data, picked, picked / "ordinary.txt", outside
+        )
         for tree in trees.values():
             tree.mark()
         if pick:
@@ -171,14 +198,21 @@ def open_arena(
         yield arena
 
 
-def plant(tokens: Tokens, home: Path, outside: Path, person: Path, data: Path) -> dict[str, Tree]:
-    """Plant the canary files of the host and hand back their trees by name."""
+def plant(  # noqa: PLR0917 - one place per argument
+    tokens: Tokens, home: Path, outside: Path, person: Path, data: Path, granted: Mapping[str, str]
+) -> dict[str, Tree]:
+    """Plant the canary files of the host and hand back their trees by name.
+
+    A user folder that the app may read holds no secret, and one that it may write to is no canary.
+    """
     trees = {
         "outside": Tree(outside),
         "another app": Tree(home / "acme.other"),
         "person": Tree(person / "private"),
     }
-    trees["outside"].plant({"secret.txt": tokens.make("outside"), "etc/passwd": tokens.make("outside-passwd")})
+    trees["outside"].plant(
+        {"secret.txt": tokens.make("outside"), "etc/passwd": tokens.make("outside-passwd")}
+    )
     trees["another app"].plant({
         "files/secret.txt": tokens.make("another-app"), "db/app.sqlite3": tokens.make("another-app-db"),
     })  # fmt: skip
@@ -187,8 +221,10 @@ def plant(tokens: Tokens, home: Path, outside: Path, person: Path, data: Path) -
         trees[name] = Tree(person / name)
         trees[name].plant({"secret.txt": tokens.make(name)})
     for name in USER_FOLDERS:
-        trees[name] = Tree(person / name)
-        trees[name].plant({"secret.txt": tokens.make(f"folder-{name}")})
+        tree = Tree(person / name)
+        tree.plant({"secret.txt": ORDINARY_TEXT if name in granted else tokens.make(f"folder-{name}")})
+        if granted.get(name) != "read-write":
+            trees[name] = tree
     (person / "secret.txt").write_text(tokens.make("beside-picked"), encoding="utf-8")
     for name in INSIDE_DATA:
         place = data / name

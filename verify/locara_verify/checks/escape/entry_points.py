@@ -56,7 +56,8 @@ def entry_points(arena: Arena) -> tuple[EntryPoint, ...]:
 
 
 def ordinary(arena: Arena, schema: Mapping[str, Any]) -> dict[str, Json]:
-    """Small, well-formed arguments. Known property names get values that lead somewhere; models are not loaded."""
+    """Small, well-formed arguments. Known property names get values that lead somewhere; models are not
+    loaded."""
     value: dict[str, Json] = arguments.example(schema, schema, all_fields=False)
     known: Mapping[str, Json] = {
         "root": "$APP_DATA" if arena.access("fs.app-data") else arena.handles.get("folder", "$APP_DATA"),
@@ -71,10 +72,14 @@ def ordinary(arena: Arena, schema: Mapping[str, Any]) -> dict[str, Json]:
         "texts": ["a"],
         "messages": [{"role": "user", "content": "a"}],
         "length": 64,
+        "table": "no_such_table",
+        "text": "a",
         "kind": "file",
         "access": "read",
     }
-    return {name: known.get(name, item) for name, item in value.items()}
+    # A search names a table although its schema leaves it to the person's choice of several ways.
+    chosen = {name: known[name] for name in ("table", "text") if name in schema.get("properties", {})}
+    return {**{name: known.get(name, item) for name, item in value.items()}, **chosen}
 
 
 def everywhere(points: Sequence[EntryPoint]) -> tuple[tuple[EntryPoint, tuple[str | int, ...]], ...]:

@@ -18,12 +18,20 @@ if TYPE_CHECKING:
     from locara.runtime.client import Client
 
 CODES: Final = frozenset({
-    "unknown_command", "capability_denied", "bad_request", "bad_frame", "too_large", "busy", "cancelled", "not_found",
-    "exists", "io_error", "model_unavailable", "model_error", "context_overflow", "storage_error", "quota_exceeded",
+    "unknown_command", "capability_denied", "bad_request", "bad_frame", "too_large", "busy", "cancelled",
+    "not_found",
+    "exists", "io_error", "model_unavailable", "model_error", "context_overflow", "storage_error",
+    "quota_exceeded",
     "limit_exceeded", "internal",
 })  # fmt: skip
 ERROR_MEMBERS: Final = frozenset({"code", "message", "capability", "because", "fix"})
-TRACES: Final = ("Traceback (most recent call last)", '.py", line ', "site-packages", "pydantic_core", "<frozen ")
+TRACES: Final = (
+    "Traceback (most recent call last)",
+    '.py", line ',
+    "site-packages",
+    "pydantic_core",
+    "<frozen ",
+)
 TIMEOUT: Final = 60.0
 KEEP_PROBLEMS: Final = 20
 
@@ -36,7 +44,8 @@ class Gone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The final answer to one call. ``code`` is empty when it is ok; ``raw`` is all that came back, events too."""
+    """The final answer to one call. ``code`` is empty when it is ok; ``raw`` is all that came back, events
+    too."""
 
     ok: bool
     code: str
@@ -94,7 +103,9 @@ class Link:
             error = frame.get("error")
             fields = error if isinstance(error, dict) else {}
             code = "" if frame.get("ok") is True else str(fields.get("code", ""))
-            return Reply(frame.get("ok") is True, code, frame.get("result"), fields, b"\n".join(parts), events)
+            return Reply(
+                frame.get("ok") is True, code, frame.get("result"), fields, b"\n".join(parts), events
+            )
 
     def send(self, data: bytes) -> None:
         """Send bytes as they are."""
@@ -148,13 +159,17 @@ class Link:
 
 def shown(data: bytes, longest: int = 400) -> str:
     """Frame bytes without their header, cut and escaped, for a report."""
-    return data[4:4 + longest].decode("utf-8", "backslashreplace").encode("unicode_escape").decode()
+    return data[4 : 4 + longest].decode("utf-8", "backslashreplace").encode("unicode_escape").decode()
 
 
 def shape_problem(frame: Mapping[str, Json]) -> str | None:
     """What is wrong with the shape of a frame the runtime sent, or None."""
     if "event" in frame:
-        return None if set(frame) == {"id", "event"} and isinstance(frame["event"], dict) else "an event has a wrong shape"
+        return (
+            None
+            if set(frame) == {"id", "event"} and isinstance(frame["event"], dict)
+            else "an event has a wrong shape"
+        )
     if frame.get("ok") is True:
         fine = set(frame) == {"id", "ok", "result"} and isinstance(frame["result"], dict)
         return None if fine else "an ok reply is not {id, ok, result: object}"
@@ -175,6 +190,8 @@ def error_problem(error: Mapping[str, Json]) -> str | None:
         return f"the error has members it should not have: {sorted(error)}"
     if not error.get("message"):
         return "the error has no message"
-    if code == "capability_denied" and not (error.get("capability") and error.get("because") and "fix" in error):
+    if code == "capability_denied" and not (
+        error.get("capability") and error.get("because") and "fix" in error
+    ):
         return "a denial does not say its capability, reason and fix"
     return None

@@ -37,7 +37,7 @@ class Trial:
         if len(self.findings) < MOST_FINDINGS:
             self.findings.append(self.arena.finding(rule, message, because, call))
 
-    def twin(self, rule: str, works: bool, what: str) -> None:  # noqa: FBT001
+    def twin(self, rule: str, works: bool, what: str) -> None:
         """Record an ordinary use. When it fails, denials of the rule prove nothing in this run."""
         self.twins += works
         if not works:
@@ -50,7 +50,8 @@ def share(ctx: Context, fraction: float) -> int:
 
 
 def conduct(trial: Trial, attack: Callable[[Trial], None]) -> CheckResult:
-    """Run an attack and judge what it left behind: canaries, trees, replies, and whether the app still serves."""
+    """Run an attack and judge what it left behind: canaries, trees, replies, and whether the app still
+    serves."""
     arena, first = trial.arena, trial.rules[0]
     try:
         attack(trial)
@@ -68,7 +69,9 @@ def conduct(trial: Trial, attack: Callable[[Trial], None]) -> CheckResult:
 def result(trial: Trial) -> CheckResult:
     """The trial as the engine takes it. A rule with a finding needs no reason to be inconclusive."""
     failed = {found.rule_id for found in trial.findings}
-    inconclusive: Mapping[str, str] = {rule: why for rule, why in trial.inconclusive.items() if rule not in failed}
+    inconclusive: Mapping[str, str] = {
+        rule: why for rule, why in trial.inconclusive.items() if rule not in failed
+    }
     return CheckResult(
         findings=tuple(trial.findings),
         attempts={rule: count for rule, count in trial.attempts.items() if rule in (*trial.rules, REPLIES)},

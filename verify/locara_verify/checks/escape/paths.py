@@ -28,9 +28,12 @@ Json = Any
 def targets(arena: Arena) -> tuple[str, ...]:
     """What attacks aim at: canaries beside every root, on the host, and the app's own protected files."""
     return (
-        "secret.txt", "files-evil/secret.txt", "files.bak/secret.txt", "tmp/secret.txt", "picked-evil/secret.txt",
-        "private/.ssh/id_ed25519", "documents/secret.txt", "audit/log.jsonl", "db/app.sqlite3", "acme.other/files/secret.txt",
-        str(arena.outside / "secret.txt"), str(arena.outside / "etc/passwd"), str(arena.data / "secret.txt"), "etc/passwd",
+        "secret.txt", "files-evil/secret.txt", "files.bak/secret.txt", "tmp/secret.txt",
+        "picked-evil/secret.txt",
+        "private/.ssh/id_ed25519", "documents/secret.txt", "audit/log.jsonl", "db/app.sqlite3",
+        "acme.other/files/secret.txt",
+        str(arena.outside / "secret.txt"), str(arena.outside / "etc/passwd"), str(arena.data / "secret.txt"),
+        "etc/passwd",
     )  # fmt: skip
 
 
@@ -41,9 +44,12 @@ def roots(arena: Arena) -> tuple[str, ...]:
 
 
 ODD_ROOTS: Final = (
-    "$DOCUMENTS", "$DOWNLOADS", "$DESKTOP", "$PICTURES", "$MUSIC", "$MOVIES", "$HOME", "$TMP", "$ROOT", "$app_data",
-    "$APP_DATA/..", "$APP_DATA/../db", "$DOCUMENTS/..", "$SHARED/inbox", "$SHARED/../db", "$SHARED/", "/", "/data/files", "/data", "/etc",
-    ".", "..", "files", "app-data", "user-selected", "documents", "$", "$$", "\x00", "/proc/self/root", "C:\\", "~",
+    "$DOCUMENTS", "$DOWNLOADS", "$DESKTOP", "$PICTURES", "$MUSIC", "$MOVIES", "$HOME", "$TMP", "$ROOT",
+    "$app_data",
+    "$APP_DATA/..", "$APP_DATA/../db", "$DOCUMENTS/..", "$SHARED/inbox", "$SHARED/../db", "$SHARED/", "/",
+    "/data/files", "/data", "/etc",
+    ".", "..", "files", "app-data", "user-selected", "documents", "$", "$$", "\x00", "/proc/self/root",
+    "C:\\", "~",
 )  # fmt: skip
 
 
@@ -63,7 +69,9 @@ def ordinary_use(arena: Arena) -> tuple[bool, str]:
     if arena.access("fs.app-data") == "read-write":
         written = link.ask("fs.write", arguments_for("fs.write", "$APP_DATA", "twin.txt"))
         read = link.ask("fs.read", arguments_for("fs.read", "$APP_DATA", "twin.txt"))
-        return written.ok and read.ok and read.result["data"] == MARKER, "writing and reading twin.txt in $APP_DATA"
+        return written.ok and read.ok and read.result[
+            "data"
+        ] == MARKER, "writing and reading twin.txt in $APP_DATA"
     if "folder" in arena.handles:
         read = link.ask("fs.read", arguments_for("fs.read", arena.handles["folder"], "ordinary.txt"))
         return read.ok and read.result["data"] == ORDINARY_TEXT, "reading ordinary.txt in the picked folder"
@@ -71,7 +79,8 @@ def ordinary_use(arena: Arena) -> tuple[bool, str]:
 
 
 def hostile_paths(rng: random.Random, arena: Arena) -> Iterator[str]:
-    """Without end: the enumerated corpus in a random order, then climbs to host canaries, then random ones."""
+    """Without end: the enumerated corpus in a random order, then climbs to host canaries, then random
+    ones."""
     aims = targets(arena)
     listed = [attack.text for attack in paths.corpus(aims[:9])]
     listed += [attack.text for aim in aims[-4:] for attack in paths.towards(aim)]
@@ -99,16 +108,24 @@ def attack_roots(trial: Trial, rng: random.Random, count: int) -> None:
 
 
 def judge(trial: Trial, command: str, root: str, path: str, reply: Reply) -> None:
-    """A path that is not portable, or a root that names nothing granted, must be refused, and by the policy."""
+    """A path that is not portable, or a root that names nothing granted, must be refused, and by the
+    policy."""
     wrong_path = path != "" and not names.is_portable_path(path)
-    wrong_root = root in ODD_ROOTS and f"{root[1:].lower()}" not in trial.arena.capabilities.get("fs.user-paths", {})
+    wrong_root = root in ODD_ROOTS and f"{root[1:].lower()}" not in trial.arena.capabilities.get(
+        "fs.user-paths", {}
+    )
     if not (wrong_path or wrong_root):
         return
     call = f"{command} {root!r} {path[:200]!r}"
     if reply.ok:
         trial.fail(TRAVERSAL, "a path outside its root was served", f"{command} answered ok", call)
     elif reply.code not in REFUSALS:
-        trial.fail(TRAVERSAL, "a path outside its root was not refused by the policy", f"the code is {reply.code}", call)
+        trial.fail(
+            TRAVERSAL,
+            "a path outside its root was not refused by the policy",
+            f"the code is {reply.code}",
+            call,
+        )
 
 
 def stop_at_change(trial: Trial, where: str) -> None:
@@ -154,10 +171,14 @@ def attack_metadata(trial: Trial, count: int) -> None:
     for there, not_there in pairs:
         for command in FILE_COMMANDS:
             for root in (*arena.handles.values(), "$APP_DATA", "$DOCUMENTS"):
-                calls.append((command, arguments_for(command, root, there), arguments_for(command, root, not_there)))
+                calls.append(
+                    (command, arguments_for(command, root, there), arguments_for(command, root, not_there))
+                )
         for point, place in everywhere(entry_points(arena)):
             if point.command not in FILE_COMMANDS:
-                calls.append((point.command, point.with_text(place, there), point.with_text(place, not_there)))
+                calls.append(
+                    (point.command, point.with_text(place, there), point.with_text(place, not_there))
+                )
     arena.ctx.rng("metadata-order").shuffle(calls)
     for command, present, absent in calls[: count // 2]:
         first, second = arena.link.ask(command, present), arena.link.ask(command, absent)
@@ -165,12 +186,14 @@ def attack_metadata(trial: Trial, count: int) -> None:
         if told(first, present) != told(second, absent):
             trial.fail(
                 METADATA, "an answer tells whether something outside exists",
-                f"{first.code or 'ok'} for what exists, {second.code or 'ok'} for what does not", f"{command} {present}",
+                f"{first.code or 'ok'} for what exists, {second.code or 'ok'} for what does not",
+                f"{command} {present}",
             )  # fmt: skip
 
 
 def told(reply: Reply, sent: Mapping[str, Json]) -> tuple[Json, ...]:
-    """What a reply tells besides what the caller said itself: code, capability, and the words without the path."""
+    """What a reply tells besides what the caller said itself: code, capability, and the words without the
+    path."""
     words = str(reply.error.get("message", "")) + str(reply.error.get("because", ""))
     for text in sorted(strings(sent), key=len, reverse=True):
         words = words.replace(text, "…") if len(text) > 1 else words

@@ -38,7 +38,13 @@ SCHEMA_CANNOT_SAY: Final[Mapping[str, str]] = {
     "whole numbers": "1.0 is an integer to JSON Schema and a float to the parser",
     "pattern length": "a wildcard host leaves room for a label in front of it",
 }
-TEXT_FIELDS: Final = ("/displayName", "/description", "/longDescription", "/author/name", "/capabilities/background/reasons")
+TEXT_FIELDS: Final = (
+    "/displayName",
+    "/description",
+    "/longDescription",
+    "/author/name",
+    "/capabilities/background/reasons",
+)
 PATH_FIELDS: Final = ("/icon", "/screenshots", "/entry", "/build/out")
 HOST_FIELDS: Final = ("/capabilities/net/allowed_hosts", "/capabilities/open-external/hosts")
 NUMBER_FIELDS: Final = ("/storage/quota_mb", "/profiles", "/capabilities/net/allowed_ports")
@@ -60,7 +66,8 @@ class Tally:
 
 
 def schema_validator() -> Accepts:
-    """The published schema, run by a validator that is neither the product's parser nor this project's code."""
+    """The published schema, run by a validator that is neither the product's parser nor this project's
+    code."""
     import jsonschema_rs  # noqa: PLC0415 - only this check needs it
 
     schema = json.loads(files("locara.schema").joinpath(SCHEMA_FILE).read_text("utf-8"))
@@ -79,7 +86,9 @@ def parse(data: bytes) -> tuple[Problem, ...] | str:
     return ()
 
 
-def disagreement(data: bytes, schema: Accepts, explained: Callable[[str], None] = lambda _why: None) -> str | None:
+def disagreement(
+    data: bytes, schema: Accepts, explained: Callable[[str], None] = lambda _why: None
+) -> str | None:
     """A sentence when the three do not agree about ``data`` and no documented reason covers it."""
     problems = parse(data)
     if isinstance(problems, str):
@@ -98,7 +107,11 @@ def misplaced(problems: tuple[Problem, ...], faults: tuple[str, ...], data: byte
         if not 1 <= problem.line <= lines or problem.column < 1 or not problem.message:
             return f"a problem has no place in the file: {problem}"
     if faults and faults[0].startswith("json_"):
-        return None if problems[0].code == faults[0] else f"the parser says {problems[0].code}, the judge {faults[0]}"
+        return (
+            None
+            if problems[0].code == faults[0]
+            else f"the parser says {problems[0].code}, the judge {faults[0]}"
+        )
     if faults and not any(related(problem.pointer, fault) for problem in problems for fault in faults):
         return f"the parser points at {problems[0].pointer!r}, the judge at {faults[0]!r}"
     return None
@@ -131,7 +144,7 @@ def schema_disagreement(
     return None
 
 
-def excuse(problem: Problem, value: Json) -> str | None:
+def excuse(problem: Problem, value: Json) -> str | None:  # noqa: PLR0911 - one answer per entry
     """The entry of SCHEMA_CANNOT_SAY that covers a problem, or None."""
     pointer, item = problem.pointer, at_pointer(value, problem.pointer)
     if problem.code == "unsupported":
@@ -142,7 +155,12 @@ def excuse(problem: Problem, value: Json) -> str | None:
         return "characters"
     if isinstance(item, str) and pointer.startswith(PATH_FIELDS) and len(item.encode()) > 255 >= len(item):
         return "bytes"
-    if isinstance(item, str) and pointer.startswith(HOST_FIELDS) and item.startswith("*.") and len(item) > 191:
+    if (
+        isinstance(item, str)
+        and pointer.startswith(HOST_FIELDS)
+        and item.startswith("*.")
+        and len(item) > 191
+    ):
         return "pattern length"
     if problem.code == "bad_value" and pointer.startswith(CROSS_FIELDS):
         return "another field"
@@ -200,7 +218,7 @@ def candidates(data: bytes) -> Iterator[bytes]:
         size = len(data) // 2
         while size:
             for start in range(0, len(data), size):
-                yield data[:start] + data[start + size:]
+                yield data[:start] + data[start + size :]
             size //= 2
         return
     for place in list(manifests.places(value)):
@@ -216,7 +234,11 @@ def finding(data: bytes, problem: str, how: str) -> Finding:
         rule_id=RULE,
         message="two readers of one manifest disagree",
         because=problem.encode("utf-8", "backslashreplace").decode(),
-        evidence={"document": data[:2_000].decode("utf-8", "backslashreplace"), "bytes": len(data), "made by": how},
+        evidence={
+            "document": data[:2_000].decode("utf-8", "backslashreplace"),
+            "bytes": len(data),
+            "made by": how,
+        },
         replay={"check": NAME, "case": {"document": base64.b64encode(data[:400_000]).decode()}},
     )
 
@@ -246,7 +268,10 @@ def extremes(rng: random.Random) -> Iterator[tuple[bytes, str]]:
     yield b'{"a":' * 40_000, "objects nested 40,000 deep, unfinished"
     yield b'{"' + b"a" * 200_000 + b'": 1}', "a very long key"
     yield b"[" + b"0," * 120_000 + b"0]", "a very long array"
-    yield good.rstrip()[:-1] + b"".join(b',"k%d":0' % number for number in range(20_000)) + b"}", "20,000 unknown keys"
+    yield (
+        good.rstrip()[:-1] + b"".join(b',"k%d":0' % number for number in range(20_000)) + b"}",
+        "20,000 unknown keys",
+    )
 
 
 @check(NAME, rules=(RULE,))
@@ -265,13 +290,17 @@ def run(ctx: Context) -> CheckResult:
     refused = tally.documents - tally.accepted
     inconclusive = {}
     if not tally.findings and min(tally.accepted, refused) * 20 < tally.documents:
-        inconclusive[RULE] = f"{tally.accepted} of {tally.documents} documents were accepted: one side is too rare"
+        inconclusive[RULE] = (
+            f"{tally.accepted} of {tally.documents} documents were accepted: one side is too rare"
+        )
     told = ", ".join(f"{why}: {count}" for why, count in sorted(tally.explained.items()))
     return CheckResult(
         findings=tuple(tally.findings),
         attempts={RULE: tally.documents},
         inconclusive=inconclusive,
-        notes=(f"{tally.accepted} documents accepted, {refused} refused by all; differences of the schema: {told}",),
+        notes=(
+            f"{tally.accepted} documents accepted, {refused} refused by all; differences of the schema: {told}",
+        ),
     )
 
 

@@ -1,0 +1,95 @@
+"""LC404: every argument of every command, of the wrong type, size or name."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from locara_verify.check import CheckResult, check
+from locara_verify.checks.escape.arena import open_arena
+from locara_verify.checks.escape.entry_points import EntryPoint, entry_points
+from locara_verify.checks.escape.live import Trial, conduct, share
+from locara_verify.context import Context
+from locara_verify.strategies import arguments
+
+RULE: Final = "LC404"
+WRONG: Final = frozenset({"bad_request", "bad_frame", "too_large"})
+SETTINGS: Final = (
+    "debug",
+    "sandbox",
+    "layer",
+    "policy",
+    "unsafe",
+    "trusted",
+    "profile",
+    "grants",
+    "allow_net",
+    "noSandbox",
+    "dev",
+)
+
+WAITING: Final = ("fs.pick", "net.fetch")  # for a person, or for the network
+
+Json = Any
+
+
+@check("escape-arguments", rules=(RULE, "LC406"), needs=frozenset({"live"}))
+def run(ctx: Context) -> CheckResult:
+    """Confuse the arguments of every command in the live table."""
+    with open_arena(ctx) as arena:
+        return conduct(Trial(arena, (RULE,)), attack)
+
+
+def attack(trial: Trial) -> None:
+    """Listed wrongs first (every argument of every command), then random ones until the budget is used."""
+    import jsonschema_rs  # noqa: PLC0415 - only this check needs it
+
+    points = entry_points(trial.arena)
+    rng, count = trial.arena.ctx.rng("escape-arguments"), share(trial.arena.ctx, 0.12)
+    fits = {point.command: jsonschema_rs.validator_for(dict(point.schema)).is_valid for point in points}
+    twin(trial, [point for point in points if point.command not in WAITING])
+    for point in points:
+        for name in (*SETTINGS, "__proto__", ""):
+            send(trial, point, {**point.base, name: True}, f"extra {name!r}", wrong=True)
+    for number in range(count if points else 0):
+        point = points[number % len(points)]
+        full = full_example(rng, point)
+        args, what = arguments.confuse(rng, full)
+        send(trial, point, args, what, wrong=not fits[point.command](args))
+        trial.arena.ctx.progress(number, count, "confused arguments")
+
+
+def full_example(rng: random.Random, point: EntryPoint) -> dict[str, Json]:
+    """Ordinary arguments, now and then with every optional one."""
+    if rng.random() < 0.5:
+        return dict(point.base)
+    every: dict[str, Json] = arguments.example(point.schema, point.schema, all_fields=True)
+    return {**every, **point.base}
+
+
+def twin(trial: Trial, points: Sequence[EntryPoint]) -> None:
+    """Ordinary arguments work: for most commands made-up values do, and each that needs none answers."""
+    works = [point.command for point in points if trial.arena.link.ask(point.command, point.base).ok]
+    bare = [point.command for point in points if not point.schema.get("properties")]
+    trial.twin(
+        RULE,
+        set(bare) <= set(works) and len(works) * 3 >= len(points),
+        f"only these work: {', '.join(works)}",
+    )
+
+
+def send(trial: Trial, point: EntryPoint, args: Mapping[str, Json], what: str, *, wrong: bool) -> None:
+    """Send one set of arguments; what the command's own schema refuses must be answered as a bad request."""
+    reply = trial.arena.link.ask(point.command, args)
+    trial.tried(RULE)
+    call = f"{point.command}: {what}"
+    if wrong and (reply.ok or reply.code not in WRONG):
+        trial.fail(
+            RULE,
+            "wrong arguments were not refused as such",
+            f"{point.command} answered {reply.code or 'ok'}",
+            call,
+        )
+    elif reply.code == "internal":
+        trial.fail(RULE, "arguments led to an internal error", str(reply.error.get("message")), call)

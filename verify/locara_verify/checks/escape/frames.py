@@ -1,0 +1,233 @@
+"""LC402 and LC403: broken frames, wrong ids, cancels and floods."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from locara_verify.check import CheckResult, check
+from locara_verify.checks.escape.arena import open_arena
+from locara_verify.checks.escape.link import TIMEOUT, Gone, Link
+from locara_verify.checks.escape.live import Trial, conduct, share
+from locara_verify.context import Context
+from locara_verify.strategies import frames
+
+BROKEN: Final = "LC402"
+IDS: Final = "LC403"
+OPEN_CALLS: Final = 64  # the documented cap
+
+Json = Any
+
+
+@check("escape-frames", rules=(BROKEN, IDS, "LC406"), needs=frozenset({"live"}))
+def run(ctx: Context) -> CheckResult:
+    """Break frames on one connection, then streams on connections of their own, then flood."""
+    with open_arena(ctx, pick=False) as arena:
+        return conduct(Trial(arena, (BROKEN, IDS)), attack)
+
+
+def attack(trial: Trial) -> None:
+    """The whole attack."""
+    for rule in (BROKEN, IDS):
+        trial.twin(rule, trial.arena.link.alive(), "app.info in an ordinary frame")
+    attack_refused(trial)
+    attack_damaged(trial, share(trial.arena.ctx, 0.1))
+    attack_ids(trial)
+    attack_cancel(trial, share(trial.arena.ctx, 0.02))
+    attack_flood(trial, share(trial.arena.ctx, 0.04))
+    attack_fatal(trial)
+
+
+def attack_refused(trial: Trial) -> None:
+    """Every listed broken frame gets its code; after each, an ordinary call is served."""
+    link = trial.arena.link
+    for attack_ in frames.refused():
+        reply = link.exchange(attack_.data, 1)
+        trial.tried(BROKEN)
+        if reply.ok or reply.code not in attack_.codes:
+            trial.fail(
+                BROKEN,
+                "a broken frame was not answered with its code",
+                f"{attack_.name}: {reply.code or 'ok'}, expected {' or '.join(sorted(attack_.codes))}",
+                attack_.name,
+            )
+        if not link.alive():
+            trial.fail(
+                BROKEN, "after a broken frame an ordinary call is not served", attack_.name, attack_.name
+            )
+
+
+def attack_damaged(trial: Trial, count: int) -> None:
+    """Frames with changed bytes: each is answered once, by an error unless it still is a frame, and never
+    internal."""
+    link, rng = trial.arena.link, trial.arena.ctx.rng("escape-frames")
+    for number in range(count):
+        data = frames.damaged(rng)
+        sent = valid_call(data[4:])
+        if sent is not None and "cancel" in sent:
+            continue
+        link.send(data)
+        frame = link.receive(TIMEOUT)
+        raw = json.dumps(frame).encode()
+        link.judge(frame, raw, data)
+        trial.tried(BROKEN)
+        expected = sent.get("id") if sent is not None else None
+        if frame.get("ok") is True and (sent is None or sent.get("cmd") != "app.info"):
+            trial.fail(BROKEN, "a damaged frame was served", f"{data[4:]!r}", repr(data[4:]))
+        if frame.get("id") not in (None, expected):
+            trial.fail(
+                BROKEN,
+                "a damaged frame was answered under another id",
+                f"{frame.get('id')!r}",
+                repr(data[4:]),
+            )
+        trial.arena.ctx.progress(number, count, "damaged frames")
+
+
+def valid_call(payload: bytes) -> Mapping[str, Json] | None:
+    """The object in a payload when a lenient reader finds one, else None."""
+    try:
+        value = json.loads(payload)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def attack_ids(trial: Trial) -> None:
+    """Ids at the edges of what an id may be; texts and numbers that look alike stay apart."""
+    link = trial.arena.link
+    for good in (1, 2**53, "x", "x" * 64, "1", "\u202e", "null", "é"):
+        reply = link.exchange(frames.call(good, "app.info"), good)
+        trial.tried(IDS)
+        trial.twin(IDS, reply.ok, f"the id {good!r} is accepted")
+    for bad in frames.BAD_IDS:
+        reply = link.exchange(frames.call(bad, "app.info"), None)
+        trial.tried(IDS)
+        if reply.ok or reply.code not in ("bad_request", "bad_frame"):
+            trial.fail(IDS, "a wrong id was accepted", f"{str(bad)[:60]!r} was answered {reply.code or 'ok'}")
+
+
+def collect(trial: Trial, sent: list[Json], seconds: float = TIMEOUT) -> dict[str, list[Mapping[str, Json]]]:
+    """Final replies by id (as JSON text) until every sent call has one."""
+    replies: dict[str, list[Mapping[str, Json]]] = {}
+    deadline, missing = time.monotonic() + seconds, len(sent)
+    while missing > 0:
+        frame = trial.arena.link.receive(deadline - time.monotonic())
+        trial.arena.link.judge(frame, json.dumps(frame).encode(), b"")
+        if "event" in frame:
+            continue
+        replies.setdefault(json.dumps(frame.get("id")), []).append(frame)
+        missing -= 1
+    return replies
+
+
+def attack_flood(trial: Trial, count: int) -> None:
+    """Bursts far above the cap without waiting: one final reply each, the surplus busy, then ordinary
+    service."""
+    link, rng = trial.arena.link, trial.arena.ctx.rng("escape-floods")
+    busy = answered = 0
+    for burst in range(3):
+        ids: list[Json] = [f"flood-{burst}-{number}" for number in range(max(200, count))]
+        slow = rng.choice(("settings.getAll", "db.query"))
+        args = {"sql": "SELECT 1"} if slow == "db.query" else {}
+        data = b"".join(frames.call(call_id, slow, args) for call_id in ids)
+        link.send(data)
+        link.attacks += len(ids) - 1
+        replies = collect(trial, ids)
+        trial.tried(IDS, len(ids))
+        for call_id in ids:
+            got = replies.get(json.dumps(call_id), [])
+            if len(got) != 1:
+                trial.fail(
+                    IDS, "a call in a flood was not answered exactly once", f"{call_id}: {len(got)} replies"
+                )
+                break
+            busy += got[0].get("error", {}).get("code") == "busy"
+            answered += got[0].get("ok") is True
+    trial.notes.append(f"floods: {answered} answered, {busy} busy")
+    if answered == 0:
+        trial.fail(IDS, "a flood stopped the service", "no call of it was served")
+    attack_same_id(trial, rng)
+
+
+def attack_same_id(trial: Trial, rng: random.Random) -> None:
+    """One id used again while its call is open: each frame has one reply, and at most one call of that id
+    runs."""
+    link = trial.arena.link
+    for _ in range(10):
+        count = rng.randint(2, 8)
+        link.send(b"".join(frames.call("same", "db.query", {"sql": "SELECT 1"}) for _ in range(count)))
+        replies = collect(trial, ["same"] * count)
+        trial.tried(IDS, count)
+        got = replies.get('"same"', [])
+        codes = {frame.get("error", {}).get("code", "ok") for frame in got}
+        if len(got) != count or not codes <= {"ok", "bad_request"} or "ok" not in codes:
+            trial.fail(
+                IDS,
+                "one id used twice confused the replies",
+                f"{len(got)} replies for {count} calls: {sorted(codes)}",
+            )
+
+
+def attack_cancel(trial: Trial, count: int) -> None:
+    """Cancels before, during and after: never a second reply, and a cancelled call says so or had ended
+    already."""
+    link, rng = trial.arena.link, trial.arena.ctx.rng("escape-cancel")
+    for number in range(count):
+        call_id = f"cancel-{number}"
+        cancel = frames.pack(json.dumps({"cancel": call_id}).encode())
+        work = frames.call(call_id, "db.query", {"sql": "SELECT 1"})
+        order = rng.choice(
+            (
+                [cancel, work],
+                [work, cancel],
+                [work, cancel, cancel],
+                [work, frames.pack(b'{"cancel":"other"}')],
+            )
+        )
+        link.send(b"".join(order))
+        replies = collect(trial, [call_id])
+        trial.tried(IDS)
+        got = replies.get(json.dumps(call_id), [])
+        code = got[0].get("error", {}).get("code", "ok") if got else "nothing"
+        if len(got) != 1 or code not in ("ok", "cancelled"):
+            trial.fail(IDS, "a cancelled call was not answered exactly once", f"{code}, {len(got)} replies")
+    marker = link.ask("app.info")
+    trial.twin(IDS, marker.ok, "app.info after the cancels")
+
+
+def attack_fatal(trial: Trial) -> None:
+    """Streams without frame boundaries, each on a connection of its own: answered or closed, never served."""
+    ctx = trial.arena.ctx
+    for attack_ in frames.fatal():
+        with open_arena(ctx, pick=False) as arena:
+            arena.link.send(attack_.data)
+            arena.app.client.end_input()
+            trial.tried(BROKEN)
+            answers = remaining(arena.link)
+            trial.arena.link.attacks += 1
+            bad = [
+                frame
+                for frame in answers
+                if frame.get("ok") is True
+                or frame.get("error", {}).get("code") not in ("too_large", "bad_frame")
+            ]
+            if bad:
+                trial.fail(
+                    BROKEN, "a stream without frames was served", f"{attack_.name}: {bad[0]}", attack_.name
+                )
+
+
+def remaining(link: Link) -> list[Mapping[str, Json]]:
+    """Every frame until the stream ends."""
+    found: list[Mapping[str, Json]] = []
+    while True:
+        try:
+            found.append(link.receive(20.0))
+        except Gone as gone:
+            if "did not answer" in str(gone):
+                raise
+            return found

@@ -1,0 +1,161 @@
+"""LC204: a folder is exchanged for a link to canaries, as fast as another process can, while the app uses
+it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from locara_verify.check import CheckResult, check
+from locara_verify.checks.escape.arena import ORDINARY_TEXT, Arena, open_arena
+from locara_verify.checks.escape.live import Trial, conduct, share
+from locara_verify.context import Context
+
+RULE: Final = "LC204"
+MOST_ROUNDS: Final = 2_000
+LEAST_OF_EACH: Final = 3  # calls that met the folder, and calls that met the link
+NAME: Final = "secret.txt"  # the same name on both sides: ordinary in the folder, a canary behind the link
+
+Json = Any
+
+# Runs unsandboxed, outside: exchanges two names until its input ends, then says how often. A pause keeps the
+# exchange rate near the call rate, so that calls meet both sides and the edge between them.
+SWAPPER: Final = """
+import ctypes, os, select, sys
+libc = ctypes.CDLL(None, use_errno=True)
+folder = os.open(sys.argv[1], os.O_PATH | os.O_DIRECTORY)
+one, two = (name.encode() for name in sys.argv[2:4])
+pauses, count = (0.0, 0.00005, 0.0003, 0.001, 0.003), 0
+print("ready", flush=True)
+while not select.select([sys.stdin], [], [], pauses[count // 2 % len(pauses)])[0]:
+    if libc.renameat2(folder, one, folder, two, 2) != 0:
+        sys.exit(ctypes.get_errno())
+    count += 1
+if count % 2:
+    libc.renameat2(folder, one, folder, two, 2)
+print(count, flush=True)
+"""
+
+
+@contextmanager
+def swapping(folder: Path, one: str, two: str) -> Iterator[list[int]]:
+    """Exchange two names in ``folder`` during the block; the list holds the count of exchanges afterwards."""
+    counts: list[int] = []
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", SWAPPER, str(folder), one, two],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        if process.stdout is None or process.stdout.readline() != "ready\n":
+            raise RuntimeError("the exchanging process did not start")
+        yield counts
+    finally:
+        out, _ = process.communicate(timeout=30)
+        counts.append(int(out) if out.strip().isdigit() else 0)
+
+
+def stage(folder: Path, secret: Path) -> None:
+    """Lay out two pairs: a folder with a link to a folder, and a file with a link to a file."""
+    (folder / "turn").mkdir(parents=True)
+    (folder / "turn" / NAME).write_text(ORDINARY_TEXT, encoding="utf-8")
+    (folder / "turn-link").symlink_to(secret.parent)
+    (folder / "leaf.txt").write_text(ORDINARY_TEXT, encoding="utf-8")
+    (folder / "leaf-link").symlink_to(secret)
+
+
+def attack_pair(
+    trial: Trial, root: str, folder: Path, names: tuple[str, str], calls: list[tuple[str, dict[str, Json]]]
+) -> None:
+    """Repeat ``calls`` while ``names`` are exchanged; count on which side each reading call came out."""
+    met = {"folder": 0, "link": 0}
+    rounds = max(8, share(trial.arena.ctx, 0.04) // len(calls))
+    with swapping(folder, *names) as counts:
+        for number in range(MOST_ROUNDS):
+            if number >= rounds and min(met.values()) >= LEAST_OF_EACH:
+                break
+            for command, args in calls:
+                reply = trial.arena.link.ask(command, {"root": root, **args}, timeout=30)
+                trial.tried(RULE)
+                if command == "fs.read" and reply.ok:
+                    met["folder"] += 1
+                    if reply.result["data"] not in (ORDINARY_TEXT, "changed by the app"):
+                        trial.fail(
+                            RULE,
+                            "a swap led the app outside",
+                            "the file behind the link was read",
+                            f"{command} {args}",
+                        )
+                elif command == "fs.read" and reply.code == "capability_denied":
+                    met["link"] += 1
+            trial.arena.ctx.progress(min(number, rounds), rounds, "swaps")
+    trial.notes.append(
+        f"{names[0]}: {counts[0]} exchanges, {met['folder']} reads met the file, {met['link']} met the link"
+    )
+    if min(met.values()) < LEAST_OF_EACH:
+        trial.inconclusive.setdefault(RULE, f"the window was not hit: {trial.notes[-1]}")
+
+
+def reading(path: str) -> list[tuple[str, dict[str, Json]]]:
+    """Calls that read at ``path`` and list above it."""
+    folder = path.partition("/")[0]
+    listing: list[tuple[str, dict[str, Json]]] = [("fs.list", {"path": folder})] if "/" in path else []
+    return [("fs.read", {"path": path, "encoding": "utf8"}), ("fs.stat", {"path": path}), *listing]
+
+
+def writing(path: str) -> list[tuple[str, dict[str, Json]]]:
+    """Calls that write at ``path``, and beside it."""
+    beside = path.replace(NAME, "new.txt") if "/" in path else "new.txt"
+    text = {"data": "changed by the app", "encoding": "utf8"}
+    return [
+        ("fs.write", {"path": path, "mode": "replace", **text}),
+        ("fs.write", {"path": path, "mode": "append", "data": "", "encoding": "utf8"}),
+        ("fs.write", {"path": beside, "mode": "replace", **text}),
+        ("fs.remove", {"path": beside}),
+    ]  # fmt: skip
+
+
+@check("escape-swap", rules=(RULE, "LC406"), needs=frozenset({"live"}))
+def run(ctx: Context) -> CheckResult:
+    """Race in the picked folder and in the app's own folder, with a folder and with a file."""
+    with open_arena(ctx) as arena:
+        return conduct(Trial(arena, (RULE,)), attack)
+
+
+def attack(trial: Trial) -> None:
+    """The whole attack. Both halves of each pair are canaries of their own: the trees are judged at the
+    end."""
+    arena = trial.arena
+    secret = arena.picked_folder.parent / "private" / NAME
+    places: list[tuple[str, Path, bool]] = []
+    if "folder" in arena.handles:
+        writable = arena.access("fs.user-selected") == "read-write"
+        places.append((arena.handles["folder"], arena.picked_folder, writable))
+    if arena.access("fs.app-data"):
+        places.append(("$APP_DATA", arena.data / "files", arena.access("fs.app-data") == "read-write"))
+    for _root, folder, _writable in places:
+        folder.mkdir(parents=True, exist_ok=True)
+        stage(folder, secret)
+    own_the(arena, [folder for _root, folder, _writable in places])
+    watched = {name: tree for name, tree in arena.trees.items() if name != "picked"}
+    for root, folder, writable in places:
+        for names, path in ((("turn", "turn-link"), f"turn/{NAME}"), (("leaf.txt", "leaf-link"), "leaf.txt")):
+            calls = reading(path) + (writing(path) if writable and names[0] == "turn" else [])
+            attack_pair(trial, root, folder, names, calls)
+    arena.trees = watched
+    if not places:
+        trial.twin(RULE, arena.link.alive(), "app.info")
+        trial.tried(RULE)
+
+
+def own_the(arena: Arena, folders: list[Path]) -> None:
+    """Give what was staged to the user of the sandbox, and mark the trees anew."""
+    from locara_verify.checks.escape.arena import hand_over  # noqa: PLC0415 - beside its only use
+
+    for folder in folders:
+        hand_over(folder)
+    for tree in arena.trees.values():
+        tree.mark()
