@@ -157,6 +157,11 @@ class Session:
                 self.timed()
             raise
 
+    def schema_version(self) -> int:
+        """A number that changes whenever any connection changes the schema."""
+        with self.policy.own_statements():
+            return int(self.connection.pragma("schema_version"))
+
     def run(self, sql: str, values: Bindings) -> Outcome:
         """Run exactly one statement. Callers hold `lock` and a `budget`. Raises `StorageError`."""
         self._check_text(sql)

@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
+from weakref import WeakKeyDictionary
 
 from locara.errors import StorageError
 from locara.storage.connection import Session
@@ -98,6 +99,12 @@ class _Table:
     identifier: str
 
 
+# What the schema said, by connection, version of the schema and name: looking again costs as much as a
+# small search.
+_looked_up: Final[WeakKeyDictionary[Session, dict[tuple[int, str], _Table]]] = WeakKeyDictionary()
+_KEPT: Final = 64
+
+
 def quote(name: str) -> str:
     """An identifier as SQL: always quoted, quotes doubled."""
     return '"' + name.replace('"', '""') + '"'
@@ -111,6 +118,9 @@ def _look_up(session: Session, name: str) -> _Table:
     """What the schema says about the table ``name`` (exact, apart from ASCII case)."""
     if not isinstance(name, str) or not 0 < len(name) <= 128 or "\0" in name:
         raise _fail("a table name is 1 to 128 characters")
+    known, version = _looked_up.setdefault(session, {}), session.schema_version()
+    if (kept := known.get((version, name))) is not None:
+        return kept
     found = session.run(
         "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE", (name,)
     ).rows
@@ -130,7 +140,11 @@ def _look_up(session: Session, name: str) -> _Table:
     rowless = listed == ((1,),)
     if rowless and len(keys) != 1:
         raise _fail(f"the table {name!r} has no single column as its id")
-    return _Table(actual, kind, frozenset(columns), sql, quote(keys[0]) if rowless else "rowid")
+    table = _Table(actual, kind, frozenset(columns), sql, quote(keys[0]) if rowless else "rowid")
+    if len(known) >= _KEPT:
+        known.clear()
+    known[version, name] = table
+    return table
 
 
 def _column(table: _Table, name: str) -> str:
