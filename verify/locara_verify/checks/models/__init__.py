@@ -1,0 +1,1 @@
+"""Checks on an app's models: pinned bytes, flipped bits, undeclared models, inference in the live runtime."""

@@ -1,0 +1,304 @@
+"""LC504 and LC505: streams, stops, cancels, seeds, counts and schemas of the live runtime are right."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from locara.errors import LocaraError
+from locara_verify.check import CheckResult, check
+from locara_verify.checks.models.probe import CALL_SECONDS, Tally, chat, roles, survives, talks
+from locara_verify.context import Context
+from locara_verify.finding import JSON
+
+if TYPE_CHECKING:
+    from locara.runtime.client import Client
+
+LIVE: Final = "LC504"
+SCHEMA: Final = "LC505"
+NAME: Final = "inference-live"
+QUESTION: Final = "Who are you?"
+LONG: Final = 300
+"""Tokens of the answer that is cancelled. The schema below makes any model write on."""
+ENDLESS: Final[Mapping[str, JSON]] = {
+    "type": "array",
+    "items": {"type": "string", "minLength": 40, "maxLength": 40},
+    "minItems": 40,
+    "maxItems": 40,
+}
+
+
+def is_text(value: object, low: int, high: int) -> bool:
+    """A string of so many characters, none of them a control character or half of a pair."""
+    return (
+        isinstance(value, str)
+        and low <= len(value) <= high
+        and not any(ord(char) < 0x20 or 0xD800 <= ord(char) <= 0xDFFF for char in value)
+    )
+
+
+def is_whole(value: object, low: int, high: int) -> bool:
+    """An integer in a range, and no boolean."""
+    return type(value) is int and low <= value <= high
+
+
+def is_task(value: object) -> bool:
+    """What TASK describes, written out by hand: the product's own judgement is not asked."""
+    if not isinstance(value, dict) or not {"person", "day", "count"} <= set(value):
+        return False
+    tests: Mapping[str, Callable[[Any], bool]] = {
+        "person": lambda v: is_text(v, 1, 20),
+        "day": lambda v: v in ("Monday", "Friday"),
+        "count": lambda v: is_whole(v, -12, 350),
+        "share": lambda v: type(v) in (int, float) and 0 <= v <= 1,
+        "done": lambda v: v is True or v is False,
+        "tags": lambda v: isinstance(v, list) and len(v) <= 3 and all(is_text(t, 0, 6) for t in v),
+        "note": lambda v: v is None or is_text(v, 2, 5),
+    }
+    return all(name in tests and tests[name](item) for name, item in value.items())
+
+
+TASK: Final[Mapping[str, JSON]] = {
+    "type": "object",
+    "properties": {
+        "person": {"type": "string", "minLength": 1, "maxLength": 20},
+        "day": {"enum": ["Monday", "Friday"]},
+        "count": {"type": "integer", "minimum": -12, "maximum": 350},
+        "share": {"type": "number", "minimum": 0, "maximum": 1},
+        "done": {"type": "boolean"},
+        "tags": {"type": "array", "items": {"type": "string", "maxLength": 6}, "maxItems": 3},
+        "note": {"anyOf": [{"type": "null"}, {"type": "string", "minLength": 2, "maxLength": 5}]},
+    },
+    "required": ["person", "day", "count"],
+    "additionalProperties": False,
+}
+SCHEMAS: Final[Mapping[str, tuple[Mapping[str, JSON], Callable[[object], bool]]]] = {
+    "task": (TASK, is_task),
+    "list": (
+        {
+            "type": "array",
+            "items": {"type": "integer", "minimum": 1, "maximum": 99},
+            "minItems": 2,
+            "maxItems": 4,
+        },
+        lambda v: isinstance(v, list) and 2 <= len(v) <= 4 and all(is_whole(n, 1, 99) for n in v),
+    ),
+    "text": ({"type": "string", "minLength": 3, "maxLength": 9}, lambda v: is_text(v, 3, 9)),
+    "choice": ({"enum": ["yes", "no", None]}, lambda v: v is None or v in ("yes", "no")),
+}
+
+
+@check(NAME, rules=(LIVE, SCHEMA), needs=frozenset({"live", "models"}), applies=talks)
+def run(ctx: Context) -> CheckResult:
+    """Everything about answers that can be judged without knowing the model."""
+    tally = Tally(NAME)
+    found = roles(ctx)
+    if found.chat is None:
+        for rule in (LIVE, SCHEMA):
+            tally.undecided(rule, "none of the pinned models is a chat model")
+        return tally.result()
+    steps: list[Callable[[Client], None]] = [
+        lambda client: streams(tally, client, found.chat or ""),
+        lambda client: stops(tally, client, found.chat or ""),
+        lambda client: limits(tally, client, found.chat or ""),
+        lambda client: cancels(tally, client, found.chat or ""),
+        lambda client: repeats(ctx, tally, client, found.chat or ""),
+        lambda client: follows_schemas(ctx, tally, client, found.chat or ""),
+    ]
+    if found.embed is not None:
+        steps.append(lambda client: embeds(tally, client, found.embed or ""))
+    with ctx.open_app() as app:
+        for number, step in enumerate(steps):
+            ctx.progress(number, len(steps), "asking the model")
+            with survives(tally, LIVE, app.client):
+                try:
+                    step(app.client)
+                except LocaraError as error:
+                    tally.expect(
+                        LIVE, False, "an ordinary call was refused", f"{error.code}: {error.message}"
+                    )
+    return tally.result()
+
+
+def sums_up(usage: Mapping[str, Any]) -> bool:
+    """Counts and times that can be true."""
+    times = usage["msFirstToken"], usage["msTotal"]
+    return (
+        is_whole(usage["inputTokens"], 1, 10**9)
+        and is_whole(usage["outputTokens"], 0, 10**9)
+        and all(type(ms) in (int, float) and math.isfinite(ms) and ms >= 0 for ms in times)
+        and times[0] <= times[1]
+    )
+
+
+def streams(tally: Tally, client: Client, model: str) -> None:
+    """Deltas joined are the content, the same content without a stream, and not more pieces than tokens."""
+    plain = chat(client, model, QUESTION, maxTokens=48)
+    messages: JSON = [{"role": "user", "content": QUESTION}]
+    args: Mapping[str, JSON] = {"model": model, "messages": messages, "maxTokens": 48, "stream": True}
+    stream = client.stream("llm.chat", args, timeout=CALL_SECONDS)
+    events = list(stream)
+    result = stream.result
+    texts = [event.get("text") for event in events]
+    whole = "".join(str(text) for text in texts)
+    tally.expect(
+        LIVE, all(e.get("type") == "delta" and e.get("text") for e in events), "an event is no piece of text"
+    )
+    tally.expect(
+        LIVE, whole == result["content"], "the pieces joined are not the content", f"{len(events)} pieces"
+    )
+    tally.expect(LIVE, result["content"] == plain["content"], "with and without a stream the answers differ")
+    usage = result["usage"]
+    # One piece per token, and one more for text that was held back until the end.
+    tally.expect(
+        LIVE, len(events) <= usage["outputTokens"] + 1, "there are more pieces than tokens", str(usage)
+    )
+    tally.expect(LIVE, sums_up(usage), "the usage cannot be true", str(usage))
+    same = all(usage[key] == plain["usage"][key] for key in ("inputTokens", "outputTokens"))
+    tally.expect(LIVE, same, "the same request was counted differently", str(usage))
+    longer = chat(client, model, QUESTION * 3, maxTokens=1)["usage"]["inputTokens"]
+    tally.expect(LIVE, longer > usage["inputTokens"], "a longer message has no more tokens", str(longer))
+
+
+def stops(tally: Tally, client: Client, model: str) -> None:
+    """A stop string out of the middle of an answer cuts it there, and is not shown."""
+    text = chat(client, model, QUESTION, maxTokens=48)["content"]
+    if len(text) < 8:
+        tally.notes.append("the model's answer is too short to be cut by a stop string")
+        return
+    for low, high in ((len(text) // 2, len(text) // 2 + 3), (3, 4), (len(text) - 4, len(text) - 1)):
+        stop = text[low:high]
+        cut = chat(client, model, QUESTION, maxTokens=48, stop=["\u2603 not there", stop])
+        tally.expect(
+            LIVE,
+            cut["content"] == text[: text.index(stop)] and cut["finishReason"] == "stop",
+            "a stop string did not cut the answer where it stands",
+            f"{cut['finishReason']} after {len(cut['content'])} characters",
+            stop=stop,
+        )
+
+
+def limits(tally: Tally, client: Client, model: str) -> None:
+    """maxTokens is kept to the token, and a conversation that does not fit is refused as such."""
+    for limit in (1, 2, 7):
+        found = chat(client, model, QUESTION, maxTokens=limit, schema=ENDLESS)
+        exact = found["finishReason"] == "length" and found["usage"]["outputTokens"] == limit
+        tally.expect(LIVE, exact, "maxTokens was not kept", str(found["usage"]), maxTokens=limit)
+    code = "ok"
+    try:
+        chat(client, model, "\u00e4\u4e16 " * 60_000, maxTokens=1)
+    except LocaraError as error:
+        code = error.code
+    tally.expect(
+        LIVE, code == "context_overflow", "a conversation of 180,000 characters was not refused as such", code
+    )
+
+
+def cancels(tally: Tally, client: Client, model: str) -> None:
+    """A cancelled answer ends early, says so, and counts no more tokens than were sent."""
+    messages: JSON = [{"role": "user", "content": QUESTION}]
+    args: Mapping[str, JSON] = {
+        "model": model,
+        "messages": messages,
+        "maxTokens": LONG,
+        "schema": ENDLESS,
+        "stream": True,
+    }
+    whole = client.call("llm.chat", args, timeout=CALL_SECONDS)
+    if whole["usage"]["outputTokens"] < LONG:
+        tally.undecided(
+            LIVE, "the allow twin failed: the long answer that is to be cancelled ended by itself"
+        )
+        return
+    ended = False
+    for _ in range(5):  # the answer may be complete before the cancel arrives
+        stream = client.stream("llm.chat", args, timeout=CALL_SECONDS)
+        seen = len(list(itertools.islice(stream, 5)))
+        stream.cancel()
+        seen += len(list(stream))
+        result = stream.result
+        if result["finishReason"] == "cancelled":
+            ended = True
+            break
+    tally.expect(LIVE, ended, "a cancelled answer ran to its end five times")
+    if ended:
+        made = result["usage"]["outputTokens"]
+        tally.expect(LIVE, made < LONG, "the model went on after the cancel", f"{made} of {LONG} tokens")
+        # Tokens without text of their own (parts of a character) make no event.
+        tally.expect(LIVE, seen <= made + 1, "more pieces arrived than tokens were made", f"{seen} of {made}")
+    after = chat(client, model, QUESTION, maxTokens=1)
+    tally.expect(LIVE, after["usage"]["outputTokens"] <= 1, "the next answer is wrong after a cancel")
+
+
+def repeats(ctx: Context, tally: Tally, client: Client, model: str) -> None:
+    """The same seed gives the same text, whatever was asked in between, and not every seed the same."""
+    rng = ctx.rng(NAME)
+    texts = set()
+    for _ in range(6):
+        seed = rng.randrange(2**32 - 1)
+        args: Mapping[str, JSON] = {
+            "temperature": 2,
+            "topP": 0.99,
+            "seed": seed,
+            "maxTokens": 24,
+            "schema": {"type": "string", "minLength": 30, "maxLength": 40},
+        }
+        first = chat(client, model, QUESTION, **args)["content"]
+        chat(client, model, "Something else.", maxTokens=3)
+        again = chat(client, model, QUESTION, **args)["content"]
+        tally.expect(LIVE, first == again, "the same seed gave another text", seed=seed)
+        texts.add(first)
+    if len(texts) == 1:
+        tally.undecided(LIVE, "the allow twin failed: six seeds at temperature 2 gave one and the same text")
+
+
+def follows_schemas(ctx: Context, tally: Tally, client: Client, model: str) -> None:
+    """Complete answers are JSON of the schema for every seed, judged by tests written by hand."""
+    rng = ctx.rng(SCHEMA)
+    turns = max(3, ctx.profile.live_operations // 600)
+    complete = 0
+    for name, (schema, holds) in SCHEMAS.items():
+        for turn in range(turns):
+            seed = rng.randrange(2**32 - 1)
+            args: Mapping[str, JSON] = {"schema": schema, "seed": seed, "temperature": 1.5 if turn else 0}
+            found = chat(client, model, f"Fill in this {name}.", maxTokens=300, **args)
+            if found["finishReason"] != "stop":
+                continue
+            complete += 1
+            try:
+                value = json.loads(found["content"])
+            except ValueError as error:
+                tally.expect(
+                    SCHEMA, False, "an answer under a schema is not JSON", str(error), seed=seed, schema=name
+                )
+                continue
+            tally.expect(
+                SCHEMA,
+                holds(value),
+                "an answer breaks its schema",
+                found["content"][:200],
+                seed=seed,
+                schema=name,
+            )
+    if not complete:
+        tally.undecided(SCHEMA, "no answer under a schema was complete within 300 tokens")
+
+
+def embeds(tally: Tally, client: Client, model: str) -> None:
+    """Vectors have length one, come in the order of the texts, and each depends on its text alone."""
+    texts = ["The cat sits on the mat.", "Stock prices fell.", "The cat sits on the mat.", ""]
+    found = client.call("embed.create", {"model": model, "texts": texts}, timeout=CALL_SECONDS)
+    vectors, size = found["vectors"], found["dimensions"]
+    tally.expect(
+        LIVE, [len(v) for v in vectors] == [size] * len(texts), "a vector has the wrong size", str(size)
+    )
+    lengths = [math.sqrt(math.fsum(x * x for x in vector)) for vector in vectors]
+    tally.expect(LIVE, all(abs(n - 1) < 1e-3 for n in lengths), "a vector is not of length one", str(lengths))
+    tally.expect(
+        LIVE, vectors[0] == vectors[2] != vectors[1], "equal texts do not have equal vectors, or all have"
+    )
+    alone = client.call("embed.create", {"model": model, "texts": texts[1:2]}, timeout=CALL_SECONDS)
+    tally.expect(LIVE, alone["vectors"][0] == vectors[1], "a vector depends on the texts beside it")

@@ -1,0 +1,153 @@
+"""LC502: the runtime refuses a model when one bit, or the whole file, is not what its pin says."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from locara_verify.check import CheckResult, check
+from locara_verify.checks.models.probe import Roles, Tally, blob, pins_models, refusal, roles, survives
+from locara_verify.context import Context
+from locara_verify.finding import JSON
+
+if TYPE_CHECKING:
+    from locara.core.digest import Digest  # noqa: PLC0415 - loads the framework
+    from locara.models.cache import ModelCache  # noqa: PLC0415 - loads the framework
+    from locara.runtime.client import Client  # noqa: PLC0415 - loads the framework
+
+RULE: Final = "LC502"
+NAME: Final = "model-bit-flip"
+LARGEST: Final = 1 << 30
+"""Bytes. Larger models are not copied: the runtime treats all the same way."""
+
+Damage = Callable[[bytearray], None]
+
+
+def copied_cache(ctx: Context) -> ModelCache:
+    """A copy of all pinned models that this check may damage."""
+    from locara.models.cache import ModelCache  # noqa: PLC0415 - loads the framework
+
+    root = ctx.fresh_dir("models")
+    for digest in ctx.grants.models.values():
+        source = blob(ctx, digest)
+        folder = root / digest.hex
+        folder.mkdir()
+        shutil.copyfile(source, folder / source.name)
+    return ModelCache(root)
+
+
+def flip(at: int, bit: int) -> Damage:
+    """One bit, counted from the end when `at` is negative."""
+
+    def apply(data: bytearray) -> None:
+        data[at] ^= 1 << bit
+
+    return apply
+
+
+def damages(size: int, rng: random.Random) -> dict[str, Damage]:
+    """Ways to be another file: single bits in every part, a byte more, a byte less, nothing at all."""
+    return {
+        "one bit of the magic": flip(0, 0),
+        "one bit of the version": flip(4, 7),
+        "one bit of the tensor count": flip(15, 7),
+        "one bit in the header": flip(rng.randrange(24, min(4096, size)), rng.randrange(8)),
+        "one bit in the middle": flip(size // 2, rng.randrange(8)),
+        "one bit anywhere": flip(rng.randrange(size), rng.randrange(8)),
+        "one bit of the last byte": flip(-1, rng.randrange(8)),
+        "a byte more": lambda data: data.extend(b"\0"),
+        "a byte less": lambda data: data.__delitem__(-1),
+        "an empty file": lambda data: data.clear(),
+    }
+
+
+def ask(role: str, model: str) -> tuple[str, dict[str, JSON]]:
+    """A call that needs the model of a role."""
+    if role == "embed":
+        return "embed.create", {"model": model, "texts": ["text"]}
+    return "llm.chat", {"model": model, "messages": [{"role": "user", "content": "text"}], "maxTokens": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One pinned model of the copy: what it does, its id, its file, and another model's file to put there."""
+
+    role: str
+    model: str
+    path: Path
+    other: Path | None
+
+
+def attack(tally: Tally, client: Client, subject: Subject, rng: random.Random) -> None:
+    """Damage the file in every way while the app runs; nothing may load, and the untouched copy must."""
+    path, model = subject.path, subject.model
+    original = path.read_bytes()
+    command, args = ask(subject.role, model)
+    for what, damage in damages(len(original), rng).items():
+        data = bytearray(original)
+        damage(data)
+        path.write_bytes(data)
+        judge(tally, refusal(client, command, args), model, what)
+    if subject.other is not None:
+        path.write_bytes(subject.other.read_bytes())
+        judge(tally, refusal(client, command, args), model, "another pinned model in its place")
+    path.write_bytes(original)
+    code, message = refusal(client, command, args)
+    if code != "ok":
+        tally.undecided(RULE, f"the allow twin failed: the untouched {model} was refused ({code}: {message})")
+
+
+def judge(tally: Tally, answer: tuple[str, str], model: str, what: str) -> None:
+    """The call must be refused, and because of the digest."""
+    code, message = answer
+    tally.attacks += 1
+    if not tally.expect(
+        RULE,
+        code != "ok",
+        f"the runtime loaded {model} with {what}",
+        f"the call was answered: {code}",
+        model=model,
+        damage=what,
+    ):
+        return
+    tally.expect(
+        RULE,
+        code in {"model_error", "model_unavailable"} and "digest" in message,
+        f"{model} with {what} was refused for another reason than its digest",
+        f"{code}: {message}"[:300],
+        model=model,
+        damage=what,
+    )
+
+
+def pinned(ctx: Context, found: Roles) -> dict[str, tuple[str, Digest]]:
+    """Role -> (id, digest), for roles the app has and models small enough to copy."""
+    names = {"chat": found.chat, "embed": found.embed}
+    return {role: (name, ctx.grants.models[name]) for role, name in names.items() if name is not None}
+
+
+@check(NAME, rules=(RULE,), needs=frozenset({"live", "models"}), applies=pins_models)
+def run(ctx: Context) -> CheckResult:
+    """Start the app on a copy of the cache and change the copy under it."""
+    tally = Tally(NAME)
+    sizes = {digest: blob(ctx, digest).stat().st_size for digest in ctx.grants.models.values()}
+    if max(sizes.values()) > LARGEST:
+        tally.undecided(RULE, f"a pinned model is larger than {LARGEST >> 20} MiB and is not copied")
+        return tally.result()
+    cache = copied_cache(ctx)
+    models = pinned(ctx, roles(ctx))
+    with ctx.open_app(cache=cache) as app, survives(tally, RULE, app.client):
+        for number, (role, (name, digest)) in enumerate(models.items()):
+            ctx.progress(number, len(models), f"damaging {name}")
+            others = [
+                path for r, (_, d) in models.items() if r != role and (path := cache.blob(d)) is not None
+            ]
+            subject = Subject(
+                role, name, cache.root / digest.hex / "model.gguf", others[0] if others else None
+            )
+            attack(tally, app.client, subject, ctx.rng(f"{NAME}-{name}"))
+    return tally.result()
