@@ -25,6 +25,8 @@ class Gate:
     def __init__(self, grants: Grants, audit: AuditLog) -> None:
         self._grants = grants
         self._audit = audit
+        # A kind is granted once, so what allows one request of a kind is what allows any other of it.
+        self._allowing: dict[str, str] = {}
 
     @property
     def grants(self) -> Grants:
@@ -35,13 +37,18 @@ class Gate:
         """Return when the request is granted and recorded. Raises CapabilityDenied, or AuditError if
         unrecordable."""
         decision = decide(self._grants, request)
+        kind = decision.capability
+        if decision.allowed:
+            because = self._allowing.get(kind)
+            if because is None:
+                because = self._allowing[kind] = decision.because
+            self._audit.append(cmd or kind, kind, describe(request), allowed=True, because=because)
+            return
         because = decision.because
-        kind = str(request.kind)
-        self._audit.append(cmd or kind, kind, describe(request), allowed=decision.allowed, because=because)
-        if not decision.allowed:
-            raise CapabilityDenied(
-                f"{cmd or kind} was denied: {because}", capability=kind, because=because, fix=decision.fix
-            )
+        self._audit.append(cmd or kind, kind, describe(request), allowed=False, because=because)
+        raise CapabilityDenied(
+            f"{cmd or kind} was denied: {because}", capability=kind, because=because, fix=decision.fix
+        )
 
     def refuse(self, request: Request, *, cmd: str, because: str, fix: str = _UNKNOWN_FIX) -> NoReturn:
         """Record and raise a denial that only the effect could find: a link in the path, a handle that is
