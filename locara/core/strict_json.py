@@ -43,16 +43,16 @@ _BRACKETS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[{]|[\]}]|"', re.DOTALL)
 class _Refused(Exception):
     """The document is not acceptable: a problem code, a message and an offset in the text."""
 
-    def __init__(self, code: str, message: str, offset: int, pointer: str = "") -> None:
+    def __init__(self, code: str, message: str, offset: int, pointer: str | None = "") -> None:
         super().__init__(message)
-        self.code, self.message, self.offset, self.pointer = code, message, offset, pointer
+        self.code, self.message, self.offset, self.pointer = code, message, offset, pointer or ""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
     """A parsed document. ``positions``: the 1-based line and column of every key or item by JSON pointer.
 
-    Pointers of 1,024 and more characters are not told apart from their parent.
+    Pointers of 1,024 and more characters are left out.
     """
 
     value: JSON
@@ -210,7 +210,7 @@ class _Open:
 
     __slots__ = ("is_object", "keys", "pointer", "size")
 
-    def __init__(self, pointer: str, *, is_object: bool) -> None:
+    def __init__(self, pointer: str | None, *, is_object: bool) -> None:
         self.pointer, self.is_object, self.size = pointer, is_object, 0
         self.keys: set[str] = set()
 
@@ -219,8 +219,9 @@ def _scan(text: str, max_depth: int) -> dict[str, int]:
     """Offsets of every key and item by JSON pointer; `_Refused` at the first thing that is wrong."""
     offsets: dict[str, int] = {}
     stack: list[_Open] = []
-    at, pointer = _skip(text, 0), ""
-    offsets[pointer] = at
+    at = _skip(text, 0)
+    pointer: str | None = ""
+    offsets[""] = at
     while True:
         first = text[at : at + 1]
         if first in {"{", "["}:
@@ -253,7 +254,7 @@ def _scan(text: str, max_depth: int) -> dict[str, int]:
             return offsets
 
 
-def _enter(text: str, at: int, top: _Open, offsets: dict[str, int]) -> tuple[int, str]:
+def _enter(text: str, at: int, top: _Open, offsets: dict[str, int]) -> tuple[int, str | None]:
     """Step to the next member or item: the offset of its value and its pointer."""
     start = at
     if top.is_object:
@@ -271,13 +272,14 @@ def _enter(text: str, at: int, top: _Open, offsets: dict[str, int]) -> tuple[int
     else:
         pointer = _below(top.pointer, str(top.size))
         top.size += 1
-    offsets.setdefault(pointer, start)
+    if pointer is not None:
+        offsets[pointer] = start
     return at, pointer
 
 
-def _below(pointer: str, step: str) -> str:
-    """The pointer one step down; below a huge key places are not told apart (memory)."""
-    return f"{pointer}/{step}" if len(pointer) + len(step) < MAX_POINTER else pointer
+def _below(pointer: str | None, step: str) -> str | None:
+    """The pointer one step down; ``None`` from where it gets huge (many of them would fill the memory)."""
+    return f"{pointer}/{step}" if pointer is not None and len(pointer) + len(step) < MAX_POINTER else None
 
 
 def _skip(text: str, at: int) -> int:
@@ -285,7 +287,7 @@ def _skip(text: str, at: int) -> int:
     return match.end() if match else at
 
 
-def _string(text: str, at: int, pointer: str) -> tuple[str, int]:
+def _string(text: str, at: int, pointer: str | None) -> tuple[str, int]:
     try:
         value, end = scanstring(text, at + 1, True)
     except json.JSONDecodeError as error:
@@ -300,7 +302,7 @@ def _string(text: str, at: int, pointer: str) -> tuple[str, int]:
     return value, end
 
 
-def _scalar(text: str, at: int, pointer: str) -> int:
+def _scalar(text: str, at: int, pointer: str | None) -> int:
     first = text[at : at + 1]
     if first == '"':
         return _string(text, at, pointer)[1]
