@@ -53,8 +53,8 @@ def encode(program: list[Insn]) -> bytes:
     if not 0 < len(program) <= 4096:
         raise ValueError(f"a BPF program has 1 to 4096 instructions, not {len(program)}")
     for at, insn in enumerate(program):
-        if not (0 <= insn.jt <= 255 and 0 <= insn.jf <= 255) or at + 1 + max(insn.jt, insn.jf) > len(program):
-            raise ValueError(f"instruction {at} jumps out of the program")
-    if program[-1].code != RET:
-        raise ValueError("the last instruction must return")
+        in_bytes = 0 <= insn.jt <= 255 and 0 <= insn.jf <= 255
+        lands = at + 1 + max(insn.jt, insn.jf) < len(program) or (insn.code == RET and at + 1 == len(program))
+        if not in_bytes or not lands:
+            raise ValueError(f"instruction {at} jumps or runs out of the program")
     return b"".join(struct.pack("<HBBI", i.code, i.jt, i.jf, i.k) for i in program)
