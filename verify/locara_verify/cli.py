@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import secrets
 import sys
 import tempfile
@@ -11,7 +12,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from locara.errors import LocaraError, UsageError
 from locara_verify.budget import PROFILES
@@ -23,6 +24,22 @@ from locara_verify.verdict import Exit
 
 if TYPE_CHECKING:
     from locara_verify.session import Settings
+
+
+_COLOURS: Final = {
+    "error": "1;31",
+    "failed": "1;31",
+    "warning": "1;33",
+    "inconclusive": "1;33",
+    "skipped": "1;33",
+    "note": "2",
+    "ok": "32",
+    "passed": "1;32",
+}
+_MARK: Final = re.compile(
+    r"^(error|warning|note|inconclusive|skipped)\[LC\d+\]|^(ok)(?=  )|^(PASSED|FAILED|INCONCLUSIVE)(?=  )",
+    re.M,
+)
 
 
 class OutputError(LocaraError):
@@ -217,7 +234,8 @@ def _run(args: argparse.Namespace, settings: Settings, expected: str | None = No
                 raise OutputError(f"the {name} report was not written to {path}: {error}") from error
         if args.format != "human":
             sys.stderr.write(FORMATS["human"](report))
-        _print(FORMATS[args.format](report))
+        text = FORMATS[args.format](report)
+        _print(_coloured(text) if args.format == "human" and _wants_colour() else text)
         return exit_code(report.verdict, interrupted=report.interrupted)
 
 
@@ -254,6 +272,17 @@ def _print(text: str) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise OutputError(f"standard output cannot be written: {error.strerror}") from error
     return Exit.PASSED
+
+
+def _wants_colour() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _coloured(text: str) -> str:
+    """``text`` with its marks in colour; the words stay, so nothing is told by colour alone."""
+    return _MARK.sub(
+        lambda mark: f"\x1b[{_COLOURS[mark[mark.lastindex or 0].lower()]}m{mark[0]}\x1b[0m", text
+    )
 
 
 def plan_text(subject: Target, made: Plan) -> str:

@@ -110,7 +110,12 @@ def judge(plan: Plan, finished: Iterable[CheckFinished], *, strict: bool, broken
         attacks=sum(result.attacks for result in results),
         probes=sum(result.probes for result in results),
     )
-    notes = tuple(dict.fromkeys(note for result in results for note in result.notes))
+    notes = tuple(
+        f"{event.task.check.name}: {note}"
+        for event in events
+        if event.result is not None
+        for note in event.result.notes
+    )
     reasons = (broken_off,) if broken_off else ()
     return Judgement(verdict, outcomes, totals, _bench(events), reasons + notes)
 

@@ -50,3 +50,7 @@ def test_a_module_that_does_not_load_is_reported(tmp_path, monkeypatch) -> None:
     loaded = checks.load(("fine_checks", "broken_checks"))
     assert set(loaded.checks) == {"test/fine"}
     assert "this_module_is_not_there" in loaded.broken["broken_checks"]
+
+
+def test_the_list_of_modules_is_sorted_and_names_each_once() -> None:
+    assert list(checks.MODULES) == sorted(set(checks.MODULES))

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import xml.etree.ElementTree as ET
 
 import pytest
+from locara_verify import cli
 from locara_verify.report import files
 from locara_verify.report.text import one_line, visible
 
@@ -150,3 +152,23 @@ def test_an_older_report_is_removed_and_a_device_is_not(tmp_path) -> None:
     assert not path.exists()
     files.remove_stale(files.Path("/dev/null"))
     assert files.Path("/dev/null").exists()
+
+
+def test_colour_adds_nothing_but_colour(report) -> None:
+    text = files.FORMATS["human"](report())
+    coloured = cli._coloured(text)
+    assert "\x1b[1;31merror[LC201]\x1b[0m" in coloured
+    assert "\x1b[1;31mFAILED\x1b[0m  sha256:" in coloured
+    assert re.sub(r"\x1b\[[\d;]*m", "", coloured) == text
+
+
+def test_long_texts_are_wrapped_for_a_terminal(report) -> None:
+    made = report()
+    rule = dataclasses.replace(made.judgement.outcomes[2].rule, fix="do it " * 60)
+    outcomes = [
+        dataclasses.replace(outcome, rule=rule) if outcome.rule.id == "LC201" else outcome
+        for outcome in made.judgement.outcomes
+    ]
+    judgement = dataclasses.replace(made.judgement, outcomes=tuple(outcomes))
+    text = files.FORMATS["human"](dataclasses.replace(made, judgement=judgement))
+    assert max(len(line) for line in text.splitlines() if "do it" in line) <= 100

@@ -5,15 +5,18 @@ The last line names the digest of what was verified, so that it cannot be shown 
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from locara_verify.finding import JSON, Finding
 from locara_verify.report.text import one_line, visible
 from locara_verify.report.value import Report
 from locara_verify.verdict import Result, RuleOutcome
 
-WIDTH = 100
+WIDTH: Final = 100
+_DIGEST: Final = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 
 
 def render(report: Report) -> str:
@@ -40,16 +43,14 @@ def _app(app: Mapping[str, Any]) -> Iterator[str]:
         yield f"                 {one_line(reason)}"
     yield from _listed("may", consent["may"])
     yield from _listed("may not", consent["may_not"])
-    yield from _listed(
-        "grants", [f"{g['declared']}  ({g['file']}:{g['line']})" for g in app["grants"]]
-    )
+    yield from _listed("grants", [f"{g['declared']}  ({g['file']}:{g['line']})" for g in app["grants"]])
     binds = [f"{bind['role']} {bind['access']}" for bind in kernel["binds"]]
     yield from _listed("kernel", [f"network {kernel['network']}", *binds])
 
 
 def _listed(name: str, items: Sequence[str]) -> Iterator[str]:
     for number, item in enumerate(items):
-        yield f"  {name if number == 0 else '':<13}  {one_line(item)}"
+        yield from _wrapped(f"  {name if number == 0 else '':<13}  ", _DIGEST.sub(r"\1…", item))
 
 
 def _finding(outcome: RuleOutcome, finding: Finding, replay: str | None) -> Iterator[str]:
@@ -58,12 +59,25 @@ def _finding(outcome: RuleOutcome, finding: Finding, replay: str | None) -> Iter
     place = finding.file or "locara.json"
     yield f"  --> {one_line(place)}{'' if finding.line is None else f':{finding.line}'}   {outcome.rule.slug}"
     for key, value in finding.evidence.items():
+        if value in ("", None):
+            continue
         yield f"   |  {one_line(key)}: {_value(value)}"
     if finding.because:
-        yield f"   = because   {one_line(finding.because)}"
-    yield f"   = help      {one_line(outcome.rule.fix)} (see `locara explain {outcome.rule.id}`)"
+        yield from _wrapped("   = because   ", finding.because)
+    yield from _wrapped("   = help      ", f"{outcome.rule.fix} (see `locara explain {outcome.rule.id}`)")
     if replay is not None:
         yield f"   = replay    locara replay {one_line(replay)}"
+
+
+def _wrapped(lead: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        one_line(text, limit=1_000),
+        WIDTH,
+        initial_indent=lead,
+        subsequent_indent=" " * len(lead),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _value(value: JSON) -> str:

@@ -74,7 +74,7 @@ def to_json(report: Report) -> dict[str, JSON]:
         "not_planned": dict(sorted(report.plan.not_planned.items())),
         "bench": dict(report.judgement.bench),
         "notes": list(report.judgement.notes),
-        "environment": environment(),
+        "environment": {**environment(), "rules": rules_digest(report.plan.rules)},
         "run": {
             "started": report.started,
             "seconds": round(report.seconds, 3),
@@ -126,7 +126,7 @@ def environment() -> dict[str, JSON]:
     }
 
 
-def catalogue_digest(rules: Mapping[str, Rule]) -> str:
-    """A digest of the rules' identity and text, so that two reports can be compared."""
+def rules_digest(rules: Mapping[str, Rule]) -> str:
+    """A digest of the planned rules' identity and text, so that two reports can be compared."""
     text = "\n".join(repr(rule) for rule in rules.values())
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
