@@ -22,6 +22,7 @@ from say import run, step
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENT = ROOT / "requirements" / "llama.txt"
+BUILDER = ROOT / ".venv" / "bin" / "python"  # has pip, which a system's or a tox environment's own Python may lack
 TRIM = Path(__file__).resolve().parent / "trim.cmake"
 X86_FLAGS = ("-DGGML_AVX2=ON", "-DGGML_FMA=ON", "-DGGML_F16C=ON", "-DGGML_BMI2=ON")
 
@@ -72,7 +73,7 @@ def _build(folder: Path) -> Path:
     env.setdefault("CMAKE_BUILD_PARALLEL_LEVEL", str(os.cpu_count() or 2))
     with tempfile.TemporaryDirectory(dir=folder, prefix="building-") as work:
         run(
-            [sys.executable, "-m", "pip", "wheel", "-v", "--no-deps", "--require-hashes", "-r", REQUIREMENT, "-w", work],
+            [BUILDER, "-m", "pip", "wheel", "-v", "--no-deps", "--require-hashes", "-r", REQUIREMENT, "-w", work],
             env=env,
             watch=_Ninja(),
         )
