@@ -21,7 +21,7 @@ MANIFEST: Final = "locara.json"
 EXCLUDED: Final = frozenset({"node_modules", ".git", ".locara", "__pycache__"})
 """Folders that are no part of an app: tools write them, the runtime never reads them."""
 
-_MANIFEST_READ_LIMIT: Final = 1 << 20
+_MANIFEST_READ_LIMIT: Final = 32 << 20
 
 
 class TargetError(LocaraError):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
+import shutil
 import signal
 import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -271,3 +274,41 @@ def test_the_plan_the_list_and_the_texts_are_shown(verify, make_app) -> None:
         0,
         "LC001 manifest-json  (error, manifest, since 0.1)",
     )
+
+
+def test_a_host_without_bubblewrap_gives_no_pass(make_app, tmp_path) -> None:
+    program = shutil.which("bwrap")
+    assert program is not None, "these tests need bubblewrap"
+    unshare = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
+    hide = f'mount --bind /dev/null {program} && exec "$@"'
+    command = [sys.executable, "-m", "locara", "verify", str(make_app()), "--only", "LC001,LC101,LC201"]
+    run = subprocess.run(
+        [*unshare, "sh", "-c", hide, "sh", *command],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 3, run.stderr
+    for rule in ("LC101", "LC201"):
+        assert re.search(rf"inconclusive\[{rule}\].*bubblewrap is not installed.*help: install", run.stdout)
+    assert run.stdout.splitlines()[-1].startswith("INCONCLUSIVE  sha256:")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (b'{"a":"' + b"x" * 10_000_000 + b'"}', "json_too_large"),
+        (b"[" * 100_000, "json_too_deep"),
+        (b"", "json_syntax"),
+        (b"\xff\xfe\x00", "json_not_utf8"),
+    ],
+)
+def test_a_hostile_manifest_is_a_finding_with_code_and_line(verify, make_app, text, code) -> None:
+    app = make_app()
+    (app / "locara.json").write_bytes(text)
+    run = verify("verify", app, "--only", "LC001", "--format", "json")
+    assert run.returncode == 1
+    (finding,) = json.loads(run.stdout)["rules"][0]["findings"]
+    assert (finding["evidence"]["code"], finding["line"]) == (code, 1)
+    assert "Traceback" not in run.stderr
