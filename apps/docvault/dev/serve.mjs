@@ -63,7 +63,7 @@ runtime.stdout.on("data", (bytes) => {
   for (const frame of decoder.push(bytes)) for (const listener of listeners) listener.write(`${JSON.stringify(frame)}\n`);
 });
 runtime.on("close", (code) => process.exit(code ?? 1));
-process.on("SIGINT", () => runtime.stdin.end());
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => runtime.stdin.end());
 
 function mayTalk(request) {
   const given = Buffer.from(request.headers["x-locara-token"] ?? "");
@@ -112,5 +112,9 @@ const server = createServer(async (request, response) => {
     if (!response.headersSent) response.writeHead(404);
     response.end();
   }
+});
+server.on("error", (problem) => {
+  console.error(`serve: ${problem.message}`);
+  runtime.stdin.end();
 });
 server.listen(Number(values.port), "127.0.0.1", () => console.log(`DocVault for development: http://${HOST}/#${TOKEN}`));

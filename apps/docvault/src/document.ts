@@ -28,6 +28,7 @@ export type ProblemCode =
   | "unreadable"
   | "unsupported"
   | "hidden"
+  | "stopped"
   | "guessed_encoding";
 
 /** Something the person must know about a file. `page` is null when it concerns the whole file. */

@@ -1,9 +1,9 @@
 /** From a picked file to a document in the vault. Every file gets an outcome; none is passed over in silence. */
 
-import { FileTooLarge, LocaraError, type Handle, type Locara } from "@locara/sdk";
+import { CapabilityDenied, FileTooLarge, LocaraError, type Handle, type Locara } from "@locara/sdk";
 
 import { chunk, type Passage } from "./chunk.ts";
-import { Unreadable, type Extraction, type Problem } from "./document.ts";
+import { Unreadable, type Problem } from "./document.ts";
 import { extract, kindOf, MAX_FILE_BYTES } from "./extract.ts";
 import type { Models } from "./models.ts";
 import type { PdfReader } from "./pdf.ts";
@@ -52,20 +52,28 @@ export class Importer {
   /** Asks for files or for a folder and imports them. An empty list means the person cancelled. */
   async pick(kind: Handle["kind"], options: ImportOptions = {}): Promise<Outcome[]> {
     const handles = await this.#locara.fs.pick({ kind, access: "read", multiple: kind === "file" });
+    try {
+      return await this.#importAll(handles, options);
+    } finally {
+      // A handle that cannot be given back any more has ended with the runtime.
+      await Promise.allSettled(handles.map(({ handle }) => this.#locara.fs.release(handle)));
+    }
+  }
+
+  async #importAll(handles: readonly Handle[], { signal, onProgress }: ImportOptions): Promise<Outcome[]> {
     const outcomes: Outcome[] = [];
     const found: Found[] = [];
     for (const handle of handles) {
       if (handle.kind === "file") found.push({ root: handle.handle, path: "", name: handle.name, source: null });
       else await this.#walk(handle, "", 0, found, outcomes);
     }
-    try {
-      for (const [done, file] of found.entries()) {
-        options.signal?.throwIfAborted();
-        options.onProgress?.({ done, total: found.length, name: file.name });
-        outcomes.push(await this.#importFile(file, options.signal));
+    for (const [done, file] of found.entries()) {
+      onProgress?.({ done, total: found.length, name: file.name });
+      try {
+        outcomes.push(await this.#importFile(file, signal));
+      } catch (error) {
+        outcomes.push(failedBy(error, file.name, signal));
       }
-    } finally {
-      for (const { handle } of handles) await this.#locara.fs.release(handle);
     }
     return outcomes;
   }
@@ -94,28 +102,24 @@ export class Importer {
   }
 
   async #importFile(file: Found, signal?: AbortSignal): Promise<Outcome> {
+    signal?.throwIfAborted();
     const { name, source } = file;
-    let bytes: Uint8Array<ArrayBuffer>;
-    let extraction: Extraction;
-    try {
-      if (!kindOf(name)) throw new Unreadable("unsupported", "Only PDF, Markdown and plain text files are read.");
-      bytes = await this.#read(file, signal);
-      const sha256 = await digest(bytes);
-      const known = await this.#vault.findByDigest(sha256);
-      if (known) {
-        return { status: "unchanged", name, document: known, problems: await this.#vault.problems(known.id) };
-      }
-      extraction = await extract(name, bytes, this.#pdf, signal);
-      const passages = chunk(extraction.pages);
-      if (passages.length === 0) throw nothingToRead(extraction.problems);
-      const vectors = await this.#embed(passages, signal);
-      const replaces = source === null ? undefined : await this.#vault.findBySource(source);
-      const document = await this.#vault.add({ sha256, name, source, bytes, extraction, passages, vectors }, replaces);
-      return { status: replaces ? "replaced" : "added", name, document, problems: extraction.problems };
-    } catch (error) {
-      if (error instanceof Unreadable) return { status: "failed", name, problems: [error.problem] };
-      throw error;
+    if (!kindOf(name)) throw new Unreadable("unsupported", "Only PDF, Markdown and plain text files are read.");
+    const bytes = await this.#read(file, signal);
+    const sha256 = await digest(bytes);
+    const known = await this.#vault.findByDigest(sha256);
+    const before = source === null ? undefined : await this.#vault.findBySource(source);
+    if (known) {
+      // The file now says what another document says already: what it said before is no longer true of it.
+      if (before && before.id !== known.id) await this.#vault.remove(before.id, before.sha256);
+      return { status: "unchanged", name, document: known, problems: await this.#vault.problems(known.id) };
     }
+    const extraction = await extract(name, bytes, this.#pdf, signal);
+    const passages = chunk(extraction.pages);
+    if (passages.length === 0) throw nothingToRead(extraction.problems);
+    const vectors = await this.#embed(passages, signal);
+    const document = await this.#vault.add({ sha256, name, source, bytes, extraction, passages, vectors }, before);
+    return { status: before ? "replaced" : "added", name, document, problems: extraction.problems };
   }
 
   async #read({ root, path }: Found, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
@@ -125,9 +129,9 @@ export class Importer {
       if (error instanceof FileTooLarge) {
         throw new Unreadable("too_large", `The file is larger than ${MAX_FILE_BYTES / 1024 / 1024} MB.`);
       }
-      // One file that may not or cannot be read (its name, a link, rights) must not stop the others.
-      if (error instanceof LocaraError && error.code !== "transport_closed") {
-        throw new Unreadable("unreadable", `The file could not be opened: ${error.message}`);
+      // The folder was granted by picking it; a denial below it is about this one name (a link, a hidden direction).
+      if (error instanceof CapabilityDenied && error.code === "capability_denied") {
+        throw new Unreadable("unreadable", "The file was not opened: its name or its place is not one an app may use.");
       }
       throw error;
     }
@@ -143,6 +147,14 @@ export class Importer {
 export async function digest(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** The outcome of a file whose import threw. A missing grant or a lost runtime concerns every file: it is thrown on. */
+function failedBy(error: unknown, name: string, signal: AbortSignal | undefined): Outcome {
+  if (error instanceof Unreadable) return { status: "failed", name, problems: [error.problem] };
+  if (signal?.aborted) return failed(name, "stopped", "Not imported: you stopped the import.");
+  if (!(error instanceof LocaraError) || error instanceof CapabilityDenied || error.code === "transport_closed") throw error;
+  return failed(name, "unreadable", `Not imported: ${error.message}`);
 }
 
 function failed(name: string, code: Problem["code"], message: string): Outcome {

@@ -121,7 +121,7 @@ export class Vault {
       await this.#undo(id, sha256);
       throw error;
     }
-    if (replaces) await fs.remove(APP_DATA, pathOf(replaces.sha256));
+    if (replaces) await this.#removeFile(replaces.sha256);
     return (await this.findByDigest(sha256)) as StoredDocument;
   }
 

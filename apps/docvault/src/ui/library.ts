@@ -4,8 +4,10 @@ import type { DocVault } from "../docvault.ts";
 import type { Outcome } from "../ingest.ts";
 import type { StoredDocument } from "../vault.ts";
 import { byId, make, shownName } from "./dom.ts";
-import { isAbort, showNotice } from "./notice.ts";
+import { showNotice } from "./notice.ts";
 
+/** With more files than this left out, their list is folded under its count. */
+const SHOWN_AT_ONCE = 4;
 const KIND = { pdf: "PDF", markdown: "Markdown", text: "Text" } as const;
 const DONE = { added: "added", replaced: "updated", unchanged: "already in the vault" } as const;
 
@@ -38,7 +40,7 @@ export function startLibrary(vault: DocVault): { refresh(): Promise<void> } {
       });
       if (outcomes.length > 0) showReport(outcomes);
     } catch (error) {
-      if (!isAbort(error)) showNotice(error);
+      showNotice(error);
     } finally {
       panel.hidden = true;
       stopButton.removeEventListener("click", onStop);
@@ -84,11 +86,16 @@ function showReport(outcomes: readonly Outcome[]): void {
     .map((status) => [outcomes.filter((outcome) => outcome.status === status).length, DONE[status]] as const)
     .filter(([count]) => count > 0)
     .map(([count, words]) => `${count} ${words}`);
-  const lines = [make("li", { text: counts.length > 0 ? counts.join(", ") : "Nothing was added." })];
-  for (const { name, problems } of failures) {
-    lines.push(make("li", { class: "bad", text: `${shownName(name)}: ${problems.map(({ message }) => message).join(" ")}` }));
-  }
-  byId("report-list", HTMLUListElement).replaceChildren(...lines);
+  byId("report-sum", HTMLParagraphElement).textContent = counts.length > 0 ? counts.join(", ") : "Nothing was added.";
+  const left = byId("report-left", HTMLDetailsElement);
+  left.hidden = failures.length === 0;
+  left.open = failures.length <= SHOWN_AT_ONCE;
+  byId("report-count", HTMLElement).textContent = `${failures.length} not read`;
+  byId("report-list", HTMLUListElement).replaceChildren(
+    ...failures.map(({ name, problems }) =>
+      make("li", { text: `${shownName(name)}: ${problems.map(({ message }) => message).join(" ")}` }),
+    ),
+  );
   byId("report", HTMLElement).hidden = false;
 }
 

@@ -21,8 +21,9 @@ async function start(): Promise<void> {
   const library = startLibrary(vault);
   startConversation(vault, viewer.show);
   await library.refresh();
-  const { models } = await locara.app.info();
-  byId("privacy", HTMLParagraphElement).textContent = `No network · ${models.length} models on this machine`;
+  const { capabilities, models } = await locara.app.info();
+  const network = "net" in capabilities ? "May use the network" : "No network";
+  byId("privacy", HTMLParagraphElement).textContent = `${network} · ${models.length} models on this machine`;
   byId("question", HTMLInputElement).focus();
 }
 

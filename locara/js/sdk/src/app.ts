@@ -1,6 +1,5 @@
 /** Facts about this app and its runtime. Always available; no capability behind them. */
 
-import type { JsonObject } from "./json.ts";
 import type { Transport } from "./transport.ts";
 
 export interface ModelInfo {
@@ -17,7 +16,8 @@ export interface AppInfo {
   /** Version of the Locara runtime. */
   readonly locara: string;
   readonly platform: string;
-  readonly capabilities: JsonObject;
+  /** What the manifest grants: capability to the line that declares it. What is absent is not granted. */
+  readonly capabilities: Readonly<Record<string, string>>;
   readonly models: readonly ModelInfo[];
 }
 

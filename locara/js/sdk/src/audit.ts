@@ -5,12 +5,16 @@ import type { Transport } from "./transport.ts";
 
 export interface LogEntry {
   readonly seq: number;
+  /** ISO time, UTC. */
   readonly time: string;
+  readonly app: string;
   readonly cmd: string;
   readonly capability: string;
   readonly request: JsonObject;
   readonly allowed: boolean;
   readonly because: string;
+  /** Digest of the entry before, and of this one: the log is a chain. */
+  readonly prev: string;
   readonly hash: string;
 }
 
