@@ -28,9 +28,12 @@ What holds whatever the SQL says:
 - the database file stays below the quota; the directory holds the database, its ``-wal`` and ``-shm`` and
   ``backups/``.
 
-Known limits: triggers may write FTS5 tables but not vec0 tables (SQLite refuses unsafe virtual tables in a
-schema): write the vector in the same `Store.batch`. ``snippet()`` and ``json_patch()`` are left out because
-their time grows with the square of the text and SQLite cannot interrupt them; ``highlight()`` is there.
+Known limits. Triggers may write FTS5 tables but not vec0 tables (SQLite refuses unsafe virtual tables in a
+schema): write the vector in the same `Store.batch`. ``json_patch()`` is left out because its time grows
+with the product of two texts; ``highlight()`` and ``snippet()`` are the runtime's own, for texts up to 1
+MiB. SQLite cannot be interrupted inside one step, and a hostile FTS5 query (NEAR of many terms over a text
+of many hits) is one step: it can hold its connection longer than `Limits.seconds`, within the bound on
+memory, while other connections keep serving.
 """
 
 from __future__ import annotations

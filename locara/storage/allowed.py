@@ -1,8 +1,8 @@
 """The closed lists of the SQL an app may use: functions, pragmas, modules and reserved table names.
 
-A name that is not here is refused. Functions whose cost grows with the product of two texts (``snippet``,
-``json_patch``) are left out, or replaced by linear ones (see `locara.storage.functions`), because SQLite
-cannot be interrupted inside a function.
+A name that is not here is refused. Functions whose cost grows with the product of two texts
+(``json_patch``) are left out, or replaced by linear ones (see `locara.storage.functions` and
+`locara.storage.excerpts`), because SQLite cannot be interrupted inside a function.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ json_valid jsonb jsonb_array jsonb_array_insert jsonb_extract jsonb_group_array 
 jsonb_insert jsonb_object jsonb_remove jsonb_replace jsonb_set
 """
 _SEARCH = """
-match bm25 highlight
+match bm25 highlight snippet
 vec_add vec_bit vec_distance_cosine vec_distance_hamming vec_distance_l1 vec_distance_l2 vec_f32 vec_int8
 vec_length vec_normalize vec_quantize_binary vec_quantize_int8 vec_slice vec_sub vec_to_json
 vec_type vec_version

@@ -15,7 +15,7 @@ from typing import Final, Literal
 import apsw
 
 from locara.errors import StorageError
-from locara.storage import functions, limits
+from locara.storage import excerpts, functions, limits
 from locara.storage.allowed import MODULES, TABLE_FUNCTIONS
 from locara.storage.faults import translate
 from locara.storage.limits import Limits
@@ -105,6 +105,7 @@ class Session:
             connection.pragma("query_only", 1)
         connection.drop_modules(MODULES | TABLE_FUNCTIONS)
         functions.install(connection, self.limits.value_bytes)
+        excerpts.install(connection)
         limits.apply(connection, self.limits)
         self.timed()
         connection.authorizer = self.policy

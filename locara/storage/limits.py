@@ -33,7 +33,7 @@ class Limits:
     compound_selects: int = 50
     function_arguments: int = 64
     trigger_depth: int = 16
-    like_pattern_bytes: int = 100
+    like_pattern_bytes: int = 64
     program_steps: int = 250_000
     heap_bytes: int = 256 * MIB
     busy_milliseconds: int = 2_000
