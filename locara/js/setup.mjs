@@ -14,15 +14,15 @@ import { fileURLToPath } from "node:url";
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const SDK = "locara/js/sdk";
 
-/** Folders in order: later ones use what earlier ones built. `built` is a file that the build leaves. */
+/** Folders in order: later ones use what earlier ones built. `built` names files that the build leaves. */
 const FOLDERS = [
-  { folder: "locara/js", build: ["--workspaces"], sources: ["sdk/src/**", "sdk/*.json"], built: "sdk/dist/index.js" },
+  { folder: "locara/js", build: ["--workspaces"], sources: ["sdk/src/**", "sdk/*.json"], built: ["sdk/dist/index.js"] },
   {
     folder: "apps/docvault",
     build: [],
     sources: ["src/**", "static/**", "public/**", "*.json", "build.mjs"],
     also: [`${SDK}/src/**`, `${SDK}/*.json`],
-    built: "build/modules/docvault.js",
+    built: ["build/modules/docvault.js", "dist/index.html"],
   },
 ];
 
@@ -52,12 +52,12 @@ function setUp({ folder: name, build, sources, also = [], built }, checkOnly) {
   const folder = join(ROOT, name);
   const installed = join(folder, "node_modules/.locara-stamp");
   const wanted = digestOf(folder, ["package.json", "package-lock.json", ".npmrc", "*/package.json"]);
-  const output = join(folder, built);
-  const buildStamp = `${output}.stamp`;
+  const outputs = built.map((path) => join(folder, path));
+  const buildStamp = `${outputs[0]}.stamp`;
   const inputs = digestOf(folder, sources) + digestOf(ROOT, also) + wanted;
   const steps = [];
   if (!isStamped(installed, wanted)) steps.push("install");
-  if (steps.length > 0 || !existsSync(output) || !isStamped(buildStamp, inputs)) steps.push("build");
+  if (steps.length > 0 || !outputs.every((path) => existsSync(path)) || !isStamped(buildStamp, inputs)) steps.push("build");
   if (checkOnly || steps.length === 0) return steps.length === 0;
   for (const step of steps) {
     const start = performance.now();
