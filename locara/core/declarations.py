@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AfterValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from locara.core.fields import (
     Absent,
@@ -26,7 +26,15 @@ from locara.core.fields import (
 )
 from locara.core.vocabulary import MODALITIES_WITH_BACKEND, TOOLING_WITH_BACKEND, VECTOR_ENGINES_WITH_BACKEND
 
-FileAccess: TypeAlias = Literal[False, "read", "read-write"]
+
+def _word(value: object) -> object:
+    # 0 == False, and a literal type compares: without this, 0 would pass for false.
+    if not isinstance(value, str | bool):
+        raise refuse("a word or false is expected", code="wrong_type")
+    return value
+
+
+FileAccess: TypeAlias = Annotated[Literal[False, "read", "read-write"], BeforeValidator(_word)]
 GivenAccess: TypeAlias = Literal["read", "read-write"]
 Port: TypeAlias = Annotated[int, Field(ge=1, le=65_535)]
 Reason: TypeAlias = Annotated[str, Shown(140)]
@@ -158,7 +166,7 @@ class Notifications(Value):
 class Background(Value):
     """Work while no window is open; the reasons are shown to the person as they are."""
 
-    mode: Literal[False, "passive", "active"]
+    mode: Annotated[Literal[False, "passive", "active"], BeforeValidator(_word)]
     reasons: Annotated[
         tuple[Reason, ...],
         Field(strict=False, max_length=5, json_schema_extra=_UNIQUE),

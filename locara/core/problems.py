@@ -52,6 +52,8 @@ def translate(
     """Our problems for pydantic's errors. ``keys``: known keys by pointer of the object (``*``: any)."""
     found = []
     for error in errors:
+        if error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"]:
+            continue  # entries are there; those that were refused themselves are not counted by pydantic
         pointer = pointer_of(error["loc"], value)
         index = error.get("ctx", {}).get("at")
         if index is not None:
@@ -88,7 +90,7 @@ def _problem(error: ErrorDetails, pointer: str, place: Place, keys: Mapping[str,
         case "extra_forbidden":
             code, message = "unknown_key", f"the key {show(last)} is unknown"
             fix = _meant(last, parent, keys)
-        case "bad_value" | "unsupported":
+        case "bad_value" | "unsupported" | "wrong_type":
             code, message, fix = (
                 kind,
                 f"{context.get('message') or error['msg']}: {show(given)}",

@@ -98,8 +98,7 @@ def test_ports_belong_to_their_hosts() -> None:
     assert not both.covers("b.test", 443)
 
 
-# -- the algebra, against the plainest reading: a set is a list of (pattern,
-ports) ----------------------------
+# -- the algebra, against the plainest reading: a set is a list of (pattern, ports) --
 
 LABELS = ("a", "b", "c")
 NAMES = [f"{x}.{y}" for x in LABELS for y in ("test", "org")]
