@@ -47,6 +47,7 @@ from locara.sandbox.proxy import Dial, Observe, Proxy, Resolver, direct_dial, sy
 __all__ = ["Broker", "NoPicker", "Picker", "ScriptedPicker", "Services"]
 
 _FILE_MODE: Final = 0o644
+_CLOSE_SECONDS: Final = 2.0
 _TEMPORARY: Final = ".locara-"
 _LINK: Final = {
     "message": "a link is not followed",
@@ -107,6 +108,7 @@ class Broker:
         self._pending: dict[str, _Pending] = {}
         self._lock = threading.Lock()
         self._closed = False
+        self._thread = threading.Thread(target=self._serve, name="locara-broker", daemon=True)
         self._proxy: Proxy | None = None
         if listener is not None:
             self._proxy = Proxy(
@@ -128,18 +130,19 @@ class Broker:
         """Start serving, on a thread of its own."""
         if self._proxy is not None:
             self._proxy.begin()
-        threading.Thread(target=self._serve, name="locara-broker", daemon=True).start()
+        self._thread.start()
 
     def close(self) -> None:
-        """Stop serving and forget every handle. Idempotent."""
+        """Stop serving and forget every handle; unfinished replacements are removed. Idempotent."""
         with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-        if self._proxy is not None:
-            self._proxy.close()
-        with contextlib.suppress(OSError):
-            self._sock.shutdown(socket.SHUT_RDWR)
+            first, self._closed = not self._closed, True
+        if first:
+            if self._proxy is not None:
+                self._proxy.close()
+            with contextlib.suppress(OSError):
+                self._sock.shutdown(socket.SHUT_RDWR)
+        if threading.current_thread() is not self._thread and self._thread.is_alive():
+            self._thread.join(_CLOSE_SECONDS)  # longer only while a person still looks at the picker
 
     def _serve(self) -> None:
         with self._sock:

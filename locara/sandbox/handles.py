@@ -55,18 +55,10 @@ class Handle:
 
 
 def open_picked(path: Path, *, writable: bool) -> Handle:
-    """Open what a person picked. The directories on the way are theirs to choose; the thing itself may not
-    be a link.
-
-    CallError io_error: a link, or neither a regular file nor a directory; not_found.
+    """Open what a person picked. The directories on the way are theirs to choose; the thing itself may not be
+    a link (OSError ELOOP). CallError io_error: neither a regular file nor a directory.
     """
-    try:
-        real = Path(os.path.realpath(path.parent)) / path.name
-        fd = open_without_links(real, os.O_PATH | os.O_NOFOLLOW)
-    except (OSError, ValueError) as error:
-        raise (
-            call_error(error) if isinstance(error, OSError) else CallError("not a path", code="io_error")
-        ) from error
+    fd = open_without_links(Path(os.path.realpath(path.parent)) / path.name, os.O_PATH)
     kind = kind_of(os.fstat(fd).st_mode)
     if kind is None:
         os.close(fd)

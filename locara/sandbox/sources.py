@@ -82,10 +82,10 @@ def _open(source: Source) -> OpenSource | None:
 
 def _open_fd(source: Source) -> int:
     if source.below is None:
-        return open_without_links(source.path, os.O_PATH | os.O_NOFOLLOW)
+        return open_without_links(source.path, os.O_PATH)
     top = open_without_links(source.below, os.O_PATH | os.O_DIRECTORY)
     try:
-        return open_beneath(top, str(source.path), os.O_PATH | os.O_NOFOLLOW)
+        return open_beneath(top, str(source.path), os.O_PATH)
     finally:
         os.close(top)
 

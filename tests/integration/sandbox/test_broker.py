@@ -1,0 +1,351 @@
+"""The broker over its real socket, with a scripted person; and once from inside the real sandbox."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from locara.core.grant import Grants
+from locara.errors import CallError, CapabilityDenied
+from locara.sandbox.broker import Broker, ScriptedPicker, Services
+from locara.sandbox.broker_client import BrokerClient
+
+from .conftest import Box, grants_of, open_descriptors
+
+READ = grants_of({"fs.user-selected": "read"})
+WRITE = grants_of({"fs.user-selected": "read-write"})
+
+
+@contextmanager
+def broker(grants: Grants, *answers: list[Path]) -> Iterator[BrokerClient]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    served = Broker(grants, ours, Services(picker=ScriptedPicker(answers)))
+    served.begin()
+    client = BrokerClient(theirs)
+    try:
+        yield client
+    finally:
+        client.close()
+        served.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    picked = tmp_path / "picked"
+    (picked / "sub").mkdir(parents=True)
+    (picked / "a.txt").write_text("alpha", "utf-8")
+    (picked / "sub" / "b.txt").write_text("beta", "utf-8")
+    (tmp_path / "outside.txt").write_text("SECRET", "utf-8")
+    return picked
+
+
+def read_fd(fd: int) -> bytes:
+    with os.fdopen(fd, "rb") as file:
+        return file.read()
+
+
+def code_of(call: Callable[[], object]) -> str:
+    with pytest.raises((CallError, CapabilityDenied)) as error:
+        call()
+    return error.value.code
+
+
+def test_a_picked_file_can_be_read_and_not_written(folder: Path) -> None:
+    with broker(WRITE, [folder / "a.txt"]) as client:
+        (picked,) = client.pick("file", "read")
+        assert (picked.name, picked.kind, picked.size) == ("a.txt", "file", 5)
+        assert read_fd(client.open(picked.handle)) == b"alpha"
+        with pytest.raises(CapabilityDenied, match="reading only") as denied:
+            client.open(picked.handle, mode="append")
+        assert "read-write" in denied.value.fix
+    assert (folder / "a.txt").read_text("utf-8") == "alpha"
+
+
+def test_a_cancelled_pick_is_empty(folder: Path) -> None:
+    with broker(READ, []) as client:
+        assert client.pick("file", "read") == []
+        assert client.pick("directory", "read") == []
+
+
+def test_without_the_grant_nobody_is_asked(folder: Path) -> None:
+    for grants in (Grants.none(), grants_of({"fs.app-data": "read-write"})):
+        with broker(grants, [folder]) as client, pytest.raises(CapabilityDenied) as denied:
+            client.pick("directory", "read")
+        assert denied.value.capability == "fs.user-selected"
+        assert "fs.user-selected" in denied.value.fix
+
+
+def test_writing_needs_the_wider_grant(folder: Path) -> None:
+    with broker(READ, [folder], [folder]) as client:
+        with pytest.raises(CapabilityDenied) as denied:
+            client.pick("directory", "read-write")
+        assert '"fs.user-selected": "read-write"' in denied.value.fix
+        assert len(client.pick("directory", "read")) == 1
+
+
+def test_a_picked_folder_serves_what_is_beneath_it(folder: Path) -> None:
+    with broker(WRITE, [folder]) as client:
+        (top,) = client.pick("directory", "read-write")
+        assert [(e.name, e.kind, e.size) for e in client.entries(top.handle)] == [
+            ("a.txt", "file", 5),
+            ("sub", "directory", 0),
+        ]
+        assert [e.name for e in client.entries(top.handle, "sub")] == ["b.txt"]
+        assert read_fd(client.open(top.handle, "sub/b.txt")) == b"beta"
+        assert client.stat(top.handle, "a.txt").size == 5
+        assert client.stat(top.handle).kind == "directory"
+        client.mkdir(top.handle, "new")
+        with os.fdopen(client.open(top.handle, "new/c.txt", "create"), "wb") as file:
+            file.write(b"c")
+        with os.fdopen(client.open(top.handle, "new/c.txt", "append"), "wb") as file:
+            file.write(b"d")
+        assert (folder / "new" / "c.txt").read_bytes() == b"cd"
+        assert code_of(lambda: client.open(top.handle, "new/c.txt", "create")) == "exists"
+        assert code_of(lambda: client.remove(top.handle, "new")) == "exists"
+        client.remove(top.handle, "new/c.txt")
+        client.remove(top.handle, "new")
+    assert sorted(path.name for path in folder.iterdir()) == ["a.txt", "sub"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "..",
+        "../outside.txt",
+        "sub/../../outside.txt",
+        "/etc/passwd",
+        "./a.txt",
+        "a.txt/",
+        "sub//b.txt",
+        "a.txt\0",
+        "\\..\\x",
+    ],
+)
+def test_no_path_leads_out(folder: Path, path: str) -> None:
+    with broker(WRITE, [folder]) as client:
+        (top,) = client.pick("directory", "read-write")
+        for call in (
+            lambda: client.open(top.handle, path),
+            lambda: client.open(top.handle, path, "create"),
+            lambda: client.entries(top.handle, path),
+            lambda: client.stat(top.handle, path),
+            lambda: client.mkdir(top.handle, path),
+            lambda: client.remove(top.handle, path),
+        ):
+            assert code_of(call) in ("capability_denied", "bad_request", "not_found")
+    assert (folder.parent / "outside.txt").read_text("utf-8") == "SECRET"
+    assert sorted(p.name for p in folder.parent.iterdir()) == ["outside.txt", "picked"]
+
+
+def test_links_pipes_and_sockets_are_not_served(folder: Path) -> None:
+    (folder / "link").symlink_to(folder.parent / "outside.txt")
+    (folder / "dirlink").symlink_to(folder.parent)
+    (folder / "inner").symlink_to("a.txt")
+    os.mkfifo(folder / "pipe")
+    sock = socket.socket(socket.AF_UNIX)
+    sock.bind(str(folder / "sock"))
+    with broker(WRITE, [folder]) as client, sock:
+        (top,) = client.pick("directory", "read-write")
+        for path in ("link", "dirlink/outside.txt", "inner"):
+            with pytest.raises(CapabilityDenied, match="link"):
+                client.open(top.handle, path)
+        for path in ("pipe", "sock"):
+            assert code_of(lambda path=path: client.open(top.handle, path)) in ("io_error", "not_found")  # type: ignore[misc]
+        assert [entry.name for entry in client.entries(top.handle)] == ["a.txt", "sub"]
+        assert code_of(lambda: client.remove(top.handle, "link")) == "io_error"
+        assert code_of(lambda: client.replace(top.handle, "link")) == "io_error"
+    assert (folder / "link").is_symlink()
+
+
+def test_a_picked_link_is_refused_and_its_target_is_not(folder: Path) -> None:
+    link = folder / "link"
+    link.symlink_to(folder / "a.txt")
+    with broker(READ, [link], [folder / "a.txt"]) as client:
+        with pytest.raises(CapabilityDenied, match="link"):
+            client.pick("file", "read")
+        assert len(client.pick("file", "read")) == 1
+
+
+def test_a_file_with_a_second_name_is_read_and_never_written(folder: Path) -> None:
+    os.link(folder.parent / "outside.txt", folder / "second")
+    with broker(WRITE, [folder]) as client:
+        (top,) = client.pick("directory", "read-write")
+        assert read_fd(client.open(top.handle, "second")) == b"SECRET"
+        assert code_of(lambda: client.open(top.handle, "second", "append")) == "io_error"
+        assert code_of(lambda: client.replace(top.handle, "second")) == "io_error"
+    assert (folder.parent / "outside.txt").read_text("utf-8") == "SECRET"
+
+
+def test_a_replacement_changes_nothing_before_its_commit(folder: Path) -> None:
+    with broker(WRITE, [folder]) as client:
+        (top,) = client.pick("directory", "read-write")
+        new = client.replace(top.handle, "a.txt")
+        os.write(new.fd, b"new")
+        os.close(new.fd)
+        assert (folder / "a.txt").read_text("utf-8") == "alpha"
+        assert [entry.name for entry in client.entries(top.handle)] == ["a.txt", "sub"]
+        assert new.token is not None
+        client.commit(new.token)
+        assert (folder / "a.txt").read_text("utf-8") == "new"
+        assert code_of(lambda: client.commit(str(new.token))) == "not_found"
+        dropped = client.replace(top.handle, "fresh.txt")
+        os.close(dropped.fd)
+        client.abort(str(dropped.token))
+        abandoned = client.replace(top.handle, "fresh.txt")
+        os.close(abandoned.fd)
+    assert sorted(path.name for path in folder.iterdir()) == ["a.txt", "sub"]
+
+
+def test_a_picked_file_is_rewritten_in_place(folder: Path) -> None:
+    with broker(WRITE, [folder / "a.txt"]) as client:
+        (picked,) = client.pick("file", "read-write")
+        new = client.replace(picked.handle)
+        assert new.token is None
+        os.write(new.fd, b"n")
+        os.close(new.fd)
+        assert code_of(lambda: client.open(picked.handle, "b.txt")) == "bad_request"
+    assert (folder / "a.txt").read_text("utf-8") == "n"
+
+
+def test_handles_are_unguessable_released_and_bound_to_their_app(folder: Path) -> None:
+    with broker(READ, [folder], [folder]) as client, broker(READ, [folder]) as other:
+        first, second = client.pick("directory", "read")[0], client.pick("directory", "read")[0]
+        assert first.handle != second.handle
+        assert len(first.handle) >= 32
+        for forged in ("", "0", first.handle[:-1], first.handle + "A", second.handle[::-1]):
+            assert code_of(lambda forged=forged: client.entries(forged)) == "not_found"  # type: ignore[misc]
+        assert code_of(lambda: other.entries(first.handle)) == "not_found"
+        client.release(first.handle)
+        assert code_of(lambda: client.entries(first.handle)) == "not_found"
+        assert code_of(lambda: client.release(first.handle)) == "not_found"
+        assert client.entries(second.handle)
+
+
+def test_a_handle_follows_the_folder_and_not_its_name(folder: Path) -> None:
+    with broker(READ, [folder]) as client:
+        (top,) = client.pick("directory", "read")
+        folder.rename(folder.parent / "moved")
+        folder.symlink_to(folder.parent)
+        assert [entry.name for entry in client.entries(top.handle)] == ["a.txt", "sub"]
+
+
+def test_a_glob_in_a_picked_name_is_a_name(tmp_path: Path) -> None:
+    odd = tmp_path / "[a-z]*.txt"
+    odd.write_text("odd", "utf-8")
+    (tmp_path / "b.txt").write_text("SECRET", "utf-8")
+    with broker(READ, [odd]) as client:
+        (picked,) = client.pick("file", "read")
+        assert read_fd(client.open(picked.handle)) == b"odd"
+
+
+def test_many_entries_come_in_pages(tmp_path: Path) -> None:
+    for number in range(450):
+        (tmp_path / f"{number:04}-{'x' * 100}.txt").touch()
+    with broker(READ, [tmp_path]) as client:
+        (top,) = client.pick("directory", "read")
+        names = [entry.name for entry in client.entries(top.handle)]
+    assert len(names) == 450
+    assert names == sorted(names)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"\xff",
+        b'{"op": "nothing"}',
+        b'{"op": ["pick"]}',
+        b'{"op": "pick"}',
+        b'{"op": "pick", "kind": "file", "access": "write"}',
+        b'{"op": "pick", "kind": "file", "access": "read", "multiple": 1}',
+        b'{"op": "open", "handle": 1}',
+        b'{"op": "open", "handle": "x", "mode": "rw"}',
+        b'{"op": "list", "handle": "x", "offset": -1}',
+        b'{"op": "release"}',
+        b'{"op": "commit", "commit": 1}',
+        b"[" * 60000,
+    ],
+)
+def test_malformed_requests_are_answered_and_the_next_one_is_served(folder: Path, message: bytes) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    served = Broker(READ, ours, Services(picker=ScriptedPicker([[folder]])))
+    served.begin()
+    with theirs:
+        if message:
+            theirs.sendall(message)
+            reply = json.loads(theirs.recv(65536))
+            assert reply["ok"] is False
+            assert reply["code"] in ("bad_request", "not_found", "capability_denied", "internal")
+            assert str(folder) not in json.dumps(reply)
+        client = BrokerClient(theirs)
+        assert len(client.pick("directory", "read")) == 1
+    served.close()
+
+
+def test_descriptors_sent_from_inside_are_dropped(folder: Path) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    served = Broker(READ, ours, Services())
+    served.begin()
+    before = len(open_descriptors())
+    with theirs:
+        for _ in range(20):
+            socket.send_fds(theirs, [b'{"op": "release", "handle": "x"}'], [0, 1, 2])
+            assert json.loads(theirs.recv(65536))["code"] == "not_found"
+        assert len(open_descriptors()) == before
+    served.close()
+
+
+def test_every_decision_is_told(folder: Path) -> None:
+    told: list[tuple[Any, bool]] = []
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    services = Services(
+        ScriptedPicker([[folder]]), observe=lambda request, decision: told.append((request, decision.allowed))
+    )
+    served = Broker(READ, ours, services)
+    served.begin()
+    with theirs:
+        client = BrokerClient(theirs)
+        (top,) = client.pick("directory", "read")
+        read_fd(client.open(top.handle, "a.txt"))
+        assert code_of(lambda: client.open(top.handle, "a.txt", "append")) == "capability_denied"
+    served.close()
+    assert [(request.path, request.access, allowed) for request, allowed in told] == [
+        ("", "read", True),
+        ("a.txt", "read", True),
+        ("a.txt", "write", False),
+    ]
+
+
+def test_from_inside_the_sandbox(box: Box) -> None:
+    picked = box.folder / "picked"
+    picked.mkdir()
+    (picked / "doc.txt").write_text("picked text", "utf-8")
+    code = """
+import os
+from locara.sandbox.broker_client import BrokerClient
+client = BrokerClient.inherited()
+top = client.pick("directory", "read")[0]
+fd = client.open(top.handle, "doc.txt")
+print(os.read(fd, 100).decode())
+try:
+    os.open(f"/proc/self/fd/{fd}", os.O_RDWR)
+except OSError as error:
+    print("reopen", error.errno)
+try:
+    client.open(top.handle, "../secret.txt")
+except Exception as error:
+    print(error.code)
+print(client.pick("file", "read"))
+"""
+    services = Services(picker=ScriptedPicker([[picked]]))
+    output = box.run(box.plan(code, grants=READ), services).splitlines()
+    assert output == ["picked text", "reopen 13", "capability_denied", "[]"]
