@@ -71,6 +71,7 @@ SYSTEM_TABLES: Final = frozenset(
     {"sqlite_master", "sqlite_schema", "sqlite_temp_master", "sqlite_temp_schema", "sqlite_sequence"}
 )
 INTERNAL_PREFIX: Final = "__locara_"
+OWN_TABLES: Final = frozenset({"__locara_settings", "__locara_migrations"})
 # Names of virtual tables that look inside SQLite, memory or other files. No app table may take them either.
 PEEKING_TABLES: Final = frozenset(
     {"dbstat", "bytecode", "tables_used", "carray", "fsdir", "fts3tokenize", "fts5vocab"}

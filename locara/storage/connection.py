@@ -16,10 +16,10 @@ import apsw
 
 from locara.errors import StorageError
 from locara.storage import excerpts, functions, limits
-from locara.storage.allowed import MODULES, TABLE_FUNCTIONS
-from locara.storage.faults import translate
+from locara.storage.allowed import MODULES, OWN_TABLES, TABLE_FUNCTIONS
+from locara.storage.faults import denied, translate
 from locara.storage.limits import Limits
-from locara.storage.policy import Policy
+from locara.storage.policy import VACUUM, Policy, reserved
 from locara.storage.values import JSON, Bindings, encode
 from locara.storage.watchdog import Watchdog
 
@@ -35,6 +35,12 @@ _SWITCHES: Final = (
     (apsw.SQLITE_DBCONFIG_DQS_DDL, 0),
     (apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 1),
 )
+
+
+def _leading(text: str) -> int:
+    """Where the first word of a statement begins."""
+    found = _BLANK.match(text)
+    return found.end() if found else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +169,18 @@ class Session:
         with self.policy.own_statements():
             return int(self.connection.pragma("schema_version"))
 
+    def check_names(self) -> None:
+        """Refuse a schema in which an object of the app bears a reserved name.
+
+        Renaming is the one way to a name that SQLite does not ask the authorizer about.
+        """
+        with self.policy.own_statements():
+            names = self.connection.execute("SELECT name FROM sqlite_schema", can_cache=False).fetchall()
+        for (name,) in names:
+            denial = None if name in OWN_TABLES else reserved(str(name))
+            if denial is not None:
+                raise denied(denial)
+
     def run(self, sql: str, values: Bindings) -> Outcome:
         """Run exactly one statement. Callers hold `lock` and a `budget`. Raises `StorageError`."""
         self._check_text(sql)
@@ -210,6 +228,9 @@ class Session:
                     code="bad_statement",
                     fix="send several statements with db.batch",
                 )
+            if text[_leading(text) :][:6].upper() == "VACUUM":
+                # SQLite asks about the ATTACH inside VACUUM, but not when it has nothing to do (VACUUM temp).
+                raise denied(VACUUM)
             if reading and not cursor.is_readonly:
                 raise StorageError(
                     "db.query only reads", code="bad_statement", fix="write with db.exec or db.batch"

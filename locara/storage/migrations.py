@@ -206,6 +206,7 @@ def _run(session: Session, step: Step, now: int) -> None:
             # round.
             for _ in session.connection.execute(step.sql, can_cache=False):
                 pass
+            session.check_names()
             with session.policy.own_statements():
                 broken = session.connection.execute("PRAGMA foreign_key_check", can_cache=False).fetchone()
                 if broken is not None:

@@ -69,6 +69,13 @@ def _table(name: str, _second: str, db: str) -> Denial | None:
     return Denial(name, because, fix) if because else None
 
 
+def reserved(name: str) -> Denial | None:
+    """Why an app's table, index, view or trigger may not bear this name; None when it may."""
+    if name.lower().startswith("sqlite_"):
+        return None  # SQLite reserves these itself and makes some of its own
+    return _table(name, "", "main")
+
+
 def _pair(first: str, second: str, db: str) -> Denial | None:
     """Objects that hang on a table: an index or trigger (name, table)."""
     if first.lower().startswith("sqlite_autoindex_"):
@@ -105,6 +112,9 @@ def _pragma(name: str, argument: str, db: str) -> Denial | None:
     return _table("x", "", db)
 
 
+VACUUM: Final = Denial(
+    "VACUUM", "ATTACH and VACUUM open another database file", "keep everything in the app's own database"
+)
 _IN_BATCH = "send the statements together with db.batch: they succeed or fail as one"
 _TEMPORARY = _never("temporary tables, views and triggers are not available", "use an ordinary table")
 _TRANSACTION = _never("transactions are opened by the runtime", _IN_BATCH)
@@ -141,9 +151,7 @@ RULES: Final[Mapping[int, Rule]] = {
     apsw.SQLITE_TRANSACTION: _TRANSACTION,
     apsw.SQLITE_SAVEPOINT: _TRANSACTION,
     # VACUUM and VACUUM INTO arrive here too: they attach a second file.
-    apsw.SQLITE_ATTACH: _never(
-        "ATTACH and VACUUM open another database file", "keep everything in the app's own database"
-    ),
+    apsw.SQLITE_ATTACH: _never(VACUUM.because, VACUUM.fix),
     apsw.SQLITE_DETACH: _never("there are no attached databases"),
     apsw.SQLITE_ANALYZE: _never("the statistics of the query planner belong to the runtime"),
     apsw.SQLITE_COPY: _never("COPY reads files"),

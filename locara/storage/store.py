@@ -211,7 +211,10 @@ class Store:
     def _writing(self) -> Iterator[Session]:
         session = self._writer
         with session.lock, self._guard(session), session.budget(), session.transaction():
+            before = session.schema_version()
             yield session
+            if session.schema_version() != before:
+                session.check_names()
 
     @contextmanager
     def _guard(self, session: Session) -> Iterator[None]:
