@@ -29,7 +29,7 @@ _EPILOG = """examples:
 _KINDS: Final = {
     "net": (
         "connections to the hosts it names, through a proxy outside the sandbox; without it there is no socket",
-        'false, true (any host), {"allowed_hosts": [...], "allowed_ports": [443]}; *.x.y is sub-domains only',
+        'false, true (any host), {"allowed_hosts": [...], "allowed_ports": [443]}; *.x.y: sub-domains only',
         '"net": {"allowed_hosts": ["api.example.com"]}',
     ),
     "fs.user-selected": (

@@ -8,7 +8,7 @@ order: its events, then its one final reply, and its id is free again before tha
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
@@ -23,6 +23,8 @@ from locara.runtime.session import Session
 MAX_IN_FLIGHT: Final = 64
 _CALL_KEYS: Final = frozenset({"id", "cmd", "args"})
 _CLOSE_SECONDS: Final = 5.0
+# What can take as long as it likes is cancelled when the input ends; the rest was asked for and is finished.
+_LONG: Final = frozenset({Lane.MODEL, Lane.NET, Lane.PICK})
 
 
 class Server:
@@ -41,8 +43,7 @@ class Server:
         self._waiting: dict[CallId, Future[None]] = {}
 
     def serve(self) -> None:
-        """Answer frames until the input ends. Returns after open calls were cancelled and given time to
-        end."""
+        """Answer frames until the input ends, then finish or cancel what is open, within a few seconds."""
         try:
             while not self._peer_gone:
                 payload = self._reader.read()
@@ -54,25 +55,20 @@ class Server:
         finally:
             self._close()
 
-    def _close(self) -> None:
+    def _cancel_all(self, lanes: Collection[Lane] = tuple(Lane)) -> None:
         with self._calls_lock:
             calls = list(self._calls.values())
         for call in calls:
-            call.cancelled.set()
-        for lane in self._lanes.values():
-            lane.shutdown(wait=False, cancel_futures=True)
-        idle = threading.Event()
-        waiter = threading.Thread(target=self._join, args=(idle,), daemon=True)
-        waiter.start()
-        idle.wait(_CLOSE_SECONDS)
+            if self._table[call.cmd].lane in lanes:
+                call.cancelled.set()
 
-    def _join(self, idle: threading.Event) -> None:
-        for lane in self._lanes.values():
-            lane.shutdown(wait=True)
-        idle.set()
-
-    # -- from a frame to a call
-    # -------------------------------------------------------------------------------------
+    def _close(self) -> None:
+        self._cancel_all(_LONG)
+        # Nobody waits for a person who has not picked yet.
+        lanes = [pool for lane, pool in self._lanes.items() if lane is not Lane.PICK]
+        ended = threading.Event()
+        threading.Thread(target=_join, args=(lanes, ended), daemon=True).start()
+        ended.wait(_CLOSE_SECONDS)
 
     def _accept(self, payload: bytes) -> None:
         call_id: CallId | None = None
@@ -144,9 +140,6 @@ class Server:
             self._lanes[lane] = pool
         return pool
 
-    # -- from a call to its reply
-    # -----------------------------------------------------------------------------------
-
     def _run(self, command: Command, call: Call, args: dict[str, Any]) -> None:
         try:
             call.check()
@@ -183,3 +176,11 @@ class Server:
                 frames.write_all(self._write_fd, data)
             except OSError:
                 self._peer_gone = True
+        if self._peer_gone:
+            self._cancel_all()
+
+
+def _join(lanes: list[ThreadPoolExecutor], ended: threading.Event) -> None:
+    for pool in lanes:
+        pool.shutdown(wait=True)
+    ended.set()

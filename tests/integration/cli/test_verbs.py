@@ -10,6 +10,8 @@ import sys
 import pytest
 
 from locara import __version__
+from locara.core.capability import Kind
+from locara.runtime.audit import AuditLog
 
 
 def test_version(locara) -> None:
@@ -105,8 +107,6 @@ def test_without_a_record_the_code_is_4(locara, app, tmp_path) -> None:
 
 
 def test_text_of_an_app_cannot_steer_the_terminal(locara, tmp_path) -> None:
-    from locara.runtime.audit import AuditLog
-
     log = AuditLog.open(tmp_path / "log.jsonl", app="acme/probe")
     log.append("fs.read", "fs.app-data", {"path": "\x1b]0;owned\x07\u202e"}, allowed=False, because="\x1b[2J")
     log.close()
@@ -156,8 +156,6 @@ def test_explain(locara, app) -> None:
 
 
 def test_every_capability_of_the_manifest_is_explained(locara) -> None:
-    from locara.core.capability import Kind
-
     shown = locara("explain").stdout
     for kind in Kind:
         assert f"  {kind.value} " in shown

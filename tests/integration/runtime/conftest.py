@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
@@ -101,16 +101,3 @@ def start_app(tmp_path: Path, home: Path) -> Iterator[StartApp]:
             return stack.enter_context(start(AppBundle.open(app), **settings))
 
         yield begin
-
-
-@pytest.fixture
-def denial() -> Callable[[Callable[[], object]], Any]:
-    """The error of a call that must fail."""
-    from locara.errors import LocaraError
-
-    def of(action: Callable[[], object]) -> LocaraError:
-        with pytest.raises(LocaraError) as caught:
-            action()
-        return caught.value
-
-    return of

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
+from pathlib import Path
 
 import pytest
 
 from locara.errors import CallError
 from locara.runtime import frames
+
+SLOW = (
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000) SELECT count(*) FROM n"
+)
 
 
 @pytest.fixture
@@ -113,9 +117,8 @@ def test_the_largest_frame_passes(app) -> None:
 
 def test_calls_beyond_the_cap_are_answered_busy_and_the_rest_is_done(app) -> None:
     # One slow statement holds the database's lane, so the calls behind it stay open.
-    slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000) SELECT count(*) FROM n"
     for number in range(1, 101):
-        app.client.send("db.query", {"sql": slow if number == 1 else "SELECT 1"}, call_id=number)
+        app.client.send("db.query", {"sql": SLOW if number == 1 else "SELECT 1"}, call_id=number)
     codes = []
     for _ in range(100):
         reply = app.client.recv_frame(60)
@@ -126,8 +129,7 @@ def test_calls_beyond_the_cap_are_answered_busy_and_the_rest_is_done(app) -> Non
 
 
 def test_an_id_in_flight_is_not_taken_twice(app) -> None:
-    slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000) SELECT count(*) FROM n"
-    app.client.send("db.query", {"sql": slow}, call_id="same")
+    app.client.send("db.query", {"sql": SLOW}, call_id="same")
     app.client.send("db.query", {"sql": "SELECT 'second'"}, call_id="same")
     first, second = app.client.recv_frame(60), app.client.recv_frame(60)
     assert first["error"]["code"] == "bad_request"
@@ -137,8 +139,7 @@ def test_an_id_in_flight_is_not_taken_twice(app) -> None:
 
 
 def test_a_call_that_waits_is_cancelled_at_once(app) -> None:
-    slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000) SELECT count(*) FROM n"
-    running = app.client.send("db.query", {"sql": slow})
+    running = app.client.send("db.query", {"sql": SLOW})
     waiting = app.client.send("db.exec", {"sql": "CREATE TABLE never(x)"})
     app.client.cancel(waiting)
     with pytest.raises(CallError) as caught:
@@ -181,7 +182,7 @@ def test_no_reply_says_anything_of_the_host(app, tmp_path) -> None:
     for word in (
         str(tmp_path),
         str(app.home.path),
-        os.path.expanduser("~"),
+        str(Path.home()),
         "Traceback",
         "site-packages",
         ".py",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from locara.core.digest import Digest
 from locara.errors import CallError, CapabilityDenied
 from locara.models.cache import ModelCache, default_root
 
@@ -31,7 +32,9 @@ def test_chat_and_embed_and_what_is_refused(app) -> None:
     whole = call("llm.chat", {"model": CHAT, "messages": ASK, "maxTokens": 12})
     assert whole["finishReason"] in {"stop", "length"}
     assert whole["usage"]["inputTokens"] > 0
-    again = app.client.stream("llm.chat", {"model": PINS[CHAT], "messages": ASK, "maxTokens": 12, "stream": True})
+    again = app.client.stream(
+        "llm.chat", {"model": PINS[CHAT], "messages": ASK, "maxTokens": 12, "stream": True}
+    )
     pieces = [event["text"] for event in again if event["type"] == "delta"]
     assert len(pieces) > 1
     assert "".join(pieces) == again.result["content"] == whole["content"]
@@ -60,7 +63,14 @@ def dot(a: list[float], b: list[float]) -> float:
 
 
 def test_cancelling_stops_the_generation_and_frees_the_model(app) -> None:
-    args = {"model": CHAT, "messages": ASK, "maxTokens": 100_000, "temperature": 2.0, "seed": 3, "stream": True}
+    args = {
+        "model": CHAT,
+        "messages": ASK,
+        "maxTokens": 100_000,
+        "temperature": 2.0,
+        "seed": 3,
+        "stream": True,
+    }
     stream = app.client.stream("llm.chat", args)
     next(stream)
     waiting = app.client.send("llm.chat", args)
@@ -70,14 +80,15 @@ def test_cancelling_stops_the_generation_and_frees_the_model(app) -> None:
     with pytest.raises(CallError) as caught:
         app.client.wait(waiting)
     assert caught.value.code == "cancelled"
-    assert app.client.call("llm.chat", {"model": CHAT, "messages": ASK, "maxTokens": 4})["usage"]["outputTokens"] <= 4
+    assert (
+        app.client.call("llm.chat", {"model": CHAT, "messages": ASK, "maxTokens": 4})["usage"]["outputTokens"]
+        <= 4
+    )
 
 
 def test_changed_bytes_of_a_model_are_refused_at_load(write_app, start_app, tmp_path) -> None:
     source = ModelCache(default_root())
     digest = next(model["digest"] for model in RECIPES if model["id"] == CHAT)
-    from locara.core.digest import Digest
-
     blob = source.blob(Digest.parse(digest))
     assert blob is not None
     own = tmp_path / "cache" / Digest.parse(digest).hex

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import os
+import resource
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from locara.errors import AuditError
-from locara.runtime.audit import GENESIS, AuditLog, read_entries, verify_chain
+from locara.runtime.audit import GENESIS, AuditLog, Sizes, read_entries, verify_chain
+from locara.runtime.audit_chain import older_files
 
 
-def fill(path: Path, count: int) -> None:
-    log = AuditLog.open(path, app="acme/notes", clock=lambda: 1_700_000_000.25)
+def fill(path: Path, count: int, sizes: Sizes | None = None) -> None:
+    log = AuditLog.open(path, app="acme/notes", clock=lambda: 1_700_000_000.25, sizes=sizes)
     for number in range(count):
         log.append(
             "fs.read", "fs.app-data", {"path": f"{number}.txt"}, allowed=number % 2 == 0, because="declared"
@@ -152,9 +155,6 @@ def test_a_link_in_place_of_the_log_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_refuses_the_entry_and_keeps_the_chain(tmp_path: Path) -> None:
-    import resource
-    import signal
-
     path = tmp_path / "log.jsonl"
     fill(path, 2)
     size = path.stat().st_size
@@ -174,6 +174,52 @@ def test_a_full_disk_refuses_the_entry_and_keeps_the_chain(tmp_path: Path) -> No
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert verify_chain(path).sound
     assert verify_chain(path).entries == 2
+
+
+def test_a_full_file_is_closed_at_the_next_open_and_the_chain_runs_on(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    for _ in range(4):
+        fill(path, 5, Sizes(full=1_000))
+    assert [file.name for file in older_files(path)] == [
+        "log.000001.jsonl",
+        "log.000002.jsonl",
+        "log.000003.jsonl",
+    ]
+    assert verify_chain(path).sound
+    assert verify_chain(path).entries == 20
+    assert [entry["seq"] for entry in read_entries(path, limit=12)] == list(range(9, 21))
+    older = tmp_path / "log.000002.jsonl"
+    content = older.read_bytes()
+    older.write_bytes(content.replace(b"1.txt", b"9.txt"))
+    state = verify_chain(path)
+    assert (state.file, state.line, state.entries) == (older, 2, 6)
+    older.unlink()
+    assert verify_chain(path).file == tmp_path / "log.000003.jsonl"
+
+
+def test_a_log_that_cannot_grow_refuses_the_entry(tmp_path: Path) -> None:
+    log = AuditLog.open(tmp_path / "log.jsonl", app="acme/notes", sizes=Sizes(most=1_000))
+    with pytest.raises(AuditError, match="cannot grow") as caught:
+        for _ in range(10):
+            log.append("fs.read", "fs.app-data", {}, allowed=True, because="declared")
+    assert caught.value.code == "write_failed"
+    log.close()
+    assert verify_chain(tmp_path / "log.jsonl").sound
+
+
+def test_a_closed_log_takes_nothing(tmp_path: Path) -> None:
+    log = AuditLog.open(tmp_path / "log.jsonl", app="acme/notes")
+    log.close()
+    with pytest.raises(AuditError):
+        log.append("fs.read", "fs.app-data", {}, allowed=True, because="declared")
+
+
+def test_lines_that_are_no_entries_are_left_out_when_reading(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    fill(path, 2)
+    with path.open("ab") as file:
+        file.write(b"[]\nnull\n{}\n" + b"[" * 5_000 + b"\nrubbish")
+    assert [entry["seq"] for entry in read_entries(path)] == [1, 2]
 
 
 def test_the_last_entries_are_given_oldest_first(tmp_path: Path) -> None:
