@@ -1,0 +1,94 @@
+"""The error tree: stable codes, words for a person."""
+
+from __future__ import annotations
+
+import pytest
+
+from locara import errors
+from locara.errors import (
+    IPC_CODES,
+    MANIFEST_CODES,
+    MODEL_CODES,
+    SANDBOX_CODES,
+    AuditError,
+    CallError,
+    CapabilityDenied,
+    InferenceError,
+    LocaraError,
+    ManifestError,
+    ModelError,
+    Problem,
+    SandboxError,
+    StorageError,
+    UsageError,
+)
+
+FAMILIES = [AuditError, InferenceError, ModelError, SandboxError, StorageError, UsageError]
+PROBLEM = Problem("bad_value", "this is wrong", "/name", 3, 5, "write it right")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_an_error_has_a_code_and_explains_itself(family: type[LocaraError]) -> None:
+    plain = family("it failed")
+    assert plain.code == family.code
+    assert plain.code.replace("_", "").isalpha()
+    assert plain.diagnostics() == str(plain) == plain.message == "it failed"
+    told = family("it failed", code="not_cached", fix="get it")
+    assert (told.code, told.fix) == ("not_cached", "get it")
+    assert told.diagnostics() == "it failed\nhelp: get it"
+    assert family("other").code == family.code
+
+
+@pytest.mark.parametrize("name", ["IPC_CODES", "MANIFEST_CODES", "MODEL_CODES", "SANDBOX_CODES"])
+def test_codes_are_short_words(name: str) -> None:
+    codes = getattr(errors, name)
+    assert codes
+    assert all(code == code.lower() and code.replace("_", "").isalnum() and len(code) < 25 for code in codes)
+
+
+def test_the_family_codes_hold_their_default() -> None:
+    assert ModelError.code in MODEL_CODES
+    assert SandboxError.code in SANDBOX_CODES
+    assert ManifestError.code in MANIFEST_CODES
+    assert CallError.code in IPC_CODES
+    assert CapabilityDenied.code in IPC_CODES
+
+
+def test_a_manifest_error_tells_every_problem() -> None:
+    second = Problem("missing_key", "that is missing", "/icon", 4, 1)
+    error = ManifestError([PROBLEM, second], source="app/locara.json")
+    assert error.code == "bad_value"
+    assert error.problems == (PROBLEM, second)
+    assert str(error) == "app/locara.json:3:5: this is wrong (and 1 more problem)"
+    assert error.diagnostics() == (
+        "app/locara.json:3:5: this is wrong [bad_value]\n"
+        "  help: write it right\n"
+        "app/locara.json:4:1: that is missing [missing_key]"
+    )
+    assert str(ManifestError([PROBLEM])) == "locara.json:3:5: this is wrong"
+
+
+def test_a_manifest_error_without_a_problem_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        ManifestError([])
+
+
+def test_a_denial_names_capability_reason_and_fix() -> None:
+    error = CapabilityDenied(capability="net", because="it is not declared", fix='"net": true')
+    assert error.code == "capability_denied"
+    assert (error.capability, error.because, error.fix) == ("net", "it is not declared", '"net": true')
+    assert error.diagnostics() == 'net denied: it is not declared\nhelp: "net": true'
+    assert CapabilityDenied("no", capability="net", because="b").diagnostics() == "no"
+
+
+def test_a_call_error_has_a_code_of_the_closed_list() -> None:
+    error = CallError("gone", code="unknown_command", capability="net", fix='"net": true')
+    assert (error.code, error.capability, error.because) == ("unknown_command", "net", None)
+    assert CallError("?").code == "internal"
+    with pytest.raises(ValueError, match="closed list"):
+        CallError("?", code="made_up")
+
+
+def test_every_error_is_a_locara_error() -> None:
+    for family in (*FAMILIES, ManifestError, CapabilityDenied, CallError):
+        assert issubclass(family, LocaraError)
