@@ -45,10 +45,9 @@ class LlamaEmbed:
         can see (it is never cut silently); `cancelled` when `cancel` is set before the last text is done.
         """
         check_texts(texts)
-        first, last = self._borders
         prompts = []
         for index, text in enumerate(texts):
-            prompt = first + self._model.tokenize(text.encode("utf-8"), special=False) + last
+            prompt = self.tokens(text)
             if len(prompt) > self.context_tokens:
                 raise InferenceError(
                     f"text {index} has {len(prompt)} tokens, this model sees at most {self.context_tokens}",
@@ -65,6 +64,11 @@ class LlamaEmbed:
                     raise InferenceError("the work was cancelled", code="cancelled")
                 vectors.append(self._vector(prompt))
         return Embeddings(tuple(vectors), self.dimensions, sum(map(len, prompts)))
+
+    def tokens(self, text: str) -> list[int]:
+        """Return the tokens of a text with the border tokens the model was trained with."""
+        first, last = self._borders
+        return first + self._model.tokenize(text.encode("utf-8"), special=False) + last
 
     def _vector(self, prompt: list[int]) -> tuple[float, ...]:
         lib = self._lib

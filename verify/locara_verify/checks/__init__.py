@@ -12,6 +12,11 @@ from locara_verify.check import Check, registered
 # One line per module, sorted. Modules keep their imports light: libraries that take long to load
 # (hypothesis, numpy, the inference backends) are imported inside the functions that use them.
 MODULES: Final = (
+    "locara_verify.checks.bench.calls",
+    "locara_verify.checks.bench.decisions",
+    "locara_verify.checks.bench.inference",
+    "locara_verify.checks.bench.launches",
+    "locara_verify.checks.bench.vectors",
     "locara_verify.checks.decide.algebra",
     "locara_verify.checks.decide.oracle",
     "locara_verify.checks.escape.arguments",

@@ -15,9 +15,9 @@ from locara_verify.context import Context
 from locara_verify.finding import JSON
 
 if TYPE_CHECKING:
-    from locara.core.digest import Digest  # noqa: PLC0415 - loads the framework
-    from locara.models.cache import ModelCache  # noqa: PLC0415 - loads the framework
-    from locara.runtime.client import Client  # noqa: PLC0415 - loads the framework
+    from locara.core.digest import Digest
+    from locara.models.cache import ModelCache
+    from locara.runtime.client import Client
 
 RULE: Final = "LC502"
 NAME: Final = "model-bit-flip"

@@ -15,8 +15,8 @@ from locara_verify.finding import JSON, Finding
 from locara_verify.target import Target
 
 if TYPE_CHECKING:
-    from locara.core.digest import Digest  # noqa: PLC0415 - loads the framework
-    from locara.runtime.client import Client  # noqa: PLC0415 - loads the framework
+    from locara.core.digest import Digest
+    from locara.runtime.client import Client
 
 CHAT: Final = "text-to-text"
 EMBED: Final = "text-to-embedding"
@@ -49,7 +49,7 @@ class Tally:
         """Say that a rule could not be judged; the first reason counts."""
         self.inconclusive.setdefault(rule, why)
 
-    def result(self) -> CheckResult:
+    def result(self, bench: Mapping[str, JSON] | None = None) -> CheckResult:
         """The result for the engine; a rule with a finding is decided."""
         failed = {finding.rule_id for finding in self.findings}
         return CheckResult(
@@ -57,6 +57,7 @@ class Tally:
             attempts=self.attempts,
             attacks=self.attacks,
             inconclusive={rule: why for rule, why in self.inconclusive.items() if rule not in failed},
+            bench=bench or {},
             notes=tuple(self.notes),
         )
 

@@ -1,0 +1,127 @@
+"""Measuring two ways to do the same work against each other on a machine that is not quiet.
+
+Both run in turn, in pairs whose order alternates, so that a slow minute hits both. What is judged is the
+median over the pairs with a bootstrap interval; a bound is broken only when the whole interval lies beyond
+it. A noisy machine makes the interval wide, never the rule red; the width is reported.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Final
+
+from locara_verify.finding import JSON
+
+LEAST_PAIRS: Final = 20
+MOST_PAIRS: Final = 2_000
+RESAMPLES: Final = 600
+COVERAGE: Final = 0.95
+WIDE: Final = 0.10
+"""The relative width of an interval above which a note says that the machine was busy."""
+
+SPIN_SECONDS: Final = 0.4e-6
+"""What a spin takes on the machine for which bounds in seconds were set."""
+
+Cost = Callable[[], float]
+"""Does one block of work and returns what one unit of it cost, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A median and where it lies with 95 % confidence."""
+
+    middle: float
+    low: float
+    high: float
+
+    def json(self, scale: float = 1.0, digits: int = 4) -> dict[str, JSON]:
+        """As plain data, in another unit."""
+        middle, low, high = (round(value * scale, digits) for value in (self.middle, self.low, self.high))
+        return {"median": middle, "low": low, "high": high}
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Costs of one unit of work, in seconds: ours and the raw engine's, measured side by side."""
+
+    ours: tuple[float, ...]
+    raw: tuple[float, ...]
+    seed: int
+
+    def kept(self) -> Interval:
+        """The share of the raw speed that is kept: raw cost over our cost, 1 is none lost."""
+        return interval([raw / ours for ours, raw in zip(self.ours, self.raw, strict=True)], self.seed)
+
+    def extra(self) -> Interval:
+        """What one unit costs more than with the raw engine, in seconds."""
+        return interval([ours - raw for ours, raw in zip(self.ours, self.raw, strict=True)], self.seed)
+
+    def is_wide(self) -> bool:
+        """Whether the machine was too busy for a sharp ratio."""
+        kept = self.kept()
+        return kept.high - kept.low > WIDE * kept.middle
+
+
+def interval(values: Sequence[float], seed: int) -> Interval:
+    """The median with a percentile bootstrap interval; the same for the same values and seed."""
+    if not values:
+        raise ValueError("an interval needs values")
+    rng = random.Random(seed)  # noqa: S311 - resampling, not secrets
+    medians = sorted(median(rng.choices(values, k=len(values))) for _ in range(RESAMPLES))
+    edge = int(RESAMPLES * (1 - COVERAGE) / 2)
+    return Interval(median(values), medians[edge], medians[-1 - edge])
+
+
+def measure(ours: Cost, raw: Cost, *, seconds: float, seed: int) -> Pairs:
+    """Run both in alternating pairs for about so long, at least LEAST_PAIRS times, and once before."""
+    ours()
+    raw()
+    found: list[tuple[float, float]] = []
+    end = time.monotonic() + seconds
+    while len(found) < LEAST_PAIRS or (time.monotonic() < end and len(found) < MOST_PAIRS):
+        if len(found) % 2:
+            b = raw()
+            a = ours()
+        else:
+            a = ours()
+            b = raw()
+        found.append((a, b))
+    return Pairs(tuple(a for a, _ in found), tuple(b for _, b in found), seed)
+
+
+def spin() -> int:
+    """A fixed piece of plain Python: the unit for costs that have no raw engine to be compared with."""
+    total = 0
+    for number in range(10):
+        total += number
+    return total
+
+
+def slowness(clock: Callable[[], float]) -> float:
+    """How many times longer plain Python takes here and now than where bounds in seconds were set; at least
+    1.
+
+    Measured with the clock the bound is measured with: processor time hardly changes when a machine is
+    busy, wall time does.
+    """
+    rounds = 200_000
+    start = clock()
+    for _ in range(rounds):
+        spin()
+    return max(1.0, (clock() - start) / rounds / SPIN_SECONDS)
+
+
+def timed(work: Callable[[], object], times: int) -> Cost:
+    """The processor time of one call, over so many calls."""
+
+    def cost() -> float:
+        start = time.process_time()
+        for _ in range(times):
+            work()
+        return (time.process_time() - start) / times
+
+    return cost
