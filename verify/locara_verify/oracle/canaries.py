@@ -46,14 +46,18 @@ class Tokens:
         """Names of the tokens whose bytes occur in ``data``, plain, in base64, hex or UTF-16."""
         if not any(hint in data for hint in HINTS):
             return ()
-        return tuple(name for name,
-        needles in self._needles.items() if any(needle in data for needle in needles))
+        return tuple(
+            name for name, needles in self._needles.items() if any(needle in data for needle in needles)
+        )
 
     def prove(self) -> None:
         """Show that the scanner finds each token in each spelling."""
         for name, token in self.by_name.items():
-            for form in (token.encode(), base64.b64encode(b"xy" + token.encode()),
-            token.encode().hex().encode()):
+            for form in (
+                token.encode(),
+                base64.b64encode(b"xy" + token.encode()),
+                token.encode().hex().encode(),
+            ):
                 if name not in self.found(b"..." + form + b"..."):
                     raise CanaryError(f"the scanner does not find the token of {name}")
 
@@ -75,7 +79,7 @@ def _hints() -> tuple[bytes, ...]:
     shifted = []
     for shift in range(3):
         encoded = base64.b64encode(b"\0" * shift + raw)
-        shifted.append(encoded[(shift * 8 + 5) // 6:][:8])
+        shifted.append(encoded[(shift * 8 + 5) // 6 :][:8])
     return (raw, raw.hex().encode(), MARK.encode("utf-16-le"), *shifted)
 
 
@@ -104,10 +108,13 @@ def snapshot(root: Path, *, times: bool = True) -> dict[str, Entry]:
             path = Path(folder, name)
             state = path.lstat()
             entries[str(path.relative_to(root))] = Entry(
-                kind=stat.filemode(state.st_mode)[0], mode=stat.S_IMODE(state.st_mode),
-                owner=(state.st_uid, state.st_gid), links=state.st_nlink,
+                kind=stat.filemode(state.st_mode)[0],
+                mode=stat.S_IMODE(state.st_mode),
+                owner=(state.st_uid, state.st_gid),
+                links=state.st_nlink,
                 size=0 if stat.S_ISDIR(state.st_mode) else state.st_size,
-                modified=state.st_mtime_ns if times else 0, changed=state.st_ctime_ns if times else 0,
+                modified=state.st_mtime_ns if times else 0,
+                changed=state.st_ctime_ns if times else 0,
                 digest=_contents(path, state.st_mode),
             )
     return entries
@@ -161,8 +168,11 @@ class Tree:
         probe = self.root / "control"
         probe.write_text("x", encoding="utf-8")
         self.mark()
-        for act in (lambda: probe.write_text("y", encoding="utf-8"), lambda: probe.chmod(0o600),
-        probe.unlink):
+        for act in (
+            lambda: probe.write_text("y", encoding="utf-8"),
+            lambda: probe.chmod(0o600),
+            probe.unlink,
+        ):
             before = self.changes()
             act()
             if self.changes() == before:
@@ -178,7 +188,9 @@ def environment_secret(token: str, name: str = "LOCARA_VERIFY_SECRET") -> Iterat
     try:
         child = subprocess.run(
             [sys.executable, "-I", "-S", "-c", f"import os; print(os.environ[{name!r}])"],
-            capture_output=True, text=True, check=True,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         if child.stdout.strip() != token:
             raise CanaryError("an ordinary child process does not see the secret in its environment")

@@ -156,7 +156,7 @@ class Reader:
 
     def unit(self) -> int:
         """Read four hexadecimal digits."""
-        digits = self.text[self.at:self.at + 4]
+        digits = self.text[self.at : self.at + 4]
         if len(digits) != 4 or any(digit not in "0123456789abcdefABCDEF" for digit in digits):
             raise self.refuse()
         self.at += 4
@@ -169,7 +169,7 @@ class Reader:
             self.at += 1
         if self.at == start:
             raise self.refuse()
-        return self.text[start:self.at]
+        return self.text[start : self.at]
 
     def number(self) -> int | float:
         """Read a number; it must have a finite double near it."""
@@ -190,7 +190,7 @@ class Reader:
                 self.at += 1
             self.digits()
             real = True
-        text = self.text[start:self.at]
+        text = self.text[start : self.at]
         if not real and (text == "-0" or len(text) > MAX_INTEGER_CHARACTERS):
             raise self.refuse("json_number")
         if not math.isfinite(float(text)):

@@ -24,11 +24,11 @@ LICENSES = (
     "LGPL-3.0-only", "LGPL-3.0-or-later", "MIT", "MIT-0", "MPL-2.0", "MS-PL", "MulanPSL-2.0", "NCSA",
     "OFL-1.1", "OSL-3.0", "PostgreSQL", "Python-2.0", "UPL-1.0", "Unlicense", "Vim", "WTFPL", "X11",
     "Zlib",
-)
+)  # fmt: skip
 CATEGORIES = (
     "productivity", "creative", "developer", "education", "utilities",
     "media", "communication", "finance", "health", "games",
-)
+)  # fmt: skip
 BACKED_MODALITIES = ("text-to-text", "text-to-embedding")
 BACKED_TOOLING = ("vector.search",)
 ACCESS = ("read", "read-write")
@@ -36,14 +36,14 @@ REFUSED_CATEGORIES = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 DRAWN_AS_NOTHING = (
     0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0,
     *range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0),
-)
+)  # fmt: skip
 MOST_MARKS = 4
 URL_CHARACTERS = names.LOWER + names.LOWER.upper() + names.DIGITS + "._~:/?#[]@!$&'()*+,;=%-"
 CAPABILITY_KEYS = (
     "net", "fs.user-selected", "fs.app-data", "fs.user-paths", "device.microphone", "device.camera",
     "device.system-audio", "models", "tools", "shared-folders", "clipboard", "notifications",
     "background", "open-external",
-)
+)  # fmt: skip
 NOTIFY = ("alert", "badge", "sound")
 USER_PATHS = ("documents", "downloads", "desktop", "pictures", "music", "movies")
 MAX_LONG_DESCRIPTION = 20_000
@@ -79,8 +79,9 @@ class Judge:
         good = [self.need(fine(item), f"{pointer}/{index}") for index, item in enumerate(value)]
         return all(good)
 
-    def distinct(self, value: Json, pointer: str, fine: Callable[[Json], bool], least: int,
-    most: int) -> bool:
+    def distinct(
+        self, value: Json, pointer: str, fine: Callable[[Json], bool], least: int, most: int
+    ) -> bool:
         """Require what ``each`` requires and that no item comes twice."""
         good = self.each(value, pointer, fine, least, most)
         return good and self.need(unique(value), pointer)
@@ -123,17 +124,18 @@ def is_web_host(host: str) -> bool:
     """Tell whether ``host`` may stand in an address that is only shown: labels, the last begins with a
     letter."""
     labels = host.split(".")
-    return len(labels) >= 2 and all(names.is_label(label) for label in labels) and labels[-1][0] in names.LOWER
+    good = len(labels) >= 2 and all(names.is_label(label) for label in labels)
+    return good and labels[-1][0] in names.LOWER
 
 
 def is_url(value: Json) -> bool:
     """Tell whether ``value`` is an https address without credentials."""
     if not isinstance(value, str) or not value.startswith("https://") or len(value) > 2048:
         return False
-    place = value[len("https://"):]
+    place = value[len("https://") :]
     for stop in "/?#":
         place = place.split(stop)[0]
-    rest = value[len("https://") + len(place):]
+    rest = value[len("https://") + len(place) :]
     host, colon, port = place.partition(":")
     if colon and not (names.only(port, names.DIGITS) and port and port[0] != "0" and int(port) <= 65535):
         return False
@@ -167,12 +169,30 @@ def judge_value(value: Json) -> tuple[str, ...]:
     """Say which places of a parsed manifest are wrong, as JSON pointers."""
     judge = Judge()
     required = (
-        "schema", "name", "publisher", "version", "displayName", "description", "license",
-        "author", "icon", "screenshots", "category", "capabilities",
+        "schema",
+        "name",
+        "publisher",
+        "version",
+        "displayName",
+        "description",
+        "license",
+        "author",
+        "icon",
+        "screenshots",
+        "category",
+        "capabilities",
     )
     optional = (
-        "longDescription", "homepage", "repository", "tags", "profiles", "storage",
-        "entry", "build", "modalities", "tooling",
+        "longDescription",
+        "homepage",
+        "repository",
+        "tags",
+        "profiles",
+        "storage",
+        "entry",
+        "build",
+        "modalities",
+        "tooling",
     )
     if not judge.record(value, "", required, optional):
         return tuple(judge.wrong)
@@ -194,8 +214,11 @@ def judge_value(value: Json) -> tuple[str, ...]:
 
 def is_tag(value: Json) -> bool:
     """Tell whether ``value`` is a tag."""
-    return isinstance(value, str) and 1 <= len(value) <= 32 and names.only(value,
-    names.LOWER + names.DIGITS + "-")
+    return (
+        isinstance(value, str)
+        and 1 <= len(value) <= 32
+        and names.only(value, names.LOWER + names.DIGITS + "-")
+    )
 
 
 FIELDS: Mapping[str, Callable[[Json], bool]] = {
@@ -212,7 +235,7 @@ FIELDS: Mapping[str, Callable[[Json], bool]] = {
     "icon": names.is_portable_path,
     "category": lambda value: isinstance(value, str) and value in CATEGORIES,
     "entry": names.is_portable_path,
-}
+}  # fmt: skip
 
 
 def judge_author(judge: Judge, author: Json) -> None:

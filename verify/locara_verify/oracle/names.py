@@ -69,7 +69,7 @@ def host_matches(pattern: str, host: str) -> bool:
     if want[0] != "*":
         return want == have
     tail = want[1:]
-    return len(have) > len(tail) and have[len(have) - len(tail):] == tail
+    return len(have) > len(tail) and have[len(have) - len(tail) :] == tail
 
 
 def is_port(value: object) -> bool:
@@ -140,5 +140,6 @@ def is_semver(text: object) -> bool:
     parts = text.split(".")
     if len(parts) != 3:
         return False
-    return all(1 <= len(part) <= 9 and only(part,
-    DIGITS) and (part == "0" or part[0] != "0") for part in parts)
+    return all(
+        1 <= len(part) <= 9 and only(part, DIGITS) and (part == "0" or part[0] != "0") for part in parts
+    )

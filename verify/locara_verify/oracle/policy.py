@@ -141,15 +141,19 @@ def possible(ask: Ask) -> bool:
         return names.is_host(ask["host"]) and (kind == "open-external" or names.is_port(ask["port"]))
     if kind == "fs":
         root, path = ask["root"], ask["path"]
-        shared = isinstance(root, str) and root.startswith("shared/") and names.is_slug(root[len("shared/"):])
+        shared = (
+            isinstance(root, str) and root.startswith("shared/") and names.is_slug(root[len("shared/") :])
+        )
         known = shared or root in ("user-selected", "app-data", *USER_PATH_ROOTS)
         return known and ask["access"] in ("read", "write") and (path == "" or names.is_portable_path(path))
     if kind in ("model", "tool"):
         name = ask[kind]
         return isinstance(name, str) and (names.is_item_id(name) or names.split_pin(name) is not None)
     choices = {
-        "device": ("device", DEVICES), "clipboard": ("access", ("read", "write")),
-        "notify": ("mode", NOTIFICATION_MODES), "background": ("mode", BACKGROUND_MODES),
+        "device": ("device", DEVICES),
+        "clipboard": ("access", ("read", "write")),
+        "notify": ("mode", NOTIFICATION_MODES),
+        "background": ("mode", BACKGROUND_MODES),
     }
     field, words = choices[kind]
     return ask[field] in words
@@ -160,9 +164,17 @@ def commands(manifest: Mapping[str, Json]) -> frozenset[str]:
     capabilities = manifest.get("capabilities", {})
     modalities = manifest.get("modalities", [])
     opened = {
-        "app.info", "app.commands", "audit.capabilityLog",
-        "settings.get", "settings.set", "settings.getAll", "settings.delete",
-        "db.query", "db.exec", "db.batch", "db.search",
+        "app.info",
+        "app.commands",
+        "audit.capabilityLog",
+        "settings.get",
+        "settings.set",
+        "settings.getAll",
+        "settings.delete",
+        "db.query",
+        "db.exec",
+        "db.batch",
+        "db.search",
     }
     if capabilities.get("models"):
         if "text-to-text" in modalities:

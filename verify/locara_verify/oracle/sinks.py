@@ -61,8 +61,9 @@ class Sinks:
         outer = outer_address()
         if outer is not None:
             self._add_if_possible("tcp-outer", socket.AF_INET, socket.SOCK_STREAM, (outer, 0))
-        self._add("unix-abstract", socket.AF_UNIX, socket.SOCK_STREAM,
-        f"\0locara-sink-{os.getpid()}-{id(self):x}")
+        self._add(
+            "unix-abstract", socket.AF_UNIX, socket.SOCK_STREAM, f"\0locara-sink-{os.getpid()}-{id(self):x}"
+        )
         self._add("unix-path", socket.AF_UNIX, socket.SOCK_STREAM, str(self._short_folder() / "sink.sock"))
         self._selector.register(self._woken, selectors.EVENT_READ, None)
         self._thread.start()

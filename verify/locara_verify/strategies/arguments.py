@@ -22,9 +22,24 @@ CONFUSED: tuple[Json, ...] = (
     {"$blob": "AAAA"}, {"length": 3},
     "x" * 100_000, ["x"] * 10_000, {str(number): 0 for number in range(2_000)}, "\u202e", "\U0010ffff",
     "A" * 65_536, "${x}", "{{7*7}}", "%s%n", "'; --",
+)  # fmt: skip
+EXTRA_KEYS = (
+    "extra",
+    "__proto__",
+    "constructor",
+    "allow",
+    "force",
+    "sandbox",
+    "debug",
+    "grants",
+    "capability",
+    "origin",
+    "trusted",
+    "cwd",
+    "env",
+    "user",
+    "",
 )
-EXTRA_KEYS = ("extra", "__proto__", "constructor", "allow", "force", "sandbox", "debug", "grants",
-"capability", "origin", "trusted", "cwd", "env", "user", "")
 
 
 def resolve(schema: Schema, root: Schema) -> Schema:
@@ -79,8 +94,9 @@ def example(  # noqa: PLR0911 - one answer per type of JSON Schema
     return "a" * max(1, int(schema.get("minLength", 1)))
 
 
-def texts(schema: Schema, root: Schema, here: tuple[str | int, ...] = (),
-depth: int = 0) -> Iterator[tuple[str | int, ...]]:
+def texts(
+    schema: Schema, root: Schema, here: tuple[str | int, ...] = (), depth: int = 0
+) -> Iterator[tuple[str | int, ...]]:
     """The places of a schema that may hold text, as key paths (lists by their first item)."""
     if depth > 6:
         return

@@ -72,8 +72,11 @@ def _bad_payloads() -> tuple[tuple[str, bytes, frozenset[str]], ...]:
         ("duplicate cmd", b'{"id":1,"cmd":"app.info","cmd":"fs.read","args":{}}', BAD_FRAME),
         ("duplicate cmd by escape", b'{"id":1,"cmd":"app.info","c\\u006dd":"fs.read","args":{}}', BAD_FRAME),
         ("duplicate id", b'{"id":1,"id":2,"cmd":"app.info","args":{}}', BAD_FRAME),
-        ("duplicate key in arguments", b'{"id":1,"cmd":"settings.get","args":{"key":"a","key":"b"}}',
-        BAD_FRAME),
+        (
+            "duplicate key in arguments",
+            b'{"id":1,"cmd":"settings.get","args":{"key":"a","key":"b"}}',
+            BAD_FRAME,
+        ),
         ("NaN", b'{"id":NaN,"cmd":"app.info"}', BAD_FRAME),
         ("NaN in arguments", b'{"id":1,"cmd":"settings.set","args":{"key":"a","value":NaN}}', BAD_FRAME),
         ("Infinity", b'{"id":1,"cmd":"settings.set","args":{"key":"a","value":Infinity}}', BAD_FRAME),
@@ -100,8 +103,11 @@ def _bad_payloads() -> tuple[tuple[str, bytes, frozenset[str]], ...]:
         ("args is a string", b'{"id":1,"cmd":"app.info","args":"{}"}', BAD_REQUEST),
         ("extra member", b'{"id":1,"cmd":"app.info","args":{},"origin":"locara://app"}', BAD_REQUEST),
         ("forged grant member", b'{"id":1,"cmd":"fs.read","args":{},"grants":{"net":true}}', BAD_REQUEST),
-        ("forged capability", b'{"id":1,"cmd":"fs.read","args":{},"capability":"fs.read","allowed":true}',
-        BAD_REQUEST),
+        (
+            "forged capability",
+            b'{"id":1,"cmd":"fs.read","args":{},"capability":"fs.read","allowed":true}',
+            BAD_REQUEST,
+        ),
         ("prototype member", b'{"id":1,"cmd":"app.info","args":{},"__proto__":{"admin":true}}', BAD_REQUEST),
         ("forged reply", b'{"id":1,"ok":true,"result":{}}', BAD_REQUEST),
         ("cancel and call", b'{"id":1,"cmd":"app.info","cancel":1}', BAD_REQUEST),
@@ -115,7 +121,7 @@ def _bad_payloads() -> tuple[tuple[str, bytes, frozenset[str]], ...]:
 BAD_IDS: tuple[Json, ...] = (
     None, True, False, 0, -1, 1.0, 1.5, 2**53 + 1, 2**64, 10**400, "", "x" * 65, "x" * 100_000, [], [1], {},
     {"id": 1}, -0.0,
-)
+)  # fmt: skip
 
 
 def refused() -> tuple[Attack, ...]:
@@ -131,8 +137,9 @@ def refused() -> tuple[Attack, ...]:
 def fatal() -> tuple[Attack, ...]:
     """Byte streams that lose the frame boundaries: the runtime must answer or close, and never serve on."""
     return (
-        Attack("length over the cap", HEADER.pack(MAX_FRAME + 1) + b"x", frozenset({"too_large"}),
-        fatal=True),
+        Attack(
+            "length over the cap", HEADER.pack(MAX_FRAME + 1) + b"x", frozenset({"too_large"}), fatal=True
+        ),
         Attack("length of 4 GiB", HEADER.pack(2**32 - 1), frozenset({"too_large"}), fatal=True),
         Attack("negative length", b"\xff\xff\xff\x9c", frozenset({"too_large"}), fatal=True),
         Attack("text protocol", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", frozenset({"too_large"}), fatal=True),

@@ -16,12 +16,12 @@ ADDRESSES = (
     "169.254.169.254",
     "10.0.0.1", "192.168.1.1", "100.64.0.1", "224.0.0.1", "[fd00::1]", "[::127.0.0.1]", "127.0.0.1.nip.io",
     "①②⑦.⓪.⓪.①",
-)
+)  # fmt: skip
 LOCAL_NAMES = (
     "localhost", "LOCALHOST", "localhost.", "localhost.localdomain", "a.localhost", "ip6-localhost",
     "broadcasthost", "printer.local",
     "host.internal", "metadata.google.internal", "kubernetes.default.svc", "intranet", "com", "a",
-)
+)  # fmt: skip
 MALFORMED = (
     "", ".", "..", "a..b", ".a.com", "a.com.", "-a.com", "a-.com", "a_b.com", "a b.com", " a.com", "a.com ",
     "a.com\n", "a.com\x00", "a\x00.com",
@@ -33,7 +33,7 @@ MALFORMED = (
     "1.2.3.4.5", "a." + "b" * 64,
     ".".join(["a" * 60] * 5), "a" * 254, "A.COM", "Example.Com", "a.\ud800.com", "a,b.com", "a;b.com",
     "[a.com]", "a.com]",
-)
+)  # fmt: skip
 
 
 def host(rng: random.Random) -> str:
@@ -56,14 +56,33 @@ def near(rng: random.Random, patterns: Sequence[str]) -> str:
     apex = chosen[2:] if chosen.startswith("*.") else chosen
     if rng.random() < 0.5:
         return rng.choice((apex, "a." + apex, "b.a." + apex)) if chosen.startswith("*.") else apex
-    return rng.choice((
-        apex, apex, "a." + apex, "a." + apex, "b.a." + apex, "not" + apex, apex + ".evil.test", apex + "x",
-        "x-" + apex, apex.split(".", 1)[1],
-        "evil." + apex.split(".", 1)[1], apex + ".", "." + apex, apex.upper(), apex.replace(".", "-", 1),
-        apex.replace(".", "x", 1), "*." + apex,
-        apex + ":443", apex + "@evil.test", "evil.test/" + apex, apex + "\x00.evil.test",
-        apex.replace(".", "。", 1), apex + "%00",
-    ))
+    return rng.choice(
+        (
+            apex,
+            apex,
+            "a." + apex,
+            "a." + apex,
+            "b.a." + apex,
+            "not" + apex,
+            apex + ".evil.test",
+            apex + "x",
+            "x-" + apex,
+            apex.split(".", 1)[1],
+            "evil." + apex.split(".", 1)[1],
+            apex + ".",
+            "." + apex,
+            apex.upper(),
+            apex.replace(".", "-", 1),
+            apex.replace(".", "x", 1),
+            "*." + apex,
+            apex + ":443",
+            apex + "@evil.test",
+            "evil.test/" + apex,
+            apex + "\x00.evil.test",
+            apex.replace(".", "。", 1),
+            apex + "%00",
+        )
+    )
 
 
 def hostile(rng: random.Random) -> str:
@@ -74,22 +93,56 @@ def hostile(rng: random.Random) -> str:
 def urls(name: str, *, user: str = "x") -> tuple[str, ...]:
     """Spellings of an address of ``name``, each of which some client has read differently from its guard."""
     return (
-        f"https://{name}/", f"HTTPS://{name}/", f"http://{name}/", f"https://{name}:443/",
-        f"https://{name}:8443/", f"https://{name}./",
-        f"https://user@{name}/", f"https://user:{user}@{name}/", f"https://a.test@{name}/",
-        f"https://{name}@a.test/", f"https://{name}#@a.test/",
-        f"https://{name}?@a.test/", f"https://{name}\\@a.test/", f"https://a.test\\@{name}/",
-        f"https:\\\\{name}\\", f"https:/{name}/",
-        f"https:///{name}/", f"https:{name}", f"//{name}/", f" https://{name}/", f"https://{name}/ ",
+        f"https://{name}/",
+        f"HTTPS://{name}/",
+        f"http://{name}/",
+        f"https://{name}:443/",
+        f"https://{name}:8443/",
+        f"https://{name}./",
+        f"https://user@{name}/",
+        f"https://user:{user}@{name}/",
+        f"https://a.test@{name}/",
+        f"https://{name}@a.test/",
+        f"https://{name}#@a.test/",
+        f"https://{name}?@a.test/",
+        f"https://{name}\\@a.test/",
+        f"https://a.test\\@{name}/",
+        f"https:\\\\{name}\\",
+        f"https:/{name}/",
+        f"https:///{name}/",
+        f"https:{name}",
+        f"//{name}/",
+        f" https://{name}/",
+        f"https://{name}/ ",
         f"\x01https://{name}/",
-        f"https://{name}\x00.a.test/", f"https://{name}\r\nHost: a.test/", f"https://{name}/\r\nX: y",
-        f"ftp://{name}/", f"ws://{name}/",
-        f"wss://{name}/", "file:///etc/passwd", f"file://{name}/etc/passwd", "data:text/plain,x",
-        "blob:https://a/1", "javascript:1",
-        f"gopher://{name}:70/x", f"dict://{name}:11/x", f"unix:{user}", f"https+unix://{name}",
-        f"https://{name}:0/", f"https://{name}:65536/",
-        f"https://{name}:-1/", f"https://{name}:4 43/", f"https://{name}:٤٤٣/", f"https://[{name}]/",
-        f"https://{name}%00/", f"https://%61{name}/",
-        f"https://{name.upper()}/", f"https://{name}。/", "https://", "https://:443/", "", "https://*/",
+        f"https://{name}\x00.a.test/",
+        f"https://{name}\r\nHost: a.test/",
+        f"https://{name}/\r\nX: y",
+        f"ftp://{name}/",
+        f"ws://{name}/",
+        f"wss://{name}/",
+        "file:///etc/passwd",
+        f"file://{name}/etc/passwd",
+        "data:text/plain,x",
+        "blob:https://a/1",
+        "javascript:1",
+        f"gopher://{name}:70/x",
+        f"dict://{name}:11/x",
+        f"unix:{user}",
+        f"https+unix://{name}",
+        f"https://{name}:0/",
+        f"https://{name}:65536/",
+        f"https://{name}:-1/",
+        f"https://{name}:4 43/",
+        f"https://{name}:٤٤٣/",
+        f"https://[{name}]/",
+        f"https://{name}%00/",
+        f"https://%61{name}/",
+        f"https://{name.upper()}/",
+        f"https://{name}。/",
+        "https://",
+        "https://:443/",
+        "",
+        "https://*/",
         f"https://{name}:/",
     )

@@ -14,8 +14,18 @@ Json = Any
 
 ACCESS = ("read", "read-write")
 USER_PATHS = ("documents", "downloads", "desktop", "pictures", "music", "movies")
-CATEGORIES = ("productivity", "creative", "developer", "education", "utilities", "media", "communication",
-"finance", "health", "games")
+CATEGORIES = (
+    "productivity",
+    "creative",
+    "developer",
+    "education",
+    "utilities",
+    "media",
+    "communication",
+    "finance",
+    "health",
+    "games",
+)
 LICENSES = ("MIT", "Apache-2.0", "BSD-3-Clause", "GPL-3.0-only", "ISC", "MPL-2.0")
 TEXTS = ("Notes", "Ask your files", "Ünïcode ✓", "数据", "A-b_c (d) & e!", "Résumé — reader", "emoji 😀 fine")
 PATHS = ("icon.png", "public/icon.png", "shots/one.png", "shots/two.jpg", "dist/index.html", "a/b/c.png")
@@ -28,18 +38,27 @@ def pin(rng: random.Random, name: str) -> str:
 
 def pins(rng: random.Random, most: int) -> list[str]:
     """Up to ``most`` pins with distinct ids."""
-    names = rng.sample(("chat-b", "minilm-l6", "m1", "llama.3_2-1b", "a", "x" * 64, "0q", "q-4.k_m"),
-    rng.randint(0, most))
+    names = rng.sample(
+        ("chat-b", "minilm-l6", "m1", "llama.3_2-1b", "a", "x" * 64, "0q", "q-4.k_m"), rng.randint(0, most)
+    )
     return [pin(rng, name) for name in names]
 
 
 def minimal() -> dict[str, Json]:
     """The smallest manifest: every required field, no power."""
     return {
-        "schema": "locara/v1", "name": "probe", "publisher": "verifier", "version": "1.0.0",
-        "displayName": "Probe", "description": "A probe.", "license": "MIT",
+        "schema": "locara/v1",
+        "name": "probe",
+        "publisher": "verifier",
+        "version": "1.0.0",
+        "displayName": "Probe",
+        "description": "A probe.",
+        "license": "MIT",
         "author": {"name": "Verifier", "email": "verify@example.com"},
-        "icon": "icon.png", "screenshots": ["shot.png"], "category": "utilities", "capabilities": {},
+        "icon": "icon.png",
+        "screenshots": ["shot.png"],
+        "category": "utilities",
+        "capabilities": {},
     }
 
 
@@ -54,16 +73,20 @@ def capabilities(rng: random.Random) -> dict[str, Json]:
     sometimes("net", net(rng))
     sometimes("fs.user-selected", rng.choice((False, *ACCESS)))
     sometimes("fs.app-data", rng.choice((False, *ACCESS)))
-    sometimes("fs.user-paths",
-    {name: rng.choice(ACCESS) for name in rng.sample(USER_PATHS, rng.randint(0, 4))})
+    sometimes(
+        "fs.user-paths", {name: rng.choice(ACCESS) for name in rng.sample(USER_PATHS, rng.randint(0, 4))}
+    )
     for device in ("microphone", "camera", "system-audio"):
         sometimes(f"device.{device}", rng.random() < 0.5)
     sometimes("models", pins(rng, 4))
     sometimes("tools", pins(rng, 3))
-    sometimes("shared-folders", [
-        {"id": name, "with": ["acme/notes"],
-        "access": rng.choice(ACCESS)} for name in rng.sample(("inbox", "out-2", "x"), rng.randint(0, 3))
-    ])
+    sometimes(
+        "shared-folders",
+        [
+            {"id": name, "with": ["acme/notes"], "access": rng.choice(ACCESS)}
+            for name in rng.sample(("inbox", "out-2", "x"), rng.randint(0, 3))
+        ],
+    )
     sometimes("clipboard", {key: rng.random() < 0.5 for key in ("read", "write")})
     sometimes("notifications", {"modes": rng.sample(("alert", "badge", "sound"), rng.randint(1, 3))})
     mode = rng.choice((False, "passive", "active"))
@@ -114,14 +137,19 @@ def decorate(rng: random.Random, value: dict[str, Json]) -> None:
     if models:
         value["modalities"] = rng.sample(("text-to-text", "text-to-embedding"), rng.randint(0, 2))
         if rng.random() < 0.3:
-            value["profiles"] = {"low": {"min_ram_gb": rng.choice((1, 8, 1024)),
-            "models": rng.sample(models, rng.randint(1, len(models)))}}
+            value["profiles"] = {
+                "low": {
+                    "min_ram_gb": rng.choice((1, 8, 1024)),
+                    "models": rng.sample(models, rng.randint(1, len(models))),
+                }
+            }
     for key, make in (
         ("longDescription", "First line.\n\n- point\n\tindented"),
         ("homepage", "https://example.com/app?x=1#y"),
         ("repository", "https://git.example.org/acme/app"),
         ("tags", rng.sample(("notes", "pdf", "ai-1", "offline"), rng.randint(0, 4))),
-        ("entry", "dist/index.html"), ("build", {"tool": rng.choice(("vite", "none")), "out": "dist"}),
+        ("entry", "dist/index.html"),
+        ("build", {"tool": rng.choice(("vite", "none")), "out": "dist"}),
         ("tooling", ["vector.search"]),
         ("storage", {"vector": {"engine": "sqlite-vec"}, "quota_mb": rng.choice((1, 512, 1_048_576))}),
     ):
@@ -164,9 +192,25 @@ STRANGE: tuple[Json, ...] = (
     {"modes": []}, {"read": 1}, "-x", "x-", "a--b",
     "Proprietary", "mit", "xn--bcher-kva.example", "bücher.example", "a@b.cc", "a@b@c.dd", "@b.cc",
     "a b@c.dd", "ａ.com",
+)  # fmt: skip
+KEYS = (
+    "net",
+    "fs",
+    "Net",
+    "NET",
+    "net ",
+    "fs.user-selected",
+    "models",
+    "x",
+    "",
+    "__proto__",
+    "constructor",
+    "allowed_hosts",
+    "exec",
+    "command",
+    "$schema",
+    "env",
 )
-KEYS = ("net", "fs", "Net", "NET", "net ", "fs.user-selected", "models", "x", "", "__proto__", "constructor",
-"allowed_hosts", "exec", "command", "$schema", "env")
 
 
 def mutate(rng: random.Random, value: dict[str, Json]) -> tuple[dict[str, Json], str]:
@@ -208,17 +252,44 @@ def change(rng: random.Random, value: dict[str, Json]) -> str:  # noqa: PLR0911
 
 def edit(rng: random.Random, text: str) -> str:
     """Insert, remove or exchange one character, near the ends more often."""
-    atom = rng.choice((".", "*", "/", "-", " ", "A", "0", "\\", ":", "@", "\n", "\t", "\u200b", "\u202e", "é",
-    "\x7f", "..", "%2e", "x" * 300))
+    atom = rng.choice(
+        (
+            ".",
+            "*",
+            "/",
+            "-",
+            " ",
+            "A",
+            "0",
+            "\\",
+            ":",
+            "@",
+            "\n",
+            "\t",
+            "\u200b",
+            "\u202e",
+            "é",
+            "\x7f",
+            "..",
+            "%2e",
+            "x" * 300,
+        )
+    )
     where = rng.choice((0, len(text), rng.randint(0, len(text))))
-    return rng.choice((text[:where] + atom + text[where:], text[:where] + text[where + 1:],
-    text[:where] + atom + text[where + 1:]))
+    return rng.choice(
+        (
+            text[:where] + atom + text[where:],
+            text[:where] + text[where + 1 :],
+            text[:where] + atom + text[where + 1 :],
+        )
+    )
 
 
 def dump(rng: random.Random, value: Json) -> bytes:
     """Write ``value`` as JSON in one of several layouts."""
-    return json.dumps(value, ensure_ascii=rng.random() < 0.5,
-    indent=rng.choice((None, 2, "\t"))).encode("utf-8", "surrogatepass")
+    return json.dumps(value, ensure_ascii=rng.random() < 0.5, indent=rng.choice((None, 2, "\t"))).encode(
+        "utf-8", "surrogatepass"
+    )
 
 
 def break_bytes(rng: random.Random, data: bytes) -> tuple[bytes, str]:
@@ -226,37 +297,64 @@ def break_bytes(rng: random.Random, data: bytes) -> tuple[bytes, str]:
     where = rng.randrange(len(data) + 1)
     makers: tuple[tuple[str, Json], ...] = (
         ("byte order mark", lambda: b"\xef\xbb\xbf" + data),
-        ("trailing data",
-        lambda: data + rng.choice((b"{}", b" x", b"\x00", b",", b"//", b"\n\n", b"\xa0", b"\x0c"))),
-        ("leading data",
-        lambda: rng.choice((b" ", b"\n\t", b"\x0b", b"\x00", b"/**/", b"\xff\xfe", b"#x\n")) + data),
+        (
+            "trailing data",
+            lambda: data + rng.choice((b"{}", b" x", b"\x00", b",", b"//", b"\n\n", b"\xa0", b"\x0c")),
+        ),
+        (
+            "leading data",
+            lambda: rng.choice((b" ", b"\n\t", b"\x0b", b"\x00", b"/**/", b"\xff\xfe", b"#x\n")) + data,
+        ),
         ("duplicate key", lambda: data.replace(b'"schema"', b'"schema": "locara/v1", "schema"', 1)),
         ("duplicate key by escape", lambda: data.replace(b'"name"', b'"n\\u0061me": "other", "name"', 1)),
-        ("duplicate capability",
-        lambda: data.replace(b'"capabilities": {', b'"capabilities": {"net": true, "net": false, ', 1)),
-        ("one byte", lambda: data[:where] + bytes([rng.randrange(256)]) + data[where + 1:]),
-        ("one byte less", lambda: data[:where] + data[where + 1:]),
-        ("one byte more",
-        lambda: data[:where] + rng.choice((b",", b'"', b"{", b"}", b"\\", b"\x00", b"\x80", b"'", b"1",
-        b"-")) + data[where:]),
+        (
+            "duplicate capability",
+            lambda: data.replace(b'"capabilities": {', b'"capabilities": {"net": true, "net": false, ', 1),
+        ),
+        ("one byte", lambda: data[:where] + bytes([rng.randrange(256)]) + data[where + 1 :]),
+        ("one byte less", lambda: data[:where] + data[where + 1 :]),
+        (
+            "one byte more",
+            lambda: (
+                data[:where]
+                + rng.choice((b",", b'"', b"{", b"}", b"\\", b"\x00", b"\x80", b"'", b"1", b"-"))
+                + data[where:]
+            ),
+        ),
         ("cut", lambda: data[:where]),
         ("number", lambda: data.rstrip()[:-1] + b', "x": ' + rng.choice(NUMBERS) + b"}"),
         ("string", lambda: data.rstrip()[:-1] + b', "x": ' + rng.choice(STRINGS) + b"}"),
         ("depth", lambda: data.rstrip()[:-1] + b', "x": ' + nest(rng) + b"}"),
-        ("size", lambda: data + b" " * rng.choice((262_144 - len(data) - 1, 262_144 - len(data),
-        262_145 - len(data), 300_000))),
+        (
+            "size",
+            lambda: (
+                data
+                + b" "
+                * rng.choice((262_144 - len(data) - 1, 262_144 - len(data), 262_145 - len(data), 300_000))
+            ),
+        ),
         ("utf-16", lambda: data.decode("utf-8", "replace").encode("utf-16")),
         ("latin-1", lambda: data.replace(b'"displayName": "', b'"displayName": "\xe9', 1)),
         ("overlong", lambda: data.replace(b'"displayName": "', b'"displayName": "\xc0\xaf', 1)),
         ("raw surrogate", lambda: data.replace(b'"displayName": "', b'"displayName": "\xed\xa0\x80', 1)),
-        ("escaped surrogate",
-        lambda: data.replace(b'"displayName": "',
-        b'"displayName": "' + rng.choice((b"\\ud800", b"\\udc00", b"\\udc00\\ud800", b"\\ud83d\\ude00")), 1)),
+        (
+            "escaped surrogate",
+            lambda: data.replace(
+                b'"displayName": "',
+                b'"displayName": "'
+                + rng.choice((b"\\ud800", b"\\udc00", b"\\udc00\\ud800", b"\\ud83d\\ude00")),
+                1,
+            ),
+        ),
         ("single quotes", lambda: data.replace(b'"', b"'")),
         ("trailing comma", lambda: data.rstrip()[:-1] + b",}"),
         ("comment", lambda: data.replace(b"{", b"{ /* x */", 1)),
-        ("nothing", lambda: rng.choice((b"", b" ", b"null", b"[]", b"{}", b"0", b'""', b"true", b"{", b"[[[[",
-        b"\x00"))),
+        (
+            "nothing",
+            lambda: rng.choice(
+                (b"", b" ", b"null", b"[]", b"{}", b"0", b'""', b"true", b"{", b"[[[[", b"\x00")
+            ),
+        ),
     )
     text, make = rng.choice(makers)
     return make(), text
@@ -266,13 +364,13 @@ NUMBERS = (
     b"NaN", b"Infinity", b"-Infinity", b"1e309", b"-1e309", b"1e400", b"-0", b"-0.0", b"0e0", b"01", b"+1",
     b".5", b"1.", b"0x10", b"1_0", b"1e", b"1e+",
     b"9" * 400, b"1e-400", b"\xd9\xa1", b"--1", b"1" * 5000,
-)
+)  # fmt: skip
 STRINGS = (
     b'"\\x41"', b'"\\u00"', b'"\\u{41}"', b'"\t"', b'"\n"', b'"\x7f"', b'"\\/"', b'"\\\'"', b'"\\u0000"',
     b'"\\uD800"', b'"\\uDFFF"', b'"\\uD800\\u0041"',
     b'"\\ud83d\\ude00"', b"'x'", b'"unterminated', b'"\\', b'"\xed\xa0\x80"', b'"\xf4\x90\x80\x80"',
     b'"\xc1\x81"',
-)
+)  # fmt: skip
 
 
 def nest(rng: random.Random) -> bytes:

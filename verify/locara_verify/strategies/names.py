@@ -22,14 +22,14 @@ INTROSPECTION = (
     "clipboard.read", "clipboard.write",
     "notify.show", "shell.openExternal", "audio.open", "camera.open", "transcribe.stream", "ocr.fromFile",
     "vlm.describe", "locara_llm_chat",
-)
+)  # fmt: skip
 NOT_NAMES = (
     "", " ", ".", "..", "...", "\x00", "\n", "\ufeff", "\u200b", "*", "app.*", "*.info", "app", "app.",
     ".info", "app..info", "app/info", "app:info",
     "app\\info", "../app.info", "app.info\x00", "app.info\n", " app.info", "app.info ", "app.info;fs.read",
     "app.info()", "a" * 65_537, "app." * 4096,
     "%61pp.info", "app%2einfo", "\u202eofni.ppa",
-)
+)  # fmt: skip
 CONFUSABLES = str.maketrans({"a": "а", "e": "е", "o": "о", "p": "р", "c": "с", "i": "і", "s": "ѕ", ".": "．"})
 
 
@@ -37,16 +37,43 @@ def variants(name: str) -> tuple[str, ...]:
     """Spellings of ``name`` which are not ``name`` but which a careless comparison takes for it."""
     area, _, verb = name.partition(".")
     candidates = (
-        name.upper(), name.capitalize(), f"{area}.{verb.capitalize()}", name.swapcase(),
-        name.translate(CONFUSABLES), name.replace(".", "_"),
-        name.replace(".", "-"), name.replace(".", ""), name.replace(".", ".."), name.replace(".", "。"),
-        name + ".", "." + name, name + "\x00", "\x00" + name,
-        name + " ", " " + name, name + "\n", name + "\u200b", name + "()", name + ".call", name + ".__call__",
-        "locara." + name, "window." + name, name + "2",
-        name + "Sync", name + "Async", "_" + name, f"{area}._{verb}", f"{area}.__{verb}__", name[:-1],
-        name + name[-1], f"{area}/{verb}", f"{area}:{verb}",
-        "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in name), name.replace("i", "ı"),
-        name.replace("s", "ſ"), name.replace("k", "\u212a"),
+        name.upper(),
+        name.capitalize(),
+        f"{area}.{verb.capitalize()}",
+        name.swapcase(),
+        name.translate(CONFUSABLES),
+        name.replace(".", "_"),
+        name.replace(".", "-"),
+        name.replace(".", ""),
+        name.replace(".", ".."),
+        name.replace(".", "。"),
+        name + ".",
+        "." + name,
+        name + "\x00",
+        "\x00" + name,
+        name + " ",
+        " " + name,
+        name + "\n",
+        name + "\u200b",
+        name + "()",
+        name + ".call",
+        name + ".__call__",
+        "locara." + name,
+        "window." + name,
+        name + "2",
+        name + "Sync",
+        name + "Async",
+        "_" + name,
+        f"{area}._{verb}",
+        f"{area}.__{verb}__",
+        name[:-1],
+        name + name[-1],
+        f"{area}/{verb}",
+        f"{area}:{verb}",
+        "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in name),
+        name.replace("i", "ı"),
+        name.replace("s", "ſ"),
+        name.replace("k", "\u212a"),
     )
     return tuple(dict.fromkeys(candidate for candidate in candidates if candidate != name))
 
@@ -68,4 +95,4 @@ def draw(rng: random.Random, names: Sequence[str]) -> str:
     if rng.random() < 0.5 or not name:
         return name
     at = rng.randrange(len(name))
-    return name[:at] + rng.choice("\x00._-/ aAеZ0\u200b") + name[at + 1:]
+    return name[:at] + rng.choice("\x00._-/ aAеZ0\u200b") + name[at + 1 :]

@@ -13,35 +13,65 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 CLIMBS = ("..", "../..", "../../..", "../../../../../../../../..")
-DOTS = (".", "./", "./.", "...", "....", ". .", ".. ", " ..", "..\t", "..\x00", ".\u200b.", "\u2024\u2024",
-"．．", "‥", "\u00ad..")
+DOTS = (
+    ".",
+    "./",
+    "./.",
+    "...",
+    "....",
+    ". .",
+    ".. ",
+    " ..",
+    "..\t",
+    "..\x00",
+    ".\u200b.",
+    "\u2024\u2024",
+    "．．",
+    "‥",
+    "\u00ad..",
+)
 ABSOLUTE = (
     "/", "//", "/etc/passwd", "//etc/passwd", "/proc/self/environ", "/proc/self/mem", "/proc/self/root",
     "/proc/self/fd/0", "/proc/self/fd/3", "/proc/1/environ", "/proc/1/root/etc/passwd", "/proc/self/cwd",
     "/proc/thread-self/root", "/dev/null", "/dev/zero", "/dev/stdin", "/dev/fd/0", "/dev/tty", "/dev/shm/x",
     "/sys/kernel", "/sys/class", "/data/audit/log.jsonl", "/data/db/app.sqlite", "/app/locara.json",
     "/models", "/run", "/tmp",
-)
+)  # fmt: skip
 FOREIGN = (
     "C:\\Windows\\win.ini", "C:/Windows/win.ini", "c:", "C:x", "\\\\server\\share\\x", "\\\\?\\C:\\x",
     "\\??\\C:\\x",
     "\\\\.\\pipe\\x", "..\\..\\x", "a\\..\\..\\x", "\\etc\\passwd", "file:///etc/passwd", "file:/etc/passwd",
     "~", "~/x", "~root/x", "$HOME/x", "${HOME}/x", "%HOME%/x", "$(id)", "`id`", "$APP_DATA/../x", "a;id",
     "|id",
-)
+)  # fmt: skip
 DEVICES = (
     "CON", "con", "CON.txt", "con .txt", "PRN", "AUX", "NUL", "nul.", "COM1", "COM1 ", "com9.log", "COM¹",
     "LPT1", "lpt³",
     "LPT0", "CONIN$", "CONOUT$", "CLOCK$", "a/NUL", "NUL/a", "x:stream", "x::$DATA", "a:b",
+)  # fmt: skip
+ENDINGS = (
+    "x.",
+    "x ",
+    "x. .",
+    "x\t",
+    "x\n",
+    "x\r",
+    "x/",
+    "x//",
+    "x/.",
+    "x/..",
+    "x\x00",
+    "x\x00.txt",
+    "x\x7f",
+    "x\x85",
+    "x\u2028",
 )
-ENDINGS = ("x.", "x ", "x. .", "x\t", "x\n", "x\r", "x/", "x//", "x/.", "x/..", "x\x00", "x\x00.txt", "x\x7f",
-"x\x85", "x\u2028")
 ENCODED = (
     "%2e%2e/x", "%2e%2e%2fx", "..%2fx", "..%5cx", "%252e%252e%252fx", "..%c0%afx", "%c0%ae%c0%ae/x",
     "..%00/x", "&#46;&#46;/x",
     "\\u002e\\u002e/x", "．．/x", "..／x", "..∕x", "..⁄x", "..＼x", "․․/x", "\u202e../x", "\ufeff../x",
     "\ufe52\ufe52/x", "．./x",
-)
+)  # fmt: skip
 PROTECTED = (
     "audit/log.jsonl", "../audit/log.jsonl", "../audit", "../db/app.sqlite", "../db/app.sqlite-wal", "../db",
     "../tmp",
@@ -51,13 +81,44 @@ PROTECTED = (
     "../audit /log.jsonl",
     "../db/APP.SQLITE", "../files-evil/secret.txt", "../files.bak/secret.txt", "../filesx/secret.txt",
     "../files/../files-evil/secret.txt",
+)  # fmt: skip
+LONG = (
+    "a" * 256,
+    "a" * 4097,
+    "a/" * 17 + "a",
+    "a/" * 2100 + "a",
+    "../" * 1400 + "x",
+    "é" * 128,
+    "/".join(["a" * 200] * 2),
 )
-LONG = ("a" * 256, "a" * 4097, "a/" * 17 + "a", "a/" * 2100 + "a", "../" * 1400 + "x", "é" * 128,
-"/".join(["a" * 200] * 2))
-EMPTY = ("//", "a//b", "/a", "a/", "./a", "a/./b", "a/../b", "a/../../b", "a/b/../../../x", "\x00", "\n", " ",
-"\t")
-WILD = ("*", "**", "?", "[a-z]*.txt", "{a,b}", "*.txt", "../*", "../[f]iles-evil/secret.txt", "-rf", "--help",
-"@file")
+EMPTY = (
+    "//",
+    "a//b",
+    "/a",
+    "a/",
+    "./a",
+    "a/./b",
+    "a/../b",
+    "a/../../b",
+    "a/b/../../../x",
+    "\x00",
+    "\n",
+    " ",
+    "\t",
+)
+WILD = (
+    "*",
+    "**",
+    "?",
+    "[a-z]*.txt",
+    "{a,b}",
+    "*.txt",
+    "../*",
+    "../[f]iles-evil/secret.txt",
+    "-rf",
+    "--help",
+    "@file",
+)
 SURROGATES = ("\ud800", "a\udfff", "..\ud800/x")
 
 FAMILIES: dict[str, Sequence[str]] = {
@@ -65,7 +126,7 @@ FAMILIES: dict[str, Sequence[str]] = {
     "ending": ENDINGS,
     "encoded": ENCODED, "protected": PROTECTED, "long": LONG, "empty": EMPTY, "wild": WILD,
     "surrogate": SURROGATES,
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +149,7 @@ POSITIONS: tuple[Callable[[str, str], str], ...] = (
     lambda atom, target: f"{target}/{atom}",
     lambda atom, _target: f"notes/{atom}",
     lambda atom, target: f"./{atom}//{target}",
-)
+)  # fmt: skip
 
 
 def corpus(targets: Sequence[str] = ("secret.txt",)) -> tuple[PathAttack, ...]:
@@ -128,7 +189,7 @@ ENCODINGS: tuple[Callable[[str], str], ...] = (
     lambda text: "file://" + text,
     _percent,
     _fullwidth,
-)
+)  # fmt: skip
 
 
 def draw(rng: random.Random, targets: Sequence[str]) -> PathAttack:
@@ -163,7 +224,7 @@ ORDINARY = (
     "deep/" * 15 + "x",
     "UPPER.TXT", "a+b=c&d@e!.txt", ".hidden", "..notdots", "a..b", "...three", "x" * 255, "emoji-😀.txt",
     "console", "comma,", "NULL", "COM",
-)
+)  # fmt: skip
 
 
 def ordinary(rng: random.Random) -> str:

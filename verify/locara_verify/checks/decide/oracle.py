@@ -193,13 +193,13 @@ def run(ctx: Context) -> CheckResult:
         attempts={RULE: tally.asked},
         decisions=tally.asked,
         inconclusive=inconclusive,
-        notes=(f"{tally.allowed} allowed, {denied} denied", *kind_notes(tally)),
+        notes=(f"{tally.allowed} allowed, {denied} denied ({kinds(tally)})",),
     )
 
 
-def kind_notes(tally: Tally) -> tuple[str, ...]:
-    """One note per kind of question: denied and allowed."""
-    return tuple(f"{kind}: {no} denied, {yes} allowed" for kind, (no, yes) in sorted(tally.kinds.items()))
+def kinds(tally: Tally) -> str:
+    """The allowed and all decisions of each kind."""
+    return ", ".join(f"{kind} {yes}/{yes + no}" for kind, (no, yes) in sorted(tally.kinds.items()))
 
 
 def replay(_ctx: Context, case: Mapping[str, Json]) -> CheckResult:

@@ -32,7 +32,7 @@ TRACES: Final = (
     "pydantic_core",
     "<frozen ",
 )
-TIMEOUT: Final = 60.0
+TIMEOUT: Final = 25.0
 KEEP_PROBLEMS: Final = 20
 
 Json = Any

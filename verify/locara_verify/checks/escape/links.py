@@ -89,7 +89,7 @@ def judge(trial: Trial, command: str, what: str, *, ok: bool, code: str, through
     fine."""
     kind = what.split(maxsplit=1)[0]
     if kind == "second":
-        # Reading it is reading a plain file, removing it takes one name away; writing would change the other name.
+        # Reading it reads a plain file, removing it takes one name away; writing would change the other name.
         fine = ok or code in CODES if command in (*READING, "fs.remove", "fs.mkdir") else not ok
     elif kind == "link":
         # Below a link that leads nowhere (or to a file) the kernel may rightly say that there is nothing.

@@ -46,7 +46,7 @@ class Trial:
 
 def share(ctx: Context, fraction: float) -> int:
     """So much of the run's hostile operations, at least a few."""
-    return max(20, int(ctx.profile.live_operations * fraction))
+    return max(60, int(ctx.profile.live_operations * fraction))
 
 
 def conduct(trial: Trial, attack: Callable[[Trial], None]) -> CheckResult:

@@ -31,8 +31,8 @@ PRIVATE: Final = (
     "::1",
     "fd00::1",
     "::ffff:127.0.0.1",
-    "0.0.0.0",
-)  # noqa: S104
+    "0.0.0.0",  # noqa: S104 - an attack
+)
 REFUSED: Final = frozenset({"capability_denied", "bad_request", "bad_frame"})
 
 Json = Any

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.escape.arena import Arena, open_arena
+from locara_verify.checks.escape.audit import walk
 from locara_verify.checks.escape.entry_points import entry_points, everywhere
 from locara_verify.checks.escape.live import Trial, conduct, share
 from locara_verify.checks.escape.paths import ordinary_use
@@ -113,6 +114,9 @@ def compare(trial: Trial, before: dict[str, dict[str, Any]], log: bytes, *, had_
             trial.fail(RULE, f"the {name} files were changed", "; ".join(map(str, detail))[:400])
     if not (arena.data / "audit/log.jsonl").read_bytes().startswith(log):
         trial.fail(RULE, "the audit log was changed", "its earlier lines are not what they were")
+    broken = walk((arena.data / "audit/log.jsonl").read_bytes())[1]
+    if broken:
+        trial.fail(RULE, "the audit log was changed", broken)
     extra = sorted(
         path.name for path in (arena.data / "audit").iterdir() if path.name not in ("log.jsonl", "secret.txt")
     )

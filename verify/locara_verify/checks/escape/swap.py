@@ -58,13 +58,14 @@ def swapping(folder: Path, one: str, two: str) -> Iterator[list[int]]:
         counts.append(int(out) if out.strip().isdigit() else 0)
 
 
-def stage(folder: Path, secret: Path) -> None:
-    """Lay out two pairs: a folder with a link to a folder, and a file with a link to a file."""
+def stage(folder: Path, behind: Path) -> None:
+    """Lay out two pairs: a folder with a link to the folder ``behind``, and a file with a link to its
+    canary."""
     (folder / "turn").mkdir(parents=True)
     (folder / "turn" / NAME).write_text(ORDINARY_TEXT, encoding="utf-8")
-    (folder / "turn-link").symlink_to(secret.parent)
+    (folder / "turn-link").symlink_to(behind)
     (folder / "leaf.txt").write_text(ORDINARY_TEXT, encoding="utf-8")
-    (folder / "leaf-link").symlink_to(secret)
+    (folder / "leaf-link").symlink_to(behind / NAME)
 
 
 def attack_pair(
@@ -92,11 +93,10 @@ def attack_pair(
                 elif command == "fs.read" and reply.code == "capability_denied":
                     met["link"] += 1
             trial.arena.ctx.progress(min(number, rounds), rounds, "swaps")
-    trial.notes.append(
-        f"{names[0]}: {counts[0]} exchanges, {met['folder']} reads met the file, {met['link']} met the link"
-    )
+    seen = f"{counts[0]} exchanges, {met['folder']} reads met the file, {met['link']} met the link"
+    trial.notes.append(f"{names[0]}: {seen}")
     if min(met.values()) < LEAST_OF_EACH:
-        trial.inconclusive.setdefault(RULE, f"the window was not hit: {trial.notes[-1]}")
+        trial.inconclusive.setdefault(RULE, f"the window was not hit: {seen}")
 
 
 def reading(path: str) -> list[tuple[str, dict[str, Json]]]:
@@ -129,16 +129,18 @@ def attack(trial: Trial) -> None:
     """The whole attack. Both halves of each pair are canaries of their own: the trees are judged at the
     end."""
     arena = trial.arena
-    secret = arena.picked_folder.parent / "private" / NAME
     places: list[tuple[str, Path, bool]] = []
     if "folder" in arena.handles:
+        # The broker resolves outside the sandbox: the link leads to the person's own private folder.
         writable = arena.access("fs.user-selected") == "read-write"
         places.append((arena.handles["folder"], arena.picked_folder, writable))
+        stage(arena.picked_folder, arena.picked_folder.parent / "private")
     if arena.access("fs.app-data"):
-        places.append(("$APP_DATA", arena.data / "files", arena.access("fs.app-data") == "read-write"))
-    for _root, folder, _writable in places:
-        folder.mkdir(parents=True, exist_ok=True)
-        stage(folder, secret)
+        # The runtime resolves inside: the link leads to what it could open, beside the app's own folder.
+        files = arena.data / "files"
+        places.append(("$APP_DATA", files, arena.access("fs.app-data") == "read-write"))
+        files.mkdir(parents=True, exist_ok=True)
+        stage(files, Path("../files-evil"))
     own_the(arena, [folder for _root, folder, _writable in places])
     watched = {name: tree for name, tree in arena.trees.items() if name != "picked"}
     for root, folder, writable in places:

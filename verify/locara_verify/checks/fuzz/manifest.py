@@ -26,8 +26,8 @@ LARGE: Final = 10 * 1024 * 1024
 MOST_FINDINGS: Final = 5
 SHRINK_STEPS: Final = 400
 
-# What a JSON Schema cannot say, or says of the parsed value only. Each entry allows one kind of document that the
-# parser refuses and the schema accepts; nothing may be the other way round. The list is closed.
+# What a JSON Schema cannot say, or says of the parsed value only. Each entry allows one kind of document that
+# the parser refuses and the schema accepts; nothing may be the other way round. The list is closed.
 SCHEMA_CANNOT_SAY: Final[Mapping[str, str]] = {
     "json_": "the schema sees a parsed value: how it was written is the reader's matter",
     "unsupported": "the format knows the word, this version has no backend for it",
@@ -299,7 +299,7 @@ def run(ctx: Context) -> CheckResult:
         attempts={RULE: tally.documents},
         inconclusive=inconclusive,
         notes=(
-            f"{tally.accepted} documents accepted, {refused} refused by all; differences of the schema: {told}",
+            f"{tally.accepted} documents accepted, {refused} refused by all; the schema differs by {told}",
         ),
     )
 

@@ -1,0 +1,90 @@
+"""The kill matrix: every planted fault against the rules that must find it. `python -m tests.quality.kill_matrix`.
+
+Exit code 0 when every fault was found by its rule, every harmless change passed and, where a second rule is named,
+at least one of them noticed as well; else 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from tests.quality import planted
+from tests.quality.planted import Planted, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the matrix."""
+
+    fault: Planted
+    verdict: Verdict
+    problem: str | None
+    seconds: float
+
+    @property
+    def noticed(self) -> tuple[str, ...]:
+        """Which of the second rules failed too."""
+        return tuple(rule for rule in self.fault.second if rule in self.verdict.failed)
+
+    @property
+    def good(self) -> bool:
+        """Found by its rule and, where others are named, by one of them."""
+        return self.problem is None and (not self.fault.second or bool(self.noticed))
+
+
+def examine(fault: Planted, *, strict: bool, seed: int) -> Row:
+    """Plant, verify, judge."""
+    begin = time.monotonic()
+    verdict = planted.verify(fault, strict=strict, seed=seed)
+    return Row(fault, verdict, planted.killed(fault, verdict), time.monotonic() - begin)
+
+
+def line(row: Row) -> str:
+    """A row as text."""
+    fault = row.fault
+    if not fault.rule:
+        state = "passes" if row.good else "REFUSED"
+        return f"{state:8} {fault.id:34} {'harmless':8} {row.seconds:6.1f} s"
+    state = "killed" if row.good else "SURVIVED" if row.problem else "one rule only"
+    second = ", ".join(f"{rule}{'' if rule in row.noticed else ' missed it'}" for rule in fault.second) or "-"
+    return f"{state:8} {fault.id:34} {fault.rule:8} {row.seconds:6.1f} s  second: {second:30} {fault.family}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the matrix and print it."""
+    parser = argparse.ArgumentParser(prog="kill_matrix", description="plant every fault and verify")
+    parser.add_argument("names", nargs="*", help="ids of faults; all when none is given")
+    parser.add_argument("--quick", action="store_true", help="the quick profile in place of strict")
+    parser.add_argument("--jobs", type=int, default=1, help="faults at a time")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args(arguments)
+    faults = [*planted.mutants(), *planted.hostile(), *planted.harmless()]
+    unknown = set(options.names) - {fault.id for fault in faults}
+    if unknown:
+        parser.error(f"no such fault: {', '.join(sorted(unknown))}")
+    chosen = [fault for fault in faults if not options.names or fault.id in options.names]
+    rows = []
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for row in pool.map(
+            lambda fault: examine(fault, strict=not options.quick, seed=options.seed), chosen
+        ):
+            rows.append(row)
+            print(line(row), flush=True)
+            if not row.good:
+                print(f"         {row.problem or 'no second rule noticed'}", flush=True)
+    deny = [row for row in rows if row.fault.rule]
+    bad = [row for row in rows if not row.good]
+    kills = sum(row.problem is None for row in deny)
+    print(
+        f"{kills} of {len(deny)} faults killed, {len(rows) - len(deny)} harmless changes, {len(bad)} rows are not as they must be"
+    )
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
