@@ -73,6 +73,30 @@ SANDBOX_CODES: Final = frozenset(
     }
 )
 
+STORAGE_CODES: Final = frozenset(
+    {
+        "storage_error",
+        "sql_denied",
+        "sql_failed",
+        "bad_statement",
+        "bad_value",
+        "constraint",
+        "unsupported",
+        "limit_exceeded",
+        "quota_exceeded",
+        "busy",
+        "closed",
+        "corrupt",
+        "io_error",
+        "migration_changed",
+        "migration_failed",
+    }
+)
+
+INFERENCE_CODES: Final = frozenset({"model_error", "bad_request", "context_overflow", "cancelled"})
+
+AUDIT_CODES: Final = frozenset({"audit_error", "unreadable", "broken_chain", "write_failed", "in_use"})
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -174,13 +198,13 @@ class ModelError(LocaraError):
 
 
 class StorageError(LocaraError):
-    """The app's store refused or failed; ``code`` says which rule or limit."""
+    """The app's store refused or failed; ``code`` is one of `STORAGE_CODES`."""
 
     code = "storage_error"
 
 
 class InferenceError(LocaraError):
-    """A loaded model could not answer; ``code`` says why."""
+    """A loaded model could not answer; ``code`` is one of `INFERENCE_CODES`."""
 
     code = "model_error"
 
@@ -192,7 +216,7 @@ class SandboxError(LocaraError):
 
 
 class AuditError(LocaraError):
-    """The audit log cannot be trusted or written; nothing may happen until it can."""
+    """The audit log cannot be trusted or written; nothing may happen until it can. See `AUDIT_CODES`."""
 
     code = "audit_error"
 

@@ -1,4 +1,4 @@
-"""Command table, consent text and label are projections of one Grants value: they say the same, and all of it."""
+"""Command table, consent text and label are projections of the same grants: they say the same."""
 
 from __future__ import annotations
 

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from locara.core.manifest import parse_manifest
 from locara.core.vocabulary import (
+    CATEGORIES,
+    LICENSES,
     MODALITIES,
     MODALITIES_WITH_BACKEND,
     TOOLING,
@@ -71,6 +73,8 @@ def test_no_object_takes_unknown_keys() -> None:
 def test_the_closed_lists_are_those_of_the_vocabulary() -> None:
     properties = SCHEMA["properties"]
     assert tuple(properties["modalities"]["items"]["enum"]) == MODALITIES
+    assert tuple(properties["category"]["enum"]) == CATEGORIES
+    assert tuple(properties["license"]["enum"]) == LICENSES
     assert tuple(properties["tooling"]["items"]["enum"]) == TOOLING
     assert tuple(SCHEMA["$defs"]["VectorStorage"]["properties"]["engine"]["enum"]) == VECTOR_ENGINES
 
