@@ -29,12 +29,14 @@ from locara.sandbox.broker_wire import (
     MAX_HANDLES,
     MAX_PENDING,
     MODES,
+    Mode,
     decode,
     encode,
 )
 from locara.sandbox.handles import (
     Handle,
     call_error,
+    create_entry,
     kind_of,
     open_entry,
     open_parent,
@@ -264,13 +266,7 @@ class Broker:
             return self._replace(handle, path)
         if mode == "create" and not path:
             raise CallError("a picked file exists already", code="exists")
-        flags = {
-            "read": os.O_RDONLY,
-            "create": os.O_WRONLY | os.O_CREAT | os.O_EXCL,
-            "append": os.O_WRONLY | os.O_APPEND | (os.O_CREAT if path else 0),
-            "replace": os.O_WRONLY,
-        }[mode]
-        fd = open_entry(handle, path, flags, _FILE_MODE if flags & os.O_CREAT else 0)
+        fd = self._open_fd(handle, path, mode)
         try:
             if not stat.S_ISREG(os.fstat(fd).st_mode):
                 raise CallError("not a regular file", code="io_error")
@@ -283,6 +279,18 @@ class Broker:
             os.close(fd)
             raise
         return {"size": os.fstat(fd).st_size}, fd
+
+    @staticmethod
+    def _open_fd(handle: Handle, path: str, mode: Mode) -> int:
+        if mode == "create":
+            return create_entry(handle, path, _FILE_MODE)
+        flags = {"read": os.O_RDONLY, "append": os.O_WRONLY | os.O_APPEND, "replace": os.O_WRONLY}[mode]
+        try:
+            return open_entry(handle, path, flags)
+        except FileNotFoundError:
+            if mode != "append":
+                raise
+            return create_entry(handle, path, _FILE_MODE)
 
     def _replace(self, handle: Handle, path: str) -> Reply:
         if len(self._pending) >= MAX_PENDING:

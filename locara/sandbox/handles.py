@@ -66,22 +66,25 @@ def open_picked(path: Path, *, writable: bool) -> Handle:
     return Handle(secrets.token_urlsafe(24), fd, kind, path.name, writable)
 
 
-def open_entry(handle: Handle, path: str, flags: int, mode: int = 0) -> int:
-    """Open the handle itself (path "") or something beneath it, regular files and directories only, never a
-    link.
+def open_entry(handle: Handle, path: str, flags: int) -> int:
+    """Open the handle itself (path "") or something beneath it; it must exist, and is never a link.
 
-    The kernel resolves beneath the descriptor; non-blocking, so a pipe in the folder cannot stall the broker.
-    OSError as from open; CallError io_error for anything that is no file or directory.
+    The thing is looked at before it is opened, so that a device or a pipe in the folder is not touched at
+    all. OSError as from open; CallError io_error for anything that is no regular file or directory.
     """
-    safe = flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-    if path:
-        fd = open_beneath(handle.fd, path, safe | os.O_NOFOLLOW, mode)
-    else:
-        fd = os.open(f"/proc/self/fd/{handle.fd}", safe & ~os.O_CREAT)
-    if kind_of(os.fstat(fd).st_mode) is None:
-        os.close(fd)
-        raise CallError("not a regular file", code="io_error")
-    return fd
+    at = open_beneath(handle.fd, path, os.O_PATH) if path else os.dup(handle.fd)
+    try:
+        if kind_of(os.fstat(at).st_mode) is None:
+            raise CallError("not a regular file", code="io_error")
+        # Opening what a descriptor names, not a path again: nothing can be swapped in between.
+        return os.open(f"/proc/self/fd/{at}", flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    finally:
+        os.close(at)
+
+
+def create_entry(handle: Handle, path: str, mode: int) -> int:
+    """A new file beneath the handle, open for writing. OSError EEXIST when there is anything already."""
+    return open_beneath(handle.fd, path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
 
 
 def open_parent(handle: Handle, path: str) -> tuple[int, str]:

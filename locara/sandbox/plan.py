@@ -137,7 +137,7 @@ def build_plan(spec: LaunchSpec) -> LaunchPlan:
     """
     view = profile(spec.grants)
     code, links, import_path = _code_sources(spec.extra_read_only)
-    sources = [*code, *_app_sources(spec), Source(_absolute(spec.data_dir), DATA, "dir", writable=True)]
+    sources = [*code, *_app_sources(spec), Source(_data_dir(spec.data_dir), DATA, "dir", writable=True)]
     sources += _model_sources(spec, view) + _root_sources(spec, view)
     environment = {"PATH": "/usr/bin", "HOME": f"{DATA}/tmp", "LANG": "C.UTF-8", "TMPDIR": SCRATCH}  # noqa: S108 - inside
     if view.net == "proxy":
@@ -170,6 +170,14 @@ def build_plan(spec: LaunchSpec) -> LaunchPlan:
 def _absolute(path: Path) -> Path:
     # Lexical only: a symbolic link in the path must stay visible, so that the start refuses it.
     return Path(os.path.normpath(Path.cwd() / path))
+
+
+def _data_dir(path: Path) -> Path:
+    # As root the start gives this directory to an ordinary user: it must be the app's own and nobody else's.
+    absolute = _absolute(path)
+    if len(absolute.parts) < 3 or absolute == Path.home():
+        raise SandboxError(f"{absolute} cannot be an app's data directory", code="launch_failed")
+    return absolute
 
 
 def _portable(part: str) -> str:

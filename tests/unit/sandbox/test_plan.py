@@ -101,3 +101,9 @@ def test_net_brings_the_proxy_port_and_nothing_else(tmp_path: Path, grant: Calla
     assert plan.unshare_net
     assert plan.seccomp != quiet.seccomp
     assert set(quiet.environment) == {"PATH", "HOME", "LANG", "TMPDIR"}
+
+
+@pytest.mark.parametrize("place", [Path("/"), Path("/etc"), Path.home(), Path("/etc/../usr")])
+def test_a_shared_place_is_no_data_directory(tmp_path: Path, place: Path) -> None:
+    with pytest.raises(SandboxError, match="data directory"):
+        build_plan(spec(tmp_path, Grants.none(), data_dir=place))
