@@ -72,18 +72,26 @@ def load_vectors(connection: apsw.Connection) -> None:
 
 
 class Session:
-    """A connection with its authorizer, limits and lock. Every method may be called from any thread.
+    """A connection with its authorizer, limits and lock (its own unless one to share is given). Every
+    method may be called from any thread.
 
     ``mode`` "read" cannot write by three means: SQLite's read-only open, ``query_only`` and a check of the
     statement.
     """
 
     def __init__(
-        self, path: Path, mode: Literal["read", "write"], watchdog: Watchdog, bounds: Limits, *, vectors: bool
+        self,
+        path: Path,
+        mode: Literal["read", "write"],
+        watchdog: Watchdog,
+        bounds: Limits,
+        *,
+        vectors: bool,
+        lock: threading.RLock | None = None,
     ) -> None:
         flags = apsw.SQLITE_OPEN_READONLY if mode == "read" else apsw.SQLITE_OPEN_READWRITE
         self.connection = apsw.Connection(str(path), flags | apsw.SQLITE_OPEN_NOFOLLOW, statementcachesize=64)
-        self.lock = threading.RLock()
+        self.lock = lock or threading.RLock()
         self.policy = Policy()
         self.limits = bounds
         self.mode = mode
@@ -99,11 +107,13 @@ class Session:
         connection = self.connection
         apsw.hard_heap_limit(self.limits.heap_bytes)
         connection.set_busy_timeout(self.limits.busy_milliseconds)
-        if vectors:
-            load_vectors(connection)
         for switch, value in _SWITCHES:
             connection.config(switch, value)
         connection.pragma("cell_size_check", 1)
+        # A file that is not a database is found here, where SQLite says so.
+        connection.execute("SELECT count(*) FROM sqlite_schema", can_cache=False).fetchall()
+        if vectors:
+            load_vectors(connection)
         connection.pragma("temp_store", 2)  # memory: a sort or a temporary result never becomes a file
         connection.pragma("mmap_size", 0)
         connection.pragma("secure_delete", "fast")

@@ -133,7 +133,8 @@ class Store:
                 applied = migrate(
                     path, schema_dir, watchdog, quota_mb=quota_mb, vectors=vec_extension, clock=clock
                 )
-                keeper = Session(path, "write", watchdog, limits, vectors=False)
+                # Two writers of one process take turns here; SQLite's own waiting is not fair.
+                keeper = Session(path, "write", watchdog, limits, vectors=False, lock=writer.lock)
                 sessions.append(keeper)
                 for _ in range(READERS):
                     sessions.append(Session(path, "read", watchdog, limits, vectors=vec_extension))
@@ -188,6 +189,8 @@ class Store:
             if self._closed:
                 return
             self._closed = True
+        for session in self._sessions:
+            session.connection.interrupt()
         for session in self._sessions[::-1]:
             session.close()
         self._watchdog.close()

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from locara_verify.oracle.canaries import differences, snapshot
+from locara_verify.strategies.sql import Places, SqlAttack
+from locara_verify.strategies.sql_atoms import PREPARE
 
 from locara.errors import StorageError
 from locara.storage.limits import APP
 from locara.storage.search import SearchRequest
 from locara.storage.store import Store
-from locara_verify.oracle.canaries import differences, snapshot
-from locara_verify.strategies.sql import Places, SqlAttack
-from locara_verify.strategies.sql_atoms import PREPARE
 
 SECRET = "LOCARA-SECRET-71c1"
 # A bound short enough for a test; what is proven is that the bound holds, not its size.
@@ -58,7 +58,9 @@ class Arena:
 def arena(tmp_path: Path) -> Iterator[Arena]:
     for name in ("data/files", "data/audit", "outside"):
         (tmp_path / name).mkdir(parents=True)
-    texts = [tmp_path / name for name in ("data/files/secret.txt", "data/audit/log.jsonl", "outside/secret.txt")]
+    texts = [
+        tmp_path / name for name in ("data/files/secret.txt", "data/audit/log.jsonl", "outside/secret.txt")
+    ]
     for path in texts:
         path.write_text(SECRET)
     databases = [tmp_path / name for name in ("data/files/secret.sqlite3", "outside/secret.sqlite3")]

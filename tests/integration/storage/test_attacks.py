@@ -9,13 +9,20 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from locara_verify.strategies import sql
 from locara_verify.strategies.sql_atoms import TWINS
 
 from .conftest import SECRET, Arena
 
-REFUSED = {"sql_denied", "sql_failed", "bad_statement", "bad_value", "limit_exceeded", "constraint", "quota_exceeded"}
+REFUSED = {
+    "sql_denied",
+    "sql_failed",
+    "bad_statement",
+    "bad_value",
+    "limit_exceeded",
+    "constraint",
+    "quota_exceeded",
+}
 # For each family the codes that must be among the refusals: a store that refused everything for one reason
 # (say, a broken connection) would not pass.
 REASONS = {
@@ -72,7 +79,9 @@ def test_generated_attacks_have_no_effect(arena: Arena, data: st.DataObject) -> 
 def test_bombs_end_within_their_bounds(arena: Arena) -> None:
     before = arena.around()
     twins(arena, "exhaustion")
-    codes = {judge(arena, attack, before) for attack in sql.corpus("exhaustion", random.Random(1), arena.places)}
+    codes = {
+        judge(arena, attack, before) for attack in sql.corpus("exhaustion", random.Random(1), arena.places)
+    }
     assert codes >= {"limit_exceeded", "quota_exceeded"}
     for attack in sql.slow_bombs(random.Random(2), 3):
         assert judge(arena, attack, before) == "limit_exceeded", attack.shown
