@@ -141,6 +141,19 @@ class Client:
         """The next frame of any call, None at the end of the stream. Raises TimeoutError."""
         return self._kept.popleft() if self._kept else self._receive(timeout)
 
+    def drain(self, timeout: float) -> bool:
+        """Drop frames until the runtime closes its side, at most timeout seconds. True when it did."""
+        deadline = time.monotonic() + timeout
+        while self._read_fd >= 0:
+            try:
+                if self._reader.read(max(0.0, deadline - time.monotonic())) is None:
+                    return True
+            except frames.Desync:
+                return True
+            except TimeoutError:
+                return False
+        return True
+
     def left_over(self) -> dict[str, Any] | None:
         """The oldest frame that was kept and that nobody asked for, without waiting for another."""
         return self._kept.popleft() if self._kept else None

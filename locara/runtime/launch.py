@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 PAYLOAD: Final = "locara.runtime.main"
 START_SECONDS: Final = 60.0
+_DEATH_SECONDS: Final = 10.0
 _LOG_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -60,9 +61,11 @@ class RunningApp:
         self.client.close()
 
     def kill(self) -> None:
-        """Kill the sandbox at once, as a power cut would."""
+        """Kill the sandbox at once, as a power cut would, and return when nothing of it runs any more."""
         self.process.kill()
         self.process.wait()
+        # The outer process is gone before the inner ones; the end of their output says that they are, too.
+        self.client.drain(_DEATH_SECONDS)
 
     def __enter__(self) -> Self:
         return self

@@ -61,24 +61,53 @@ class StartApp(Protocol):
     def __call__(self, app: Path, **choices: Any) -> RunningApp: ...
 
 
+def write_folder(folder: Path, capabilities: Mapping[str, Any], schema: str | None, **fields: Any) -> Path:
+    for part, content in (("public/icon.png", png()), ("screenshots/one.png", png(64))):
+        (folder / part).parent.mkdir(parents=True)
+        (folder / part).write_bytes(content)
+    (folder / "dist").mkdir()
+    (folder / "dist/index.html").write_text("<!doctype html><title>Probe</title>")
+    if schema is not None:
+        (folder / "db").mkdir()
+        (folder / "db/schema.sql").write_text(schema)
+    (folder / "locara.json").write_text(json.dumps(manifest(capabilities, **fields), indent=2))
+    return folder
+
+
 @pytest.fixture
 def write_app(tmp_path: Path) -> WriteApp:
     count = iter(range(1000))
 
     def write(capabilities: Mapping[str, Any], *, schema: str | None = None, **fields: Any) -> Path:
-        folder = tmp_path / f"app-{next(count)}"
-        for part, content in (("public/icon.png", png()), ("screenshots/one.png", png(64))):
-            (folder / part).parent.mkdir(parents=True)
-            (folder / part).write_bytes(content)
-        (folder / "dist").mkdir()
-        (folder / "dist/index.html").write_text("<!doctype html><title>Probe</title>")
-        if schema is not None:
-            (folder / "db").mkdir()
-            (folder / "db/schema.sql").write_text(schema)
-        (folder / "locara.json").write_text(json.dumps(manifest(capabilities, **fields), indent=2))
-        return folder
+        return write_folder(tmp_path / f"app-{next(count)}", capabilities, schema, **fields)
 
     return write
+
+
+def shared(folder: Path, capabilities: Mapping[str, Any]) -> RunningApp:
+    app = write_folder(folder / "app", capabilities, None)
+    return start(
+        AppBundle.open(app),
+        home=folder / "home",
+        cache=ModelCache(folder / "no-models"),
+        picker=ScriptedPicker(),
+        user_roots={},
+    )
+
+
+@pytest.fixture(scope="session")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+    """One app for many tests that change nothing: it may read its own folder."""
+    with shared(tmp_path_factory.mktemp("reader"), {"fs.app-data": "read"}) as app:
+        yield app
+
+
+@pytest.fixture(scope="session")
+def writer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+    """One app for many tests whose calls must all be refused: it may write to its own folder."""
+    granted = {"fs.app-data": "read-write", "fs.user-selected": "read"}
+    with shared(tmp_path_factory.mktemp("writer"), granted) as app:
+        yield app
 
 
 @pytest.fixture

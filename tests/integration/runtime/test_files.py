@@ -98,8 +98,8 @@ def test_reading_in_slices(write_app, start_app) -> None:
         "‥/audit",
     ],
 )
-def test_no_spelling_of_a_path_leaves_the_folder(write_app, start_app, path) -> None:
-    app = start_app(write_app({"fs.app-data": "read-write"}))
+def test_no_spelling_of_a_path_leaves_the_folder(writer, path) -> None:
+    app = writer
     for cmd, more in (("fs.read", {}), ("fs.list", {}), ("fs.stat", {}), ("fs.remove", {}), ("fs.mkdir", {})):
         if cmd == "fs.mkdir" and path in {"%2e%2e/audit", "‥/audit"}:
             continue
@@ -247,8 +247,7 @@ def test_a_read_grant_cannot_pick_for_writing(write_app, start_app, outside) -> 
 
 
 @pytest.mark.parametrize("handle", ["x", "1", "0", "../x", "handle", "a" * 128, "user-selected", "app-data"])
-def test_a_handle_nobody_was_given_is_denied(write_app, start_app, handle) -> None:
-    app = start_app(write_app({"fs.user-selected": "read"}))
+def test_a_handle_nobody_was_given_is_denied(writer, handle) -> None:
     with pytest.raises(CapabilityDenied) as caught:
-        text(app, handle, "")
+        text(writer, handle, "")
     assert "no such handle" in caught.value.because

@@ -49,7 +49,8 @@ def send(app, payload: bytes) -> None:
         (b'{"cancel":1,"id":1}', "bad_request"),
     ],
 )
-def test_a_frame_without_a_usable_id_is_answered_without_one(app, payload, code) -> None:
+def test_a_frame_without_a_usable_id_is_answered_without_one(reader, payload, code) -> None:
+    app = reader
     send(app, payload)
     reply = app.client.recv_frame(20)
     assert reply["id"] is None
@@ -70,16 +71,17 @@ def test_a_frame_without_a_usable_id_is_answered_without_one(app, payload, code)
         {"id": 7, "cmd": "app.info", "ok": True},
     ],
 )
-def test_a_call_of_the_wrong_shape_is_a_bad_request(app, call) -> None:
+def test_a_call_of_the_wrong_shape_is_a_bad_request(reader, call) -> None:
+    app = reader
     send(app, json.dumps(call).encode())
     reply = app.client.recv_frame(20)
     assert (reply["id"], reply["ok"], reply["error"]["code"]) == (7, False, "bad_request")
 
 
 @pytest.mark.parametrize("call_id", [1, 2**53, "a", "x" * 64, "é"])
-def test_every_allowed_id_comes_back_as_it_was(app, call_id) -> None:
-    app.client.send("app.info", call_id=call_id)
-    assert app.client.wait(call_id)["id"] == "acme/probe"
+def test_every_allowed_id_comes_back_as_it_was(reader, call_id) -> None:
+    reader.client.send("app.info", call_id=call_id)
+    assert reader.client.wait(call_id)["id"] == "acme/probe"
 
 
 @pytest.mark.parametrize("header", [b"\xff\xff\xff\xff", frames.HEADER.pack(frames.MAX_FRAME + 1)])
@@ -115,7 +117,8 @@ def test_the_largest_frame_passes(app) -> None:
     assert too_large.value.code == "too_large"
 
 
-def test_calls_beyond_the_cap_are_answered_busy_and_the_rest_is_done(app) -> None:
+def test_calls_beyond_the_cap_are_answered_busy_and_the_rest_is_done(reader) -> None:
+    app = reader
     # One slow statement holds the database's lane, so the calls behind it stay open.
     for number in range(1, 101):
         app.client.send("db.query", {"sql": SLOW if number == 1 else "SELECT 1"}, call_id=number)
@@ -128,7 +131,8 @@ def test_calls_beyond_the_cap_are_answered_busy_and_the_rest_is_done(app) -> Non
     assert app.client.call("db.query", {"sql": "SELECT 2"})["rows"] == [[2]]
 
 
-def test_an_id_in_flight_is_not_taken_twice(app) -> None:
+def test_an_id_in_flight_is_not_taken_twice(reader) -> None:
+    app = reader
     app.client.send("db.query", {"sql": SLOW}, call_id="same")
     app.client.send("db.query", {"sql": "SELECT 'second'"}, call_id="same")
     first, second = app.client.recv_frame(60), app.client.recv_frame(60)
@@ -138,7 +142,8 @@ def test_an_id_in_flight_is_not_taken_twice(app) -> None:
     assert app.client.wait("same")["rows"] == [["third"]]
 
 
-def test_a_call_that_waits_is_cancelled_at_once(app) -> None:
+def test_a_call_that_waits_is_cancelled_at_once(reader) -> None:
+    app = reader
     running = app.client.send("db.query", {"sql": SLOW})
     waiting = app.client.send("db.exec", {"sql": "CREATE TABLE never(x)"})
     app.client.cancel(waiting)
@@ -151,13 +156,15 @@ def test_a_call_that_waits_is_cancelled_at_once(app) -> None:
     ] == [[0]]
 
 
-def test_cancelling_what_is_not_there_does_nothing(app) -> None:
+def test_cancelling_what_is_not_there_does_nothing(reader) -> None:
+    app = reader
     for target in (1, 99999, "nobody"):
         app.client.cancel(target)
     assert app.client.call("app.info")["id"] == "acme/probe"
 
 
-def test_a_flood_of_rubbish_is_answered_frame_by_frame(app) -> None:
+def test_a_flood_of_rubbish_is_answered_frame_by_frame(reader) -> None:
+    app = reader
     rubbish = [b"{", b"[1]", b'{"id":1}', b'{"id":1,"cmd":"nope"}', b"\x00" * 50]
     app.client.send_raw(b"".join(frames.HEADER.pack(len(one)) + one for one in rubbish * 40))
     replies = [app.client.recv_frame(60) for _ in range(200)]

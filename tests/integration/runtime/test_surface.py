@@ -9,8 +9,8 @@ from locara.errors import CallError, CapabilityDenied
 from locara.runtime.audit import verify_chain
 
 
-def test_an_app_is_told_who_it_is(write_app, start_app) -> None:
-    app = start_app(write_app({"fs.app-data": "read"}))
+def test_an_app_is_told_who_it_is(reader) -> None:
+    app = reader
     info = app.client.call("app.info")
     assert (info["id"], info["version"], info["displayName"]) == ("acme/probe", "1.2.3", "Probe")
     assert list(info["capabilities"]) == ["fs.app-data"]
@@ -31,8 +31,8 @@ def test_an_app_is_told_who_it_is(write_app, start_app) -> None:
         ("fs.write", "fs.app-data", '"fs.app-data": "read-write"'),
     ],
 )
-def test_a_command_that_is_not_declared_does_not_exist(write_app, start_app, cmd, capability, fix) -> None:
-    app = start_app(write_app({"fs.app-data": "read"}))
+def test_a_command_that_is_not_declared_does_not_exist(reader, cmd, capability, fix) -> None:
+    app = reader
     with pytest.raises(CallError) as caught:
         app.client.call(cmd, {})
     assert caught.value.code == "unknown_command"
@@ -42,8 +42,8 @@ def test_a_command_that_is_not_declared_does_not_exist(write_app, start_app, cmd
     assert (entry["cmd"], entry["allowed"], entry["capability"]) == (cmd, False, capability)
 
 
-def test_an_object_that_is_not_declared_is_denied_with_the_line_to_add(write_app, start_app) -> None:
-    app = start_app(write_app({"fs.app-data": "read-write"}))
+def test_an_object_that_is_not_declared_is_denied_with_the_line_to_add(reader) -> None:
+    app = reader
     with pytest.raises(CapabilityDenied) as caught:
         app.client.call("fs.read", {"root": "$DOCUMENTS", "path": "a.txt"})
     assert caught.value.capability == "fs.user-paths"
@@ -82,10 +82,9 @@ def test_with_the_line_added_the_same_call_is_allowed(write_app, start_app, tmp_
         "x" * 5000,
     ],
 )
-def test_only_the_exact_name_is_a_command(write_app, start_app, name) -> None:
-    app = start_app(write_app({"fs.app-data": "read"}))
+def test_only_the_exact_name_is_a_command(reader, name) -> None:
     with pytest.raises(CallError) as caught:
-        app.client.call(name, {"root": "$APP_DATA", "path": "a.txt"})
+        reader.client.call(name, {"root": "$APP_DATA", "path": "a.txt"})
     assert caught.value.code == "unknown_command"
 
 
@@ -106,10 +105,9 @@ def test_only_the_exact_name_is_a_command(write_app, start_app, name) -> None:
         ("settings.get", {"key": ""}),
     ],
 )
-def test_arguments_are_strict_and_not_echoed(write_app, start_app, cmd, args) -> None:
-    app = start_app(write_app({"fs.app-data": "read"}))
+def test_arguments_are_strict_and_not_echoed(reader, cmd, args) -> None:
     with pytest.raises(CallError) as caught:
-        app.client.call(cmd, {**args, **({"sécret-näme": "sécret-välue"} if "more" in args else {})})
+        reader.client.call(cmd, {**args, **({"sécret-näme": "sécret-välue"} if "more" in args else {})})
     assert caught.value.code == "bad_request"
     assert "écret" not in caught.value.message
 
