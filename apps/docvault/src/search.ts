@@ -26,7 +26,8 @@ export interface Fit {
 
 const POOL = 24;
 const PASSAGES_READ = 8;
-const SENTENCES_READ = 56;
+/** Each costs an embedding, so only those that name most of the question are compared by meaning. */
+const SENTENCES_READ = 20;
 const MAX_TERMS = 24;
 const HEADING_SHARE = 0.6;
 const CLOSENESS_SHARE = 0.5;
@@ -60,18 +61,20 @@ export class Search {
   /** Sentences of the best passages, best fit for the question first. Code is searched, but not read for answers. */
   async read(question: string, signal?: AbortSignal): Promise<Fit[]> {
     const found = await this.find(question, PASSAGES_READ, signal);
+    const weights = await this.#weights(question);
     const candidates = found
       .filter(({ passage }) => passage.kind !== "code")
       .flatMap(({ passage }) => sentences(passage.text).map((sentence) => ({ passage, sentence })))
+      .map((part) => ({ ...part, coverage: coverageOf(weights, part.sentence, part.passage.heading) }))
+      // Stable: among sentences that name as much, those of the better passage come first.
+      .sort((a, b) => b.coverage - a.coverage)
       .slice(0, SENTENCES_READ);
     if (candidates.length === 0) return [];
     const texts = [question, ...candidates.map(({ sentence }) => sentence)];
     const vectors = await this.#locara.embed.create({ model: this.#models.embedding, texts }, { signal });
-    const weights = await this.#weights(question);
     return candidates
-      .map(({ passage, sentence }, at) => {
+      .map(({ passage, sentence, coverage }, at) => {
         const closeness = cosine(vectors[0] as Float32Array, vectors[at + 1] as Float32Array);
-        const coverage = coverageOf(weights, sentence, passage.heading);
         const score = CLOSENESS_SHARE * closeness + (1 - CLOSENESS_SHARE) * coverage;
         return { passage, sentence, closeness, coverage, score };
       })
