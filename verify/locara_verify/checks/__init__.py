@@ -42,6 +42,7 @@ MODULES: Final = (
     "locara_verify.checks.sandbox.hygiene",
     "locara_verify.checks.sandbox.layers",
     "locara_verify.checks.sandbox.probes",
+    "locara_verify.checks.storage.sql",
 )
 
 
