@@ -28,7 +28,7 @@ _EPILOG = """examples:
 # Key to (what it gives, values, a line that declares it).
 _KINDS: Final = {
     "net": (
-        "connections to the hosts it names, through a proxy outside the sandbox; without it there is no socket",
+        "connections to the hosts it names, by a proxy outside the sandbox; without it there is no socket",
         'false, true (any host), {"allowed_hosts": [...], "allowed_ports": [443]}; *.x.y: sub-domains only',
         '"net": {"allowed_hosts": ["api.example.com"]}',
     ),

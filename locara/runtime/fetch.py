@@ -7,18 +7,20 @@ instructions.
 
 from __future__ import annotations
 
-import http.client
 import os
 import re
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from locara.errors import CallError
 
+if TYPE_CHECKING:
+    import http.client
+
+_HTTPS: Final = 443
 TIMEOUT: Final = 30.0
 MAX_BODY: Final = 11 * 1024 * 1024
 MAX_HEADERS: Final = 100
@@ -68,7 +70,7 @@ class Url:
         """Read an https URL. Raises CallError(bad_request) for another scheme, credentials, spaces or
         non-ASCII."""
         found = _URL.fullmatch(text)
-        port = int(found["port"]) if found and found["port"] else 443
+        port = int(found["port"]) if found and found["port"] else _HTTPS
         if found is None or not 1 <= port <= 65_535:
             raise CallError(
                 "url is https://host[:port]/path in ASCII, without credentials",
@@ -112,11 +114,15 @@ def fetch(
 ) -> Answer:
     """Send one request and read its answer. Raises ProxyRefused or CallError; at most max_bytes of body are
     read."""
+    import http.client  # noqa: PLC0415 - an app without network never loads an HTTP or TLS client
+    import ssl  # noqa: PLC0415
+
     try:
         with (connect or connect_through_proxy)(url) as connection:
             client = http.client.HTTPConnection(url.host, url.port, timeout=TIMEOUT)
             client.sock = connection
-            fields = {"Accept-Encoding": "identity", **headers, "Connection": "close"}
+            host = url.host if url.port == _HTTPS else f"{url.host}:{url.port}"
+            fields = {"Accept-Encoding": "identity", **headers, "Host": host, "Connection": "close"}
             client.request(method, url.target, body=body, headers=fields)
             response = client.getresponse()
             content = _content(response, max_bytes, cancelled)
@@ -145,6 +151,8 @@ def _content(response: http.client.HTTPResponse, max_bytes: int, cancelled: thre
 
 def connect_through_proxy(url: Url) -> socket.socket:
     """A TLS connection to the URL's host, through the listener that this sandbox has."""
+    import ssl  # noqa: PLC0415 - as above
+
     address, _, port = os.environ.get("LOCARA_PROXY", "").rpartition(":")
     if not port:
         raise CallError("this sandbox has no way to the network", code="io_error")

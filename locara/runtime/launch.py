@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from locara.core.digest import Digest
-from locara.errors import CallError, LocaraError
+from locara.errors import UsageError
 from locara.models.cache import ModelCache, default_root, not_cached
 from locara.runtime.app import MANIFEST_NAME, AppBundle
 from locara.runtime.app_home import AppHome
@@ -132,9 +132,8 @@ def start(
     place = AppHome.of(bundle.grants, root=home)
     if plan is None:
         plan = launch_plan(bundle, home=place, cache=cache, user_roots=user_roots, clock=clock)
-    place.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    log = _open_log(place)
     to_app, from_app = os.pipe(), os.pipe()
-    log = os.open(place.runtime_log, _LOG_FLAGS, 0o600)
     try:
         process = start_sandbox(
             plan, stdin=to_app[0], stdout=from_app[1], stderr=log, services=_services(picker, resolver)
@@ -154,6 +153,25 @@ def start(
         running.close()
         raise
     return running
+
+
+def _make_parent(place: AppHome) -> None:
+    """Make the folder that holds the apps' data. Raises UsageError when it cannot be made."""
+    try:
+        place.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise UsageError(
+            f"the data folder {place.path.parent} cannot be made: {error.strerror}",
+            fix="name a folder that can be written",
+        ) from error
+
+
+def _open_log(place: AppHome) -> int:
+    _make_parent(place)
+    try:
+        return os.open(place.runtime_log, _LOG_FLAGS, 0o600)
+    except OSError as error:
+        raise UsageError(f"the log {place.runtime_log} cannot be written: {error.strerror}") from error
 
 
 def _services(picker: Picker, resolver: Resolver | None) -> Services:
@@ -181,14 +199,16 @@ def run_headless(app: Path, *, picks: Sequence[Path] = (), data: Path | None = N
     bundle = AppBundle.open(app)
     place = AppHome.of(bundle.grants, root=data)
     plan = launch_plan(bundle, home=place, cache=ModelCache(default_root()), user_roots=default_user_roots())
-    place.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _make_parent(place)
     services = Services(picker=ScriptedPicker([[path] for path in picks]))
     with (
         start_sandbox(plan, stdin=0, stdout=1, stderr=2, services=services) as process,
         _killing(process) as signals,
     ):
         code = process.wait()
-    return 128 + signals[0] if signals else code
+    if signals:
+        return 128 + signals[0]
+    return code if code >= 0 else 128 - code
 
 
 @contextmanager
@@ -216,14 +236,3 @@ def default_user_roots() -> dict[str, Path]:
         folder["movies"] = "Videos"
     places = {name: Path.home() / folder[name] for name in names}
     return {name: path for name, path in places.items() if path.is_dir()}
-
-
-__all__ = [
-    "CallError",
-    "LocaraError",
-    "RunningApp",
-    "default_user_roots",
-    "launch_plan",
-    "run_headless",
-    "start",
-]

@@ -1,76 +1,22 @@
-"""The payload: what runs inside the sandbox. Opens the session, then serves frames on stdin and stdout.
-
-Nothing is served before the manifest is read, the Grants are compiled and the audit log is whole. The frame
-stream is moved away from descriptors 0 and 1 first, so that a library that prints cannot write into it or
-read from it.
-"""
+"""The module that the sandbox starts."""
 
 from __future__ import annotations
 
 import os
-import signal
-import socket
 import sys
-import time
-from collections.abc import Callable
-from contextlib import suppress
-from typing import Final
-
-from locara.errors import LocaraError
-from locara.runtime import frames
-from locara.runtime.replies import error_object
-from locara.runtime.server import Server
-from locara.runtime.session import Places, open_session
-from locara.sandbox.broker_client import BrokerClient
-
-_FAILED: Final = 1
-_INTERNAL: Final = 70
 
 
-def main(args: list[str]) -> int:
-    """Serve one app until its input ends. Exit code 0, or 1 when the app's own data or files made the start
-    impossible."""
-    # The person's Ctrl-C belongs to the launcher, which ends the whole sandbox.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    read_fd, write_fd = _take_streams()
-    broker = BrokerClient(socket.socket(fileno=int(os.environ["LOCARA_BROKER_FD"])))
-    try:
-        with open_session(Places.inside(), broker=broker, clock=_clock(args)) as session:
-            Server(session, read_fd=read_fd, write_fd=write_fd).serve()
-    except Exception as error:
-        _refuse(write_fd, error)
-        return _FAILED if isinstance(error, LocaraError) else _INTERNAL
-    return 0
+def main() -> None:
+    """Serve one app on stdin and stdout and end the process with the exit code."""
+    # Plug-ins load whatever is installed; nothing of that belongs into the process that holds the gate.
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
+    from locara.runtime.payload import serve  # noqa: PLC0415 - only after the line above
 
-
-def _take_streams() -> tuple[int, int]:
-    """Private descriptors of the frame stream; 0 becomes /dev/null and 1 becomes stderr."""
-    read_fd, write_fd = os.dup(0), os.dup(1)
-    nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    os.dup2(2, 1)
-    return read_fd, write_fd
-
-
-def _clock(args: list[str]) -> Callable[[], float]:
-    if not args:
-        return time.time
-    if len(args) != 2 or args[0] != "--clock":
-        raise SystemExit(2)
-    shift = float(args[1]) - time.time()
-    return lambda: time.time() + shift
-
-
-def _refuse(write_fd: int, error: Exception) -> None:
-    with suppress(OSError):
-        frames.write_all(write_fd, frames.encode({"id": None, "ok": False, "error": error_object(error)}))
-    if isinstance(error, LocaraError):
-        print(f"error: {error.diagnostics()}", file=sys.stderr, flush=True)
-
-
-if __name__ == "__main__":
-    code = main(sys.argv[1:])
+    code = serve(sys.argv[1:])
     sys.stderr.flush()
     # A worker that waits for a person or for native code must not keep a closed app alive.
     os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,210 @@
+"""May this version start, and with which of its powers?
+
+The order is fixed: the revocation list, then the person's answer, then the sandbox. Everything here happens
+outside, before any code of the app, and needs no network.
+
+A version that adds powers runs without them for seven days. The sandbox is built from the powers that are
+awake, so the kernel does not give the others either; the runtime inside is handed the same list, checks it
+against its own manifest, and can say until when something sleeps.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from locara.core.changes import gains
+from locara.core.consent import ConsentText, consent_text
+from locara.core.digest import Digest
+from locara.core.grant import Grants, intersect
+from locara.core.grant_json import grants_json, read_grants
+from locara.core.text import escape
+from locara.errors import CapabilityDenied
+from locara.runtime.app import AppBundle
+from locara.runtime.consent import Consent, ConsentRecord, load, record_name, save
+from locara.runtime.revocation import refuse_revoked
+from locara.runtime.standing import Asleep, Layer, Standing
+from locara.runtime.state import StartError, StateFolder
+from locara.sandbox.broker_wire import PickAccess, PickKind
+from locara.sandbox.picker import Picker
+
+AWAKE_NAME: Final = "awake.json"
+_NO_SIZES: Final[Mapping[str, int]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A version that may start. ``bundle`` holds the Grants that are awake, ``asleep`` the rest."""
+
+    bundle: AppBundle
+    asleep: Asleep
+
+
+def admit(
+    bundle: AppBundle,
+    *,
+    state: StateFolder,
+    consent: Consent,
+    now: float,
+    model_sizes: Mapping[str, int] = _NO_SIZES,
+) -> Admission:
+    """Let a version start, asking the person where they have not agreed yet.
+
+    They are asked when the app is new, when an update asks for what they did not agree to, and after they
+    withdrew. ``now`` is in seconds since 1970. Raises StartError: ``revoked``, ``revocation_unreadable``,
+    ``consent_refused``, ``consent_needed``, ``consent_unreadable``, ``state_unwritable``.
+    """
+    grants = bundle.grants
+    refuse_revoked(state, grants)
+    with state.alone(record_name(grants.app_id)):
+        before = load(state, grants.app_id)
+        text = consent_text(grants, model_sizes=model_sizes)
+        record = _first(grants, text, consent, now) if before is None else None
+        if before is not None:
+            before = replace(before, standing=before.standing.seen_at(now))
+            record = _next(before, grants, text, consent, now, state)
+        if record is None:
+            raise _refused(text, update=False)
+        save(state, record)
+    return Admission(replace(bundle, grants=record.standing.awake), Asleep(record.standing.asleep))
+
+
+def _first(grants: Grants, text: ConsentText, consent: Consent, now: float) -> ConsentRecord | None:
+    if consent.ask(text, ()) is not True:
+        return None
+    return ConsentRecord(
+        app=grants.app_id,
+        manifest=grants.manifest_digest,
+        version=grants.version,
+        answer="yes",
+        answered=now,
+        shown=text,
+        changes=(),
+        standing=Standing.first(grants, now),
+    )
+
+
+def _next(  # noqa: PLR0917 - one value per thing that is compared
+    before: ConsentRecord,
+    grants: Grants,
+    text: ConsentText,
+    consent: Consent,
+    now: float,
+    state: StateFolder,
+) -> ConsentRecord:
+    standing = before.standing.moved_to(grants, now)
+    after = replace(before, manifest=grants.manifest_digest, version=grants.version, standing=standing)
+    widened = bool(before.standing.widened_by(grants))
+    if before.answer == "yes" and not widened:
+        return after
+    changes = tuple(gain.sentence for gain in gains(before.standing.agreed, grants)) if widened else ()
+    if consent.ask(text, changes) is not True:
+        save(state, before)
+        raise _refused(text, update=widened)
+    return replace(after, answer="yes", answered=standing.newest, shown=text, changes=changes)
+
+
+def _refused(text: ConsentText, *, update: bool) -> StartError:
+    what = "what its update adds" if update else "what it may do"
+    return StartError(
+        f"{text.title} was not started: you did not agree to {what}",
+        code="consent_refused",
+        fix="start it again to be asked again" + ("; the version before is still agreed to" * update),
+    )
+
+
+def withdraw(state: StateFolder, app_id: str) -> bool:
+    """Take the person's answer back: the next start asks again. False when there was none.
+
+    What sleeps goes on sleeping: withdrawing and answering again shortens no cool-down.
+    """
+    with state.alone(record_name(app_id)):
+        record = load(state, app_id)
+        if record is None or record.answer == "withdrawn":
+            return False
+        save(state, replace(record, answer="withdrawn"))
+    return True
+
+
+@contextmanager
+def awake_file(state: StateFolder, admission: Admission) -> Iterator[tuple[Path, Digest] | None]:
+    """While the block runs: the file that tells the runtime inside what is awake, and its digest.
+
+    None when nothing sleeps: then the manifest says it all.
+    """
+    if not admission.asleep.layers:
+        yield None
+        return
+    grants = admission.bundle.grants
+    base = record_name(grants.app_id).removesuffix(".json")
+    name = f"{base}.{secrets.token_hex(8)}.{AWAKE_NAME}"
+    value = {
+        "awake": grants_json(grants),
+        "asleep": [
+            {"wakes": layer.wakes, "grants": grants_json(layer.grants)} for layer in admission.asleep.layers
+        ],
+    }
+    # Read inside by another user when the launcher is root; the folder around it is the person's alone.
+    digest = state.write(name, value, mode=0o444)
+    try:
+        yield Path(os.path.realpath(state.path)) / name, digest
+    finally:
+        state.remove(name)
+
+
+def confirm(bundle: AppBundle, *, manifest: Digest | None, awake: Digest | None, folder: Path) -> Admission:
+    """Inside the sandbox: the same admission again, from what the launcher handed in.
+
+    The manifest must be the one that was agreed to and the file of awake powers the one that was written;
+    what it says can only narrow the manifest. Raises StartError ``manifest_changed``.
+    """
+    if manifest is not None and bundle.manifest.digest != manifest:
+        raise _changed("the app's manifest changed while it was being started")
+    if awake is None:
+        return Admission(bundle, Asleep())
+    try:
+        data = (folder / AWAKE_NAME).read_bytes()
+        if Digest.of(data) != awake:
+            raise ValueError("another file")
+        value = json.loads(data)
+        grants = intersect(bundle.grants, read_grants(value["awake"], source=AWAKE_NAME))
+        layers = tuple(
+            Layer(intersect(bundle.grants, read_grants(item["grants"], source=AWAKE_NAME)), item["wakes"])
+            for item in value["asleep"]
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _changed("the list of powers that are awake is not the one that was handed in") from error
+    return Admission(replace(bundle, grants=grants), Asleep(layers))
+
+
+def _changed(message: str) -> StartError:
+    return StartError(message, code="manifest_changed", fix="start the app again; you are asked if need be")
+
+
+class KeepingPicker:
+    """A picker that never hands an app a writable folder with the person's decisions in it."""
+
+    def __init__(self, picker: Picker, state: StateFolder) -> None:
+        self._picker = picker
+        self._state = state
+
+    def pick(self, kind: PickKind, access: PickAccess, *, multiple: bool) -> list[Path]:
+        """What the person picked. Raises CapabilityDenied when an app could change their decisions with
+        it."""
+        picked = self._picker.pick(kind, access, multiple=multiple)
+        ours = Path(os.path.realpath(self._state.path))
+        for path in picked if access != "read" else ():
+            theirs = Path(os.path.realpath(path))
+            if ours.is_relative_to(theirs) or theirs.is_relative_to(ours):
+                raise CapabilityDenied(
+                    capability="fs.user-selected",
+                    because=f"{escape(path.name, 80)} holds your decisions about apps; no app may change them",
+                    fix="pick a folder that does not hold them",
+                )
+        return picked
