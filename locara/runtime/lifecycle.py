@@ -204,7 +204,7 @@ class KeepingPicker:
             if ours.is_relative_to(theirs) or theirs.is_relative_to(ours):
                 raise CapabilityDenied(
                     capability="fs.user-selected",
-                    because=f"{escape(path.name, 80)} holds your decisions about apps; no app may change them",
+                    because=f"{escape(path.name, 80)} holds your decisions about apps, which are yours alone",
                     fix="pick a folder that does not hold them",
                 )
         return picked
