@@ -1,4 +1,4 @@
-"""Rules about the repository: nothing that ties it to a machine, an index, or somebody else's package; no room grows too big."""
+"""Rules about the repository: nothing ties it to one machine or index; no room grows too big."""
 
 from __future__ import annotations
 
@@ -38,35 +38,65 @@ def test_the_tree_is_seen() -> None:
 
 def test_nobody_is_told_to_install_the_unrelated_package() -> None:
     pattern = re.compile(r"pip3? install +(-\S+ +)*locara(?![-\w])")
-    offenders = [path for path in tracked() if path.suffix in {".md", ".py", ".toml", ".txt", ".sh", ".ini", ""} and path.name != Path(THIS).name and pattern.search(text(path))]
+    offenders = [
+        path
+        for path in tracked()
+        if path.suffix in {".md", ".py", ".toml", ".txt", ".sh", ".ini", ""}
+        and path.name != Path(THIS).name
+        and pattern.search(text(path))
+    ]
     assert offenders == []
 
 
 def test_lock_files_hold_no_address_of_an_index() -> None:
     locks = tracked("requirements/*", "*package-lock.json", "*.lock")
     assert locks, "there are lock files to look at"
-    offenders = [f"{path.relative_to(ROOT)}: {found[0]}" for path in locks if (found := re.findall(r'"resolved": "[a-z+]+:.*|(?:index-url|find-links).*', text(path)))]
+    offenders = [
+        f"{path.relative_to(ROOT)}: {found[0]}"
+        for path in locks
+        if (found := re.findall(r'"resolved": "[a-z+]+:.*|(?:index-url|find-links).*', text(path)))
+    ]
     assert offenders == []
 
 
 def test_every_pinned_requirement_has_a_hash() -> None:
     for path in tracked("requirements/*.txt"):
-        blocks = re.split(r"\n(?=\S)", "\n".join(line for line in text(path).splitlines() if not line.lstrip().startswith("#")))
-        unhashed = [block.split("\n")[0] for block in blocks if "==" in block and "--hash=sha256:" not in block]
+        blocks = re.split(
+            r"\n(?=\S)",
+            "\n".join(line for line in text(path).splitlines() if not line.lstrip().startswith("#")),
+        )
+        unhashed = [
+            block.split("\n")[0] for block in blocks if "==" in block and "--hash=sha256:" not in block
+        ]
         assert unhashed == [], path.name
 
 
 def test_no_file_names_a_place_on_one_machine() -> None:
     pattern = re.compile(r"(?<![\w.])/(?:work|farm)/[a-z.]")
-    offenders = [path.relative_to(ROOT).as_posix() for path in tracked() if path.suffix not in {".png", ".gguf", ".pdf"} and path.relative_to(ROOT).as_posix() != THIS and pattern.search(text(path))]
+    offenders = [
+        path.relative_to(ROOT).as_posix()
+        for path in tracked()
+        if path.suffix not in {".png", ".gguf", ".pdf"}
+        and path.relative_to(ROOT).as_posix() != THIS
+        and pattern.search(text(path))
+    ]
     assert offenders == []
 
 
-@pytest.mark.parametrize("path", [path for path in PYTHON if "tests" not in path.relative_to(ROOT).parts], ids=lambda path: path.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize(
+    "path",
+    [path for path in PYTHON if "tests" not in path.relative_to(ROOT).parts],
+    ids=lambda path: path.relative_to(ROOT).as_posix(),
+)
 def test_rooms_stay_small(path: Path) -> None:
     source = text(path)
     assert source.count("\n") <= 600, "a module over 600 lines"
-    long = [node.name for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (node.end_lineno or 0) - node.lineno >= 80]
+    long = [
+        node.name
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.lineno >= 80
+    ]
     assert long == [], "functions of 80 lines or more"
 
 
@@ -79,5 +109,9 @@ def test_no_first_party_distribution_installs_a_foreign_top_level_name() -> None
 
 
 def test_files_in_git_stay_small() -> None:
-    big = [f"{path.relative_to(ROOT)} {path.stat().st_size}" for path in tracked() if path.stat().st_size > 2_000_000]
+    big = [
+        f"{path.relative_to(ROOT)} {path.stat().st_size}"
+        for path in tracked()
+        if path.stat().st_size > 2_000_000
+    ]
     assert big == []

@@ -1,7 +1,8 @@
 """llama-cpp-python: built once per machine into a wheel cache, because the index has its source only.
 
-The key of the cache is everything that changes the wheel: version, flags, processor, C library. Two helper libraries of
-llama.cpp that the Python package never loads make up more than half of a default build; `trim.cmake` empties them.
+The key of the cache is everything that changes the wheel: version, flags, processor, C library. Two helper
+libraries of llama.cpp that the Python package never loads make up more than half of a default build;
+`trim.cmake` empties them.
 
 Run as a script it installs the wheel into the interpreter that runs it (tox environments do this).
 """
@@ -22,13 +23,15 @@ from say import run, step
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENT = ROOT / "requirements" / "llama.txt"
-BUILDER = ROOT / ".venv" / "bin" / "python"  # has pip, which a system's or a tox environment's own Python may lack
+BUILDER = (
+    ROOT / ".venv" / "bin" / "python"
+)  # has pip, which a system's or a tox environment's own Python may lack
 TRIM = Path(__file__).resolve().parent / "trim.cmake"
 X86_FLAGS = ("-DGGML_AVX2=ON", "-DGGML_FMA=ON", "-DGGML_F16C=ON", "-DGGML_BMI2=ON")
 
 
 def flags() -> tuple[str, ...]:
-    """CMake flags: a stated processor baseline instead of this machine's own, so that a cached wheel may be shared."""
+    """CMake flags: a stated processor baseline, so that a cached wheel may be shared."""
     common = ("-DLLAVA_BUILD=OFF", "-DGGML_NATIVE=OFF")
     return common + (X86_FLAGS if platform.machine() in {"x86_64", "AMD64"} and _has_avx2() else ())
 
@@ -73,7 +76,19 @@ def _build(folder: Path) -> Path:
     env.setdefault("CMAKE_BUILD_PARALLEL_LEVEL", str(os.cpu_count() or 2))
     with tempfile.TemporaryDirectory(dir=folder, prefix="building-") as work:
         run(
-            [BUILDER, "-m", "pip", "wheel", "-v", "--no-deps", "--require-hashes", "-r", REQUIREMENT, "-w", work],
+            [
+                BUILDER,
+                "-m",
+                "pip",
+                "wheel",
+                "-v",
+                "--no-deps",
+                "--require-hashes",
+                "-r",
+                REQUIREMENT,
+                "-w",
+                work,
+            ],
             env=env,
             watch=_Ninja(),
         )
@@ -109,7 +124,14 @@ def _cache() -> Path:
 
 
 def _key() -> str:
-    parts = (REQUIREMENT.read_text(), " ".join(flags()), TRIM.read_text(), platform.machine(), sys.platform, *platform.libc_ver())
+    parts = (
+        REQUIREMENT.read_text(),
+        " ".join(flags()),
+        TRIM.read_text(),
+        platform.machine(),
+        sys.platform,
+        *platform.libc_ver(),
+    )
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 

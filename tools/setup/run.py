@@ -1,4 +1,4 @@
-"""Set a clone up: system packages, virtual environment, llama.cpp, models, Node packages. Idempotent; says what it does."""
+"""Set a clone up: packages, environment, llama.cpp, models, Node. Idempotent; says what it does."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PYTHON = VENV / "bin" / "python"
 
 
 def main() -> int:
-    """Exit code 0 when the clone is ready, 2 when something is missing that a person must do, 130 on Ctrl-C."""
+    """Exit code 0 when the clone is ready, 2 when a person must do something first, 130 on Ctrl-C."""
     os.chdir(ROOT)
     start = time.monotonic()
     try:
@@ -48,14 +48,23 @@ def packages() -> None:
         return
     with step(f"Python {sys.version_info[0]}.{sys.version_info[1]} environment in .venv"):
         venv.create(VENV, with_pip=True, clear=VENV.exists(), symlinks=True)
-        pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"]
+        pip = [
+            PYTHON,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--require-hashes",
+            "-r",
+        ]
         only_uv = VENV / "uv.txt"
         only_uv.write_text(_pinned("uv", lock.read_text()))
         run([*pip, only_uv])
         try:
             run([VENV / "bin" / "uv", "pip", "sync", "--quiet", "--require-hashes", "--python", PYTHON, lock])
         except SetupError:
-            detail("uv could not reach these packages (it does not read pip's settings); trying pip, which is slower")
+            detail("uv could not get these packages (it does not read pip's settings); trying pip")
             run([*pip, lock])
         mark.write_text(wanted)
 
@@ -64,7 +73,9 @@ def _pinned(name: str, lock: str) -> str:
     """The lines of one package in a lock file, hashes included."""
     lines = lock.splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith(f"{name}=="))
-    end = next((number for number in range(start + 1, len(lines)) if not lines[number].startswith(" ")), len(lines))
+    end = next(
+        (number for number in range(start + 1, len(lines)) if not lines[number].startswith(" ")), len(lines)
+    )
     return "\n".join(line for line in lines[start:end] if "#" not in line) + "\n"
 
 

@@ -68,7 +68,14 @@ def run(
                 detail(shown)
     if process.returncode:
         raise SetupError(
-            "\n".join(["", *tail, "", f"the command failed with {process.returncode}: {command[0]} ... (whole log: {LOG})"])
+            "\n".join(
+                [
+                    "",
+                    *tail,
+                    "",
+                    f"the command failed with {process.returncode}: {command[0]} ... (whole log: {LOG})",
+                ]
+            )
         )
 
 

@@ -14,7 +14,7 @@ from say import SetupError, detail, run, step
 
 @dataclass(frozen=True)
 class Need:
-    """A tool that must be there, what it is for, and the package that brings it (None: nothing to install)."""
+    """A tool that must be there, what it is for, and the packages that bring it (none: nothing to install)."""
 
     command: str
     why: str
@@ -50,7 +50,10 @@ def install_missing() -> None:
     command = _installer(linux)
     if command is None:
         manager = "sudo apt-get install -y" if linux else "brew install"
-        raise SetupError(f"some system packages are missing, and this user may not install them. Run:\n\n    {manager} {' '.join(packages)}\n")
+        raise SetupError(
+            "some system packages are missing, and this user may not install them. Run:\n\n"
+            f"    {manager} {' '.join(packages)}\n"
+        )
     with step(f"system packages: {' '.join(packages)}"):
         env = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
         if linux:
