@@ -14,7 +14,7 @@ from say import SetupError, detail, run, step
 
 @dataclass(frozen=True)
 class Need:
-    """A tool that must be there, what it is for, and the packages that bring it (none: nothing to install)."""
+    """A tool that must be there, what it is for, and the packages with it (none: nothing to install)."""
 
     command: str
     why: str
