@@ -1,1 +1,2 @@
-"""Who verifies the verifier: planted faults that must be found by their rule, harmless changes that must not."""
+"""Who verifies the verifier: planted faults that must be found by their rule, harmless changes that must
+not."""

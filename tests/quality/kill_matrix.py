@@ -1,7 +1,7 @@
-"""The kill matrix: every planted fault against the rules that must find it. `python -m tests.quality.kill_matrix`.
+"""The kill matrix: every planted fault against the rules that must find it.
 
-Exit code 0 when every fault was found by its rule, every harmless change passed and, where a second rule is named,
-at least one of them noticed as well; else 1.
+`python -m tests.quality.kill_matrix [ID …]`. Exit code 0 when every fault was found by its rule, every harmless
+change passed and, where second rules are named, at least one of them noticed as well; else 1.
 """
 
 from __future__ import annotations
@@ -81,7 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     bad = [row for row in rows if not row.good]
     kills = sum(row.problem is None for row in deny)
     print(
-        f"{kills} of {len(deny)} faults killed, {len(rows) - len(deny)} harmless changes, {len(bad)} rows are not as they must be"
+        f"{kills} of {len(deny)} faults killed, {len(rows) - len(deny)} harmless changes, "
+        f"{len(bad)} rows are not as they must be"
     )
     return 1 if bad else 0
 

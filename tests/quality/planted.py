@@ -1,8 +1,9 @@
 """Planted faults as data, and how one is planted: in a copy, never in the checkout.
 
-A table names the rule that must find the fault, and edits of files. An edit replaces text that occurs exactly once
-(`find`, `replace`), writes a file (`write`), makes a link (`link`) or removes something (`remove`). Faults of the
-product (`mutants/`, `harmless/`) edit a copy of the package; faults of an app (`fixtures/hostile/`) a copy of the app.
+A table names the rule that must find the fault, and edits of files. An edit replaces text that occurs exactly
+once (`find`, `replace`), writes a file (`write`), makes a link (`link`) or removes something (`remove`). Faults
+of the product (`mutants/`, `harmless/`) edit a copy of the package, faults of an app (`fixtures/hostile/`) a copy
+of the app.
 """
 
 from __future__ import annotations
@@ -171,7 +172,7 @@ def verify(fault: Planted, *, strict: bool, seed: int = 1) -> Verdict:
             command += ["--only", rule]
         environment = {**os.environ, "PYTHONPATH": f"{product}{os.pathsep}{REPOSITORY / 'verify'}"}
         done = subprocess.run(
-            command, capture_output=True, text=True, env=environment, cwd=work, timeout=SECONDS
+            command, check=False, capture_output=True, text=True, env=environment, cwd=work, timeout=SECONDS
         )
     return read(done.returncode, done.stdout, done.stderr)
 

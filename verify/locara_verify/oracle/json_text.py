@@ -122,16 +122,19 @@ class Reader:
         """Read a string; surrogates must come in pairs."""
         self.take('"')
         parts: list[str] = []
+        text, end = self.text, len(self.text)
         while True:
-            character = self.peek()
-            if character == "":
+            start = at = self.at
+            while at < end and text[at] >= " " and text[at] not in '"\\':
+                at += 1
+            parts.append(text[start:at])
+            self.at = at
+            if at == end or text[at] < " ":
                 raise self.refuse()
             self.at += 1
-            if character == '"':
+            if text[at] == '"':
                 return "".join(parts)
-            if character < " ":
-                raise self.refuse()
-            parts.append(self.escape() if character == "\\" else character)
+            parts.append(self.escape())
 
     def escape(self) -> str:
         """Read what follows a backslash."""

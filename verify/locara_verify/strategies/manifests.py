@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from locara_verify.strategies import hosts
+from locara_verify.strategies import hosts, paths
 
 Json = Any
 
@@ -193,6 +193,7 @@ STRANGE: tuple[Json, ...] = (
     "Proprietary", "mit", "xn--bcher-kva.example", "bücher.example", "a@b.cc", "a@b@c.dd", "@b.cc",
     "a b@c.dd", "ａ.com",
 )  # fmt: skip
+HOSTILE_PATHS = paths.corpus()
 KEYS = (
     "net",
     "fs",
@@ -216,10 +217,55 @@ KEYS = (
 def mutate(rng: random.Random, value: dict[str, Json]) -> tuple[dict[str, Json], str]:
     """Change one to three places of a copy of ``value``; the text says what was done."""
     changed = copy.deepcopy(value)
+    if rng.random() < 0.5:
+        return changed, aim(rng, changed)
     done = []
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         done.append(change(rng, changed))
     return changed, "; ".join(done)
+
+
+UNSEEN = (
+    "\x00\x07\x1b\x7f\x85\xad\u034f\u0378\u061c\u115f\u180e\u200b\u200d\u200e\u2028\u202e\u2066\u2800\u3164"
+    "\ue000\ufe0f\ufeff\ufff9\U000e0001\U0010ffff"
+)
+NUMBERS_NEAR = (-1, 0, 1, 1.0, 443.0, 1024, 1025, 65535, 65536, 1_048_576, 1_048_577, True, "1")
+
+
+def aim(rng: random.Random, value: dict[str, Json]) -> str:
+    """Put something hostile where its kind belongs: text into text, a path into a path, a host into hosts."""
+    capabilities = value["capabilities"]
+    kind = rng.choice(("text", "text", "path", "path", "host", "host", "pin", "url", "number", "access"))
+    if kind == "text":
+        field = rng.choice(("displayName", "description", "longDescription"))
+        text = str(value.get(field, "Notes"))[:20]
+        where = rng.randint(0, len(text))
+        odd = rng.choice((*UNSEEN, " ", "\n", "e" + "\u0301" * rng.choice((4, 5)), "é", "😀"))
+        value[field] = text[:where] + odd + text[where:]
+    elif kind == "path":
+        path = rng.choice(HOSTILE_PATHS).text if rng.random() < 0.6 else paths.ordinary(rng)
+        field = rng.choice(("icon", "entry", "screenshots"))
+        value[field] = [path] if field == "screenshots" else f"dist/{path}" if field == "entry" else path
+    elif kind == "host":
+        name = hosts.hostile(rng) if rng.random() < 0.6 else hosts.near(rng, [hosts.pattern(rng)])
+        capabilities["net"] = {"allowed_hosts": [rng.choice((name, name, "*." + name))]}
+    elif kind == "pin":
+        capabilities["tools"] = [
+            edit(rng, pin(rng, "ocr")) if rng.random() < 0.8 else pin(rng, "x" * rng.randint(62, 66))
+        ]
+    elif kind == "url":
+        name = hosts.host(rng) if rng.random() < 0.5 else hosts.hostile(rng)
+        value["homepage"] = rng.choice(hosts.urls(name))
+    elif kind == "number":
+        value["storage"] = {"quota_mb": rng.choice(NUMBERS_NEAR)}
+        if isinstance(capabilities.get("net"), dict):
+            capabilities["net"]["allowed_ports"] = [rng.choice(NUMBERS_NEAR)]
+    else:
+        key = rng.choice(("fs.user-selected", "fs.app-data"))
+        capabilities[key] = rng.choice(
+            (0, 1, True, "", "Read", "write", "read ", "read-write", ["read"], None)
+        )
+    return f"aimed at {kind}"
 
 
 def change(rng: random.Random, value: dict[str, Json]) -> str:  # noqa: PLR0911

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import resource
 import threading
 from collections.abc import Iterator, Mapping
@@ -19,10 +20,12 @@ from locara_verify.checks.escape.arena import Arena, open_arena
 from locara_verify.checks.escape.live import Trial, conduct, share
 from locara_verify.checks.escape.paths import ordinary_use
 from locara_verify.context import Context
+from locara_verify.strategies.frames import call
 
 CHAIN: Final = "LC407"
 ORDER: Final = "LC408"
 GENESIS: Final = "0" * 64
+BATCH: Final = 50  # calls sent at once while a log is filled; below the cap of open calls
 FULL: Final = 512 * 1024  # bytes that any file of the app may have in the run with a full log
 WATCHED: Final = 30  # effects whose entry is looked for at the moment they appear
 
@@ -167,10 +170,15 @@ def attack_order(trial: Trial) -> None:
 
 
 def watch_for(path: Path, log: Path, name: str, seen: list[bool]) -> None:
-    """Spin until ``path`` exists, then say whether ``log`` names it."""
-    for _ in range(2_000_000):
-        if path.exists():
-            seen.append(name.encode() in log.read_bytes())
+    """Spin until ``path`` exists, then say whether ``log``, as long as it was at that moment, names it."""
+    with log.open("rb") as file:
+        for _ in range(20_000_000):
+            try:
+                os.stat(path)  # noqa: PTH116 - as quick as it can be: the window is a few microseconds
+            except FileNotFoundError:
+                continue
+            size = os.fstat(file.fileno()).st_size
+            seen.append(name.encode() in file.read(size))
             return
 
 
@@ -221,18 +229,18 @@ def attack_full_log(outer: Trial) -> None:
 
 
 def fill(arena: Arena) -> bool:
-    """Make decisions, with long entries and then with short ones, until the log cannot grow; whether it came
-    so far."""
-    log = log_of(arena)
-    for padding in (500, 100, 1):
-        size = -1
-        for number in range(2 * FULL // 500):
-            arena.link.ask("fs.stat", {"root": "$APP_DATA", "path": f"{number % 10}-" + "x" * padding})
-            now = log.stat().st_size
-            if now == size:
-                break
-            size = now
-    return log.stat().st_size > FULL // 2
+    """Call commands that do not exist, each recorded, until the log cannot grow; whether it came so far."""
+    link, log, size = arena.link, log_of(arena), -1
+    for batch in range(4 * FULL // (BATCH * 200)):
+        ids = [f"fill-{batch}-{number}" for number in range(BATCH)]
+        link.send(b"".join(call(call_id, f"no.such.command.{call_id}") for call_id in ids))
+        link.attacks += len(ids) - 1
+        for _ in ids:
+            link.receive(60)
+        if log.stat().st_size == size:
+            return size > FULL // 2
+        size = log.stat().st_size
+    return False
 
 
 def damaged(ctx: Context, trial: Trial, data: bytes, outcome: CheckResult) -> CheckResult:

@@ -44,7 +44,7 @@ def attack(trial: Trial) -> None:
 
 
 def attack_refused(trial: Trial) -> None:
-    """Every listed broken frame gets its code, under no id or its own; after each, an ordinary call is served."""
+    """Every listed broken frame gets its code, and after each one an ordinary call is served."""
     link = trial.arena.link
     for attack_ in frames.refused():
         link.send(attack_.data)
@@ -61,7 +61,9 @@ def attack_refused(trial: Trial) -> None:
                 attack_.name,
             )
         if not link.alive():
-            trial.fail(BROKEN, "after a broken frame an ordinary call is not served", attack_.name, attack_.name)
+            trial.fail(
+                BROKEN, "after a broken frame an ordinary call is not served", attack_.name, attack_.name
+            )
 
 
 def attack_damaged(trial: Trial, count: int) -> None:

@@ -13,7 +13,7 @@ from locara_verify.context import Context
 from locara_verify.finding import Finding
 
 REPLIES: Final = "LC406"
-MOST_FINDINGS: Final = 8
+MOST_FINDINGS: Final = 5
 
 
 @dataclass(slots=True)
@@ -33,8 +33,8 @@ class Trial:
         self.attempts[rule] = self.attempts.get(rule, 0) + count
 
     def fail(self, rule: str, message: str, because: str, call: str = "") -> None:
-        """Record a finding, up to a bound."""
-        if len(self.findings) < MOST_FINDINGS:
+        """Record a finding, up to a bound for each rule."""
+        if sum(found.rule_id == rule for found in self.findings) < MOST_FINDINGS:
             self.findings.append(self.arena.finding(rule, message, because, call))
 
     def twin(self, rule: str, works: bool, what: str) -> None:

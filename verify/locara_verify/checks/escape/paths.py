@@ -107,6 +107,18 @@ def attack_roots(trial: Trial, rng: random.Random, count: int) -> None:
         arena.ctx.progress(number, count, "paths")
 
 
+def attack_plainly(trial: Trial) -> None:
+    """The canaries by their plain names in every root: nothing to climb, if a root is wider than it should
+    be."""
+    arena = trial.arena
+    for root in (*arena.handles.values(), "$APP_DATA", "$DOCUMENTS", "$HOME", "/"):
+        for aim in targets(arena):
+            for command in ("fs.read", "fs.stat"):
+                reply = arena.link.ask(command, arguments_for(command, root, aim))
+                trial.tried(TRAVERSAL)
+                judge(trial, command, root, aim, reply)
+
+
 def judge(trial: Trial, command: str, root: str, path: str, reply: Reply) -> None:
     """A path that is not portable, or a root that names nothing granted, must be refused, and by the
     policy."""
@@ -227,6 +239,7 @@ def attack(trial: Trial) -> None:
         for rule in (TRAVERSAL, METADATA):
             trial.twin(rule, works, f"{what}, {when} the attack")
         if when == "before":
-            attack_roots(trial, rng, share(arena.ctx, 0.22))
+            attack_plainly(trial)
+            attack_roots(trial, rng, share(arena.ctx, 0.2))
             attack_everything(trial, rng, share(arena.ctx, 0.08))
             attack_metadata(trial, share(arena.ctx, 0.06))

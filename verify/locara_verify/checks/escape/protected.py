@@ -31,6 +31,17 @@ NAMES: Final = (
     "../audit/log.jsonl ", "../audit/log.jsonl::$DATA", "..\\audit\\log.jsonl", "../ａｕｄｉｔ/log.jsonl",
     "../audit//log.jsonl",
 )  # fmt: skip
+DIRECT: Final = (
+    "audit/log.jsonl",
+    "audit",
+    "db/app.sqlite3",
+    "db",
+    "files",
+    "tmp",
+    "locara.json",
+    "app/locara.json",
+    "models",
+)
 WAYS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("fs.write", {"data": "x", "encoding": "utf8", "mode": "replace"}),
     ("fs.write", {"data": "x", "encoding": "utf8", "mode": "append"}),
@@ -82,6 +93,12 @@ def attack(trial: Trial) -> None:
     log = (arena.data / "audit/log.jsonl").read_bytes()
     names = [*NAMES, *paths.PROTECTED]
     roots = [*arena.handles.values(), "$APP_DATA", "$DOCUMENTS", "$APP_DATA/..", "/", "/app"]
+    direct = [
+        (command, {"root": root, "path": name, **extra})
+        for root in roots
+        for name in DIRECT
+        for command, extra in WAYS
+    ]
     calls = [
         (cmd, {"root": root, "path": name, **extra})
         for root in roots
@@ -91,12 +108,20 @@ def attack(trial: Trial) -> None:
     for point, place in everywhere(entry_points(arena)):
         calls += [(point.command, dict(point.with_text(place, name))) for name in names]
     arena.ctx.rng("escape-protected").shuffle(calls)
-    wanted = share(arena.ctx, 0.08)
-    for number, (command, args) in enumerate(calls[:wanted]):
+    wanted = len(direct) + share(arena.ctx, 0.05)
+    for number, (command, args) in enumerate([*direct, *calls][:wanted]):
         link.ask(command, args)
         trial.tried(RULE)
         arena.ctx.progress(number, wanted, "protected files")
     compare(trial, before, log, had_guard=guard.ok)
+
+
+def log_bytes(arena: Arena) -> bytes | None:
+    """The audit log as it lies on the host now; None when there is no such file any more."""
+    try:
+        return (arena.data / "audit/log.jsonl").read_bytes()
+    except OSError:
+        return None
 
 
 def compare(trial: Trial, before: dict[str, dict[str, Any]], log: bytes, *, had_guard: bool) -> None:
@@ -112,16 +137,16 @@ def compare(trial: Trial, before: dict[str, dict[str, Any]], log: bytes, *, had_
                 else changed
             )
             trial.fail(RULE, f"the {name} files were changed", "; ".join(map(str, detail))[:400])
-    if not (arena.data / "audit/log.jsonl").read_bytes().startswith(log):
+    now = log_bytes(arena)
+    if now is None or not now.startswith(log):
         trial.fail(RULE, "the audit log was changed", "its earlier lines are not what they were")
-    broken = walk((arena.data / "audit/log.jsonl").read_bytes())[1]
-    if broken:
+    elif broken := walk(now)[1]:
         trial.fail(RULE, "the audit log was changed", broken)
-    extra = sorted(
-        path.name for path in (arena.data / "audit").iterdir() if path.name not in ("log.jsonl", "secret.txt")
-    )
-    if extra:
-        trial.fail(RULE, "a file appeared beside the audit log", ", ".join(extra[:5]))
+    if (arena.data / "audit").is_dir():
+        known = ("log.jsonl", "secret.txt")
+        extra = sorted(path.name for path in (arena.data / "audit").iterdir() if path.name not in known)
+        if extra:
+            trial.fail(RULE, "a file appeared beside the audit log", ", ".join(extra[:5]))
     kept = arena.link.ask("settings.get", {"key": "guard"})
     if had_guard and not (kept.ok and kept.result.get("value") == GUARD):
         trial.fail(

@@ -31,9 +31,9 @@ SHRINK_STEPS: Final = 400
 SCHEMA_CANNOT_SAY: Final[Mapping[str, str]] = {
     "json_": "the schema sees a parsed value: how it was written is the reader's matter",
     "unsupported": "the format knows the word, this version has no backend for it",
-    "another field": "rules between two fields: models of profiles and modalities, entry below the build output",
+    "another field": "rules between two fields: models of profiles and modalities, entry below the build",
     "identity": "items that differ as text and name the same thing: a model pinned twice",
-    "characters": "classes of characters (unassigned, private, format), white space at the ends, marks in a row",
+    "characters": "classes of characters (unassigned, private, format), space at the ends, marks in a row",
     "bytes": "a length in bytes of UTF-8, not in characters",
     "whole numbers": "1.0 is an integer to JSON Schema and a float to the parser",
     "pattern length": "a wildcard host leaves room for a label in front of it",
@@ -86,18 +86,42 @@ def parse(data: bytes) -> tuple[Problem, ...] | str:
     return ()
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the independent judge makes of a document: the parsed value, if it is JSON, and what is wrong with
+    it."""
+
+    value: Json
+    faults: tuple[str, ...]
+
+    @property
+    def parsed(self) -> bool:
+        """Whether it is JSON a manifest may be."""
+        return not (self.faults and self.faults[0].startswith("json_"))
+
+
+def read_independently(data: bytes) -> Reading:
+    """Read a document once with the independent reader and judge it."""
+    try:
+        value = json_text.read(data)
+    except json_text.Refused as refusal:
+        return Reading(None, (refusal.reason,))
+    return Reading(value, manifest.judge_value(value))
+
+
 def disagreement(
-    data: bytes, schema: Accepts, explained: Callable[[str], None] = lambda _why: None
+    data: bytes, schema: Accepts, reading: Reading, explained: Callable[[str], None] = lambda _why: None
 ) -> str | None:
     """A sentence when the three do not agree about ``data`` and no documented reason covers it."""
     problems = parse(data)
     if isinstance(problems, str):
         return f"the parser failed: {problems}"
-    faults = manifest.judge_bytes(data)
-    if bool(problems) != bool(faults):
+    if bool(problems) != bool(reading.faults):
         told = problems[0].message if problems else "accepted"
-        return f"the parser says {told!r}, the independent judge says {faults or 'accepted'}"
-    return misplaced(problems, faults, data) or schema_disagreement(data, problems, schema, explained)
+        return f"the parser says {told!r}, the independent judge says {reading.faults or 'accepted'}"
+    return misplaced(problems, reading.faults, data) or schema_disagreement(
+        reading, problems, schema, explained
+    )
 
 
 def misplaced(problems: tuple[Problem, ...], faults: tuple[str, ...], data: bytes) -> str | None:
@@ -123,14 +147,13 @@ def related(one: str, other: str) -> bool:
 
 
 def schema_disagreement(
-    data: bytes, problems: tuple[Problem, ...], schema: Accepts, explained: Callable[[str], None]
+    reading: Reading, problems: tuple[Problem, ...], schema: Accepts, explained: Callable[[str], None]
 ) -> str | None:
     """What is wrong between the parser and the schema, after the documented differences."""
-    try:
-        value = json_text.read(data)
-    except json_text.Refused:
+    if not reading.parsed:
         explained("json_")
         return None
+    value = reading.value
     accepted = schema(value)
     if accepted == (not problems):
         return None
@@ -250,13 +273,19 @@ def read_one(tally: Tally, data: bytes, how: str, schema: Accepts) -> None:
         tally.explained[why] = tally.explained.get(why, 0) + 1
 
     tally.documents += 1
-    problem = disagreement(data, schema, explained)
+    reading = read_independently(data)
+    problem = disagreement(data, schema, reading, explained)
     if problem is None:
-        tally.accepted += not manifest.judge_bytes(data)
+        tally.accepted += not reading.faults
         return
     if len(tally.findings) < MOST_FINDINGS:
-        small = shrink(data, lambda candidate: disagreement(candidate, schema) is not None)
-        tally.findings.append(finding(small, disagreement(small, schema) or problem, how))
+        small = shrink(data, lambda candidate: wrong(candidate, schema) is not None)
+        tally.findings.append(finding(small, wrong(small, schema) or problem, how))
+
+
+def wrong(data: bytes, schema: Accepts) -> str | None:
+    """The disagreement about one document, read anew."""
+    return disagreement(data, schema, read_independently(data))
 
 
 def extremes(rng: random.Random) -> Iterator[tuple[bytes, str]]:
