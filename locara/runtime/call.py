@@ -27,12 +27,13 @@ def is_call_id(value: object) -> TypeGuard[CallId]:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that was accepted. `emit` sends one event of a stream; `cancelled` is set when nobody wants the
-    result."""
+    """A call that was accepted. `size` is the bytes of its frame, `emit` sends one event of a stream;
+    `cancelled` is set when nobody wants the result."""
 
     id: CallId
     cmd: str
     emit: Callable[[Mapping[str, Any]], None]
+    size: int = 0
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     def check(self) -> None:

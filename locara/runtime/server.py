@@ -1,8 +1,9 @@
 """The frame loop: read a frame, find the command in this app's table, run it in its lane, answer.
 
 Nothing a frontend sends ends the loop except a stream that lost its frame boundaries, which is answered once
-and then closed. At most MAX_IN_FLIGHT calls are open; the next is answered `busy`. Replies of one call are in
-order: its events, then its one final reply, and its id is free again before that reply is written.
+and then closed. At most MAX_IN_FLIGHT calls with MAX_HELD bytes are open; the next is answered `busy`.
+Replies of one call are in order: its events, then its one final reply, and its id is free again before that
+reply is written.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from locara.runtime.replies import error_object, log_internal
 from locara.runtime.session import Session
 
 MAX_IN_FLIGHT: Final = 64
+MAX_HELD: Final = 64 * 1024 * 1024  # bytes of frames whose calls are open
 _CALL_KEYS: Final = frozenset({"id", "cmd", "args"})
 _CLOSE_SECONDS: Final = 5.0
 # What can take as long as it likes is cancelled when the input ends; the rest was asked for and is finished.
@@ -84,9 +86,7 @@ class Server:
                     code="bad_request",
                 )
             call_id = candidate
-            self._start(call_id, frame)
-        except LocaraError as error:
-            self._reply_error(call_id, error)
+            self._start(call_id, frame, len(payload))
         except Exception as error:
             self._reply_error(call_id, error)
 
@@ -105,7 +105,7 @@ class Server:
             del self._calls[target], self._waiting[target]
         self._reply_error(target, CallError(f"{call.cmd} was cancelled before it began", code="cancelled"))
 
-    def _start(self, call_id: CallId, frame: Mapping[str, Any]) -> None:
+    def _start(self, call_id: CallId, frame: Mapping[str, Any], size: int) -> None:
         cmd, args = frame.get("cmd"), frame.get("args", {})
         if not frame.keys() <= _CALL_KEYS:
             raise CallError("a call has the members id, cmd and args and no other", code="bad_request")
@@ -116,22 +116,28 @@ class Server:
         command = self._table.get(cmd)
         if command is None:
             raise self._session.absent(cmd[:MAX_COMMAND_LENGTH])
-        call = Call(call_id, cmd, lambda event: self._send({"id": call_id, "event": event}))
-        with self._calls_lock:
-            if call_id in self._calls:
-                raise CallError("this id belongs to a call that is still open", code="bad_request")
-            if len(self._calls) >= MAX_IN_FLIGHT:
-                raise CallError(
-                    f"{MAX_IN_FLIGHT} calls are open; wait for one to end",
-                    code="busy",
-                    fix="send fewer calls at a time",
-                )
-            self._calls[call_id] = call
+        call = Call(call_id, cmd, lambda event: self._send({"id": call_id, "event": event}), size)
+        self._open(call)
         if command.lane is Lane.INLINE:
             self._run(command, call, args)
         else:
             with self._calls_lock:  # held so that the worker cannot end the call before its future is known
                 self._waiting[call_id] = self._lane(command.lane).submit(self._run, command, call, args)
+
+    def _open(self, call: Call) -> None:
+        """Count the call among the open ones. Raises CallError: bad_request for an id in use, busy above a
+        cap."""
+        with self._calls_lock:
+            if call.id in self._calls:
+                raise CallError("this id belongs to a call that is still open", code="bad_request")
+            held = sum(other.size for other in self._calls.values())
+            if len(self._calls) >= MAX_IN_FLIGHT or held + call.size > MAX_HELD:
+                raise CallError(
+                    f"at most {MAX_IN_FLIGHT} calls with {MAX_HELD} bytes are open at a time",
+                    code="busy",
+                    fix="wait for a call to end before you send the next",
+                )
+            self._calls[call.id] = call
 
     def _lane(self, lane: Lane) -> ThreadPoolExecutor:
         pool = self._lanes.get(lane)

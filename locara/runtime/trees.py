@@ -173,7 +173,7 @@ class LocalTree:
                 return _place(folder, name, path, data, replace=mode == "replace")
 
     def _append(self, path: str, data: bytes) -> int:
-        with closing(open_beneath(self._root, path, os.O_WRONLY | os.O_APPEND)) as fd:
+        with closing(open_beneath(self._root, path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)) as fd:
             size = check_regular(fd, path, writing=True).st_size
             write_fully(fd, data)
             return size + len(data)

@@ -50,7 +50,7 @@ class ReadArgs(PathArgs):
 
 
 class WriteArgs(PathArgs):
-    """data in the given encoding; mode create (must be new), replace or append."""
+    """data in the given encoding; mode create (must be new), replace, or append (made when absent)."""
 
     data: str
     encoding: Literal["utf8", "base64"] = "base64"

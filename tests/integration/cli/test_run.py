@@ -58,20 +58,6 @@ def headless(environment: dict[str, str]) -> Iterator:
         one.popen.stderr.close()
 
 
-def processes_of(data: Path) -> list[int]:
-    """Processes that were started for this data folder, found by the session they belong to."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                mounts = (entry / "mountinfo").read_text()
-            except OSError:
-                continue
-            if str(data) in mounts:
-                found.append(int(entry.name))
-    return found
-
-
 def group_is_gone(pid: int) -> bool:
     try:
         os.killpg(pid, 0)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
 
 from locara.errors import CallError
 from locara.runtime import frames
-
-SLOW = (
-    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000) SELECT count(*) FROM n"
-)
 
 
 @pytest.fixture
@@ -117,43 +114,83 @@ def test_the_largest_frame_passes(app) -> None:
     assert too_large.value.code == "too_large"
 
 
-def test_calls_beyond_the_cap_are_answered_busy_and_the_rest_is_done(reader) -> None:
-    app = reader
-    # One slow statement holds the database's lane, so the calls behind it stay open.
+class Waiting:
+    """A person who thinks until the test lets them answer; meanwhile the calls behind theirs stay open."""
+
+    def __init__(self) -> None:
+        self.answer = threading.Event()
+
+    def pick(self, kind: str, access: str, *, multiple: bool) -> list[Path]:
+        assert self.answer.wait(60)
+        return []
+
+
+@pytest.fixture
+def thinking(write_app, start_app):
+    person = Waiting()
+    app = start_app(write_app({"fs.user-selected": "read"}), picker=person)
+    yield app, person.answer
+    person.answer.set()
+
+
+PICK = {"kind": "file", "access": "read"}
+
+
+def test_calls_beyond_the_cap_are_answered_busy_and_the_rest_is_done(thinking) -> None:
+    app, answer = thinking
     for number in range(1, 101):
-        app.client.send("db.query", {"sql": SLOW if number == 1 else "SELECT 1"}, call_id=number)
-    codes = []
-    for _ in range(100):
-        reply = app.client.recv_frame(60)
-        codes.append("ok" if reply["ok"] else reply["error"]["code"])
-    assert set(codes) == {"ok", "busy"}
-    assert codes.count("ok") >= 64
-    assert app.client.call("db.query", {"sql": "SELECT 2"})["rows"] == [[2]]
+        app.client.send("fs.pick", PICK, call_id=number)
+    refused = [app.client.recv_frame(60) for _ in range(36)]
+    assert {reply["error"]["code"] for reply in refused} == {"busy"}
+    assert [reply["id"] for reply in refused] == list(range(65, 101))
+    answer.set()
+    done = [app.client.recv_frame(60) for _ in range(64)]
+    assert [reply["id"] for reply in done] == list(range(1, 65))
+    assert all(reply["result"] == {"handles": []} for reply in done)
 
 
-def test_an_id_in_flight_is_not_taken_twice(reader) -> None:
-    app = reader
-    app.client.send("db.query", {"sql": SLOW}, call_id="same")
-    app.client.send("db.query", {"sql": "SELECT 'second'"}, call_id="same")
-    first, second = app.client.recv_frame(60), app.client.recv_frame(60)
-    assert first["error"]["code"] == "bad_request"
-    assert second["result"]["rows"] == [[300000]]
-    app.client.send("db.query", {"sql": "SELECT 'third'"}, call_id="same")
-    assert app.client.wait("same")["rows"] == [["third"]]
+def test_an_id_in_flight_is_not_taken_twice(thinking) -> None:
+    app, answer = thinking
+    app.client.send("fs.pick", PICK, call_id="same")
+    app.client.send("app.info", call_id="same")
+    refused = app.client.recv_frame(60)
+    assert (refused["id"], refused["error"]["code"]) == ("same", "bad_request")
+    answer.set()
+    assert app.client.wait("same") == {"handles": []}
+    app.client.send("app.info", call_id="same")
+    assert app.client.wait("same")["id"] == "acme/probe"
 
 
-def test_a_call_that_waits_is_cancelled_at_once(reader) -> None:
-    app = reader
-    running = app.client.send("db.query", {"sql": SLOW})
-    waiting = app.client.send("db.exec", {"sql": "CREATE TABLE never(x)"})
+def test_a_call_that_waits_is_cancelled_at_once(thinking) -> None:
+    app, answer = thinking
+    running = app.client.send("fs.pick", PICK)
+    waiting = app.client.send("fs.pick", PICK)
     app.client.cancel(waiting)
     with pytest.raises(CallError) as caught:
         app.client.wait(waiting)
     assert caught.value.code == "cancelled"
-    assert app.client.wait(running)["rows"] == [[300000]]
-    assert app.client.call("db.query", {"sql": "SELECT count(*) FROM sqlite_schema WHERE name = 'never'"})[
-        "rows"
-    ] == [[0]]
+    assert app.client.call("app.info")["id"] == "acme/probe"
+    answer.set()
+    assert app.client.wait(running) == {"handles": []}
+
+
+def test_frames_that_wait_hold_a_bounded_amount_of_memory(thinking) -> None:
+    app, answer = thinking
+    app.client.send("fs.pick", PICK, call_id=1)
+    for number in range(2, 8):
+        app.client.send("fs.pick", {**PICK, "more": "x" * (15 * 1024 * 1024)}, call_id=number)
+    refused = [app.client.recv_frame(60) for _ in range(2)]
+    assert [(reply["id"], reply["error"]["code"]) for reply in refused] == [(6, "busy"), (7, "busy")]
+    answer.set()
+    assert [app.client.recv_frame(60)["ok"] for _ in range(5)] == [True, False, False, False, False]
+
+
+def test_an_app_closes_although_the_person_never_answered(thinking) -> None:
+    app, _ = thinking
+    app.client.send("fs.pick", PICK)
+    app.client.call("app.info")
+    app.client.end_input()
+    assert app.process.wait(30) == 0
 
 
 def test_cancelling_what_is_not_there_does_nothing(reader) -> None:

@@ -130,8 +130,9 @@ def test_create_replace_append(tree: LocalTree, root: Path) -> None:
     assert (root / "new.txt").read_bytes() == b"two!three"
     assert (root / "new.txt").stat().st_mode & 0o777 == 0o600
     assert sorted(path.name for path in root.iterdir()) == ["new.txt", "notes"], "no temporary file stays"
+    assert tree.write("absent.txt", b"x", "append") == 1
     with pytest.raises(CallError) as missing:
-        tree.write("absent.txt", b"x", "append")
+        tree.write("absent/x.txt", b"x", "append")
     assert missing.value.code == "not_found"
 
 
