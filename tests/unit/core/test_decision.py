@@ -193,7 +193,7 @@ IMPOSSIBLE: list[Any] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("request_", IMPOSSIBLE, ids=lambda item: repr(item)[:60])
+@pytest.mark.parametrize("request_", IMPOSSIBLE, ids=lambda item: repr(item).partition(" at 0x")[0][:60])
 def test_what_no_manifest_can_grant_is_denied_whatever_is_granted(granted: Granted, request_: Any) -> None:
     most = granted({**EVERYTHING, "net": True, "fs.app-data": "read-write", "device.camera": True})
     for grants in (Grants.none(), most):

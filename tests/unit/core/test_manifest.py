@@ -142,7 +142,7 @@ GOOD = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("pointer", "value"), GOOD, ids=lambda item: str(item)[:40])
+@pytest.mark.parametrize(("pointer", "value"), GOOD, ids=lambda item: "removed" if item is REMOVE else str(item)[:40])
 def test_a_value_within_its_limits(minimal: Build, pointer: str, value: object) -> None:
     parse_manifest(write(place(minimal(), pointer, value)))
 
@@ -320,7 +320,7 @@ CAPABILITIES = [
 BAD += [(f"/capabilities/{key}", value, code) for key, value, code in CAPABILITIES]
 
 
-@pytest.mark.parametrize(("pointer", "value", "code"), BAD, ids=lambda item: str(item)[:50])
+@pytest.mark.parametrize(("pointer", "value", "code"), BAD, ids=lambda item: "removed" if item is REMOVE else str(item)[:50])
 def test_a_value_that_is_refused(minimal: Build, pointer: str, value: object, code: str) -> None:
     data = write(place(minimal(), pointer, value))
     found = problems(data)
