@@ -18,9 +18,12 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     if args == ["--version", "--json"]:
         return _version_json()
-    from locara.cli.dispatch import run
+    try:
+        from locara.cli.dispatch import run
 
-    return run(args)
+        return run(args)
+    except KeyboardInterrupt:  # during the imports, too
+        return 130
 
 
 def _version_json() -> int:
