@@ -76,13 +76,13 @@ def interval(values: Sequence[float], seed: int) -> Interval:
     return Interval(median(values), medians[edge], medians[-1 - edge])
 
 
-def measure(ours: Cost, raw: Cost, *, seconds: float, seed: int) -> Pairs:
-    """Run both in alternating pairs for about so long, at least LEAST_PAIRS times, and once before."""
+def measure(ours: Cost, raw: Cost, *, seconds: float, seed: int, least: int = LEAST_PAIRS) -> Pairs:
+    """Run both in alternating pairs for about so long, at least ``least`` times, and once before."""
     ours()
     raw()
     found: list[tuple[float, float]] = []
     end = time.monotonic() + seconds
-    while len(found) < LEAST_PAIRS or (time.monotonic() < end and len(found) < MOST_PAIRS):
+    while len(found) < least or (time.monotonic() < end and len(found) < MOST_PAIRS):
         if len(found) % 2:
             b = raw()
             a = ours()

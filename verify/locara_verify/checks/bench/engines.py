@@ -115,6 +115,7 @@ def chat_pair(path: Path, digest: Digest) -> Iterator[ChatPair]:
     from locara.inference.native import Model  # noqa: PLC0415
 
     model = Model(path, digest)
+    model.threads = 1  # what is compared is the work, not how a busy machine schedules it
     chat = LlamaChat(model)
     raw = RawChat(model, chat.context_tokens)
     try:
@@ -160,6 +161,7 @@ def embed_pair(path: Path, digest: Digest, texts: list[str]) -> Iterator[tuple[L
     from locara.inference.native import Model  # noqa: PLC0415
 
     model = Model(path, digest)
+    model.threads = 1
     embedder = LlamaEmbed(model)
     raw = RawEmbed(model, embedder.context_tokens)
     prompts = [embedder.tokens(text) for text in texts]

@@ -65,9 +65,8 @@ def store(folder: Path, matrix: Matrix) -> Iterator[Store]:
 
     schema = folder / "db"
     schema.mkdir()
-    (schema / "schema.sql").write_text(
-        f"CREATE VIRTUAL TABLE items USING vec0 (embedding float[{matrix.shape[1]}] distance_metric = cosine);\n"
-    )
+    column = f"embedding float[{matrix.shape[1]}] distance_metric = cosine"
+    (schema / "schema.sql").write_text(f"CREATE VIRTUAL TABLE items USING vec0 ({column});\n")
     with Store.open(folder / "app.sqlite3", schema_dir=schema, quota_mb=256) as opened:
         statement = "INSERT INTO items (rowid, embedding) VALUES (?, ?)"
         for start in range(0, len(matrix), 100):
