@@ -43,11 +43,14 @@ def instr(text: SQLValue, part: SQLValue) -> int | None:
 
 def _replacer(most: int) -> Callable[..., str | None]:
     def replace(text: SQLValue, old: SQLValue, new: SQLValue) -> str | None:
-        if text is None or old is None or new is None:
+        if text is None or old is None:
             return None
-        whole, cut, put = _text(text), _text(old), _text(new)
+        whole, cut = _text(text), _text(old)
         if not cut:
             return whole
+        if new is None:
+            return None
+        put = _text(new)
         if len(put) > len(cut) and len(whole) + whole.count(cut) * (len(put) - len(cut)) > most:
             raise StorageError("string or blob too big", code="limit_exceeded")
         return whole.replace(cut, put)

@@ -18,6 +18,8 @@ from weakref import WeakKeyDictionary
 
 from locara.errors import StorageError
 from locara.storage.connection import Session
+from locara.storage.faults import denied
+from locara.storage.policy import reserved
 from locara.storage.values import JSON, SQLValue, bind, encode, vector
 
 Identifier: TypeAlias = int | str
@@ -118,6 +120,8 @@ def _look_up(session: Session, name: str) -> _Table:
     """What the schema says about the table ``name`` (exact, apart from ASCII case)."""
     if not isinstance(name, str) or not 0 < len(name) <= 128 or "\0" in name:
         raise _fail("a table name is 1 to 128 characters")
+    if (denial := reserved(name)) is not None:
+        raise denied(denial)
     known, version = _looked_up.setdefault(session, {}), session.schema_version()
     if (kept := known.get((version, name))) is not None:
         return kept
