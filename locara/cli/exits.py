@@ -29,6 +29,8 @@ def exit_of(error: LocaraError) -> Exit:
         return Exit.USAGE
     if isinstance(error, SandboxError):
         return Exit.INCONCLUSIVE
+    if error.code == "revocation_unreadable":
+        return Exit.TRUST
     if isinstance(error, ManifestError) or error.code in _UNREADABLE_CODES:
         return Exit.UNREADABLE
     return Exit.FINDINGS

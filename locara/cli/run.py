@@ -16,6 +16,11 @@ _EPILOG = """examples:
   locara run --headless apps/docvault
   locara run --headless apps/docvault --pick ~/letters.pdf --pick ~/contracts
   locara run --headless apps/docvault --data /tmp/trial    keep its data away from your own
+  locara run --headless apps/docvault --accept-consent     agree to what it asks for, here and now
+
+An app starts only when you agreed to what its manifest asks for: with `locara consent give APP`, or with
+--accept-consent, which is your answer as much as typing yes. An app cannot give that answer. An update that
+asks for more needs a new one, and what it adds sleeps for 7 days.
 
 Frames: 4 bytes of length (big-endian), then one JSON object: {"id":1,"cmd":"app.info","args":{}}.
 The app ends when stdin ends. Ctrl-C ends it at once, with exit code 130.
@@ -23,7 +28,7 @@ The app ends when stdin ends. Ctrl-C ends it at once, with exit code 130.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """APP, --headless, --pick, --data."""
+    """APP, --headless, --pick, --data, --accept-consent."""
     parser.epilog = _EPILOG
     parser.add_argument("app", metavar="APP", type=Path, help="folder of the app (it holds locara.json)")
     parser.add_argument(
@@ -40,6 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", metavar="DIR", type=Path, help="folder for the app's data (default: your own)"
     )
+    parser.add_argument(
+        "--accept-consent",
+        action="store_true",
+        help="your yes to all that the app asks for; it is kept as your answer",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -53,6 +63,8 @@ def run(args: argparse.Namespace) -> int:
             "stdin is a terminal, and --headless speaks binary frames on it",
             fix="start it from a program: NodeTransport of @locara/sdk, or locara.runtime.launch in Python",
         )
+    from locara.runtime.consent import NoConsent, StatedConsent
     from locara.runtime.launch import run_headless
 
-    return run_headless(args.app, picks=args.pick, data=args.data)
+    consent = StatedConsent() if args.accept_consent else NoConsent()
+    return run_headless(args.app, consent=consent, picks=args.pick, data=args.data)

@@ -39,11 +39,12 @@ class AppBundle:
         Raises BundleError when there is no app there and ManifestError when its manifest is not valid.
         """
         folder = path.parent if path.name == MANIFEST_NAME else path
-        manifest = parse_manifest(_read(folder / MANIFEST_NAME), source=MANIFEST_NAME)
+        manifest = parse_manifest(read_manifest(folder / MANIFEST_NAME), source=MANIFEST_NAME)
         return cls(folder, manifest, compile_grants(manifest))
 
 
-def _read(path: Path) -> bytes:
+def read_manifest(path: Path) -> bytes:
+    """The bytes of a manifest. Raises BundleError when it is a link, no plain file or cannot be read."""
     try:
         # Not a link, and no wait when somebody put a fifo there.
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -14,6 +14,7 @@ from locara.core.grant import Grants
 from locara.core.request import Request
 from locara.errors import CapabilityDenied
 from locara.runtime.audit import AuditLog
+from locara.runtime.standing import Asleep
 
 _FIELDS: Final = {kind: tuple(field.name for field in fields(kind)) for kind in get_args(Request)}
 _UNKNOWN_FIX: Final = "ask for something the manifest declares"
@@ -22,9 +23,10 @@ _UNKNOWN_FIX: Final = "ask for something the manifest declares"
 class Gate:
     """Decides requests of one app against its Grants and records every answer."""
 
-    def __init__(self, grants: Grants, audit: AuditLog) -> None:
+    def __init__(self, grants: Grants, audit: AuditLog, *, asleep: Asleep | None = None) -> None:
         self._grants = grants
         self._audit = audit
+        self._asleep = asleep or Asleep()
         # A kind is granted once, so what allows one request of a kind is what allows any other of it.
         self._allowing: dict[str, str] = {}
 
@@ -44,10 +46,10 @@ class Gate:
                 because = self._allowing[kind] = decision.because
             self._audit.append(cmd or kind, kind, describe(request), allowed=True, because=because)
             return
-        because = decision.because
+        because, fix = self._asleep.of(request) or (decision.because, decision.fix)
         self._audit.append(cmd or kind, kind, describe(request), allowed=False, because=because)
         raise CapabilityDenied(
-            f"{cmd or kind} was denied: {because}", capability=kind, because=because, fix=decision.fix
+            f"{cmd or kind} was denied: {because}", capability=kind, because=because, fix=fix
         )
 
     def refuse(self, request: Request, *, cmd: str, because: str, fix: str = _UNKNOWN_FIX) -> NoReturn:

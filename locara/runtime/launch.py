@@ -9,22 +9,28 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from locara.core.digest import Digest
+from locara.core.grant import widening
 from locara.errors import UsageError
 from locara.models.cache import ModelCache, default_root, not_cached
 from locara.runtime.app import MANIFEST_NAME, AppBundle
 from locara.runtime.app_home import AppHome
 from locara.runtime.client import Client, ConnectionLost, error_of
+from locara.runtime.consent import Consent
+from locara.runtime.lifecycle import AWAKE_NAME, Admission, KeepingPicker, admit, awake_file
+from locara.runtime.state import START_CODES, StartError, StateFolder, default_state_root
 from locara.sandbox.broker import Picker, ScriptedPicker
-from locara.sandbox.launcher import LaunchPlan, LaunchSpec, Payload, Process, Services, build_plan
+from locara.sandbox.launcher import LaunchPlan, LaunchSpec, Payload, Process, Services, Source, build_plan
 from locara.sandbox.launcher import start as start_sandbox
+from locara.sandbox.profile import APP, ROOTS
 
 if TYPE_CHECKING:
     from locara.sandbox.proxy import Resolver
@@ -86,14 +92,17 @@ def launch_plan(
 ) -> LaunchPlan:
     """The sandbox that this app's Grants describe, on this host. Raises ModelError when a pinned model is
     missing."""
-    args = () if clock is None else ("--clock", repr(float(clock)))
+    # What was read, shown and agreed to here is what the runtime inside must find.
+    args = ["--manifest", str(bundle.manifest.digest)]
+    if clock is not None:
+        args += ["--clock", repr(float(clock))]
     return build_plan(
         LaunchSpec(
             grants=bundle.grants,
             manifest_path=bundle.path / MANIFEST_NAME,
             app_dir=bundle.path,
             data_dir=home.path,
-            payload=Payload(PAYLOAD, args),
+            payload=Payload(PAYLOAD, tuple(args)),
             models=_blobs(bundle, cache),
             user_roots=dict(user_roots),
             app_parts=("db", bundle.manifest.build.out),
@@ -118,34 +127,31 @@ def start(
     cache: ModelCache,
     picker: Picker,
     user_roots: Mapping[str, Path],
+    state: Path,
+    consent: Consent,
     resolver: Resolver | None = None,
     clock: float | None = None,
     plan: LaunchPlan | None = None,
 ) -> RunningApp:
     """Start an app and return when it answers.
 
-    home is the folder below which apps keep their data; clock the time, in seconds since 1970, that the
-    runtime takes it to be at the start; plan a launch plan to use in place of the app's own (the verifier's
-    variants). Raises SandboxError when a layer is missing, ModelError when a pinned model is, and CallError
-    with the runtime's own words when it refused to start.
+    home is the folder below which apps keep their data; state the folder of the person's decisions, which no
+    app may reach; consent asks the person where they have not agreed yet, before anything of the app runs.
+    clock is the time, in seconds since 1970, that it is taken to be at the start; plan a launch plan to use
+    in place of the app's own (the verifier's variants). Raises StartError when it may not start, SandboxError
+    when a layer is missing, ModelError when a pinned model is, and CallError with the runtime's own words
+    when it refused to start.
     """
-    place = AppHome.of(bundle.grants, root=home)
+    place, folder = AppHome.of(bundle.grants, root=home), StateFolder(state)
+    now = time.time() if clock is None else clock
+    sizes = model_sizes(bundle, cache)
+    admission = admit(bundle, state=folder, consent=consent, now=now, model_sizes=sizes)
     if plan is None:
-        plan = launch_plan(bundle, home=place, cache=cache, user_roots=user_roots, clock=clock)
-    log = _open_log(place)
-    to_app, from_app = os.pipe(), os.pipe()
-    try:
-        process = start_sandbox(
-            plan, stdin=to_app[0], stdout=from_app[1], stderr=log, services=_services(picker, resolver)
-        )
-    except BaseException:
-        os.close(to_app[1])
-        os.close(from_app[0])
-        raise
-    finally:
-        for fd in (to_app[0], from_app[1], log):
-            os.close(fd)
-    running = RunningApp(bundle, place, process, Client(read_fd=from_app[0], write_fd=to_app[1]))
+        plan = launch_plan(admission.bundle, home=place, cache=cache, user_roots=user_roots, clock=clock)
+    with awake_file(folder, admission) as awake:
+        services = _services(KeepingPicker(picker, folder), resolver)
+        process, client = _begin(_guarded(plan, admission, folder, awake), place, services)
+    running = RunningApp(admission.bundle, place, process, client)
     try:
         _greet(running)
     except BaseException:
@@ -153,6 +159,51 @@ def start(
         running.close()
         raise
     return running
+
+
+def _begin(plan: LaunchPlan, place: AppHome, services: Services) -> tuple[Process, Client]:
+    """The sandbox of a plan, its stderr in the app's log, and a client at its other two streams."""
+    log = _open_log(place)
+    to_app, from_app = os.pipe(), os.pipe()
+    try:
+        process = start_sandbox(plan, stdin=to_app[0], stdout=from_app[1], stderr=log, services=services)
+    except BaseException:
+        os.close(to_app[1])
+        os.close(from_app[0])
+        raise
+    finally:
+        for fd in (to_app[0], from_app[1], log):
+            os.close(fd)
+    return process, Client(read_fd=from_app[0], write_fd=to_app[1])
+
+
+def model_sizes(bundle: AppBundle, cache: ModelCache) -> dict[str, int]:
+    """The bytes of each pinned model that is in the cache, by its id."""
+    found = ((name, cache.blob(digest)) for name, digest in bundle.grants.models.items())
+    return {name: path.stat().st_size for name, path in found if path is not None}
+
+
+def _guarded(
+    plan: LaunchPlan, admission: Admission, folder: StateFolder, awake: tuple[Path, Digest] | None
+) -> LaunchPlan:
+    """The plan, once it shows the app nothing of the person's decisions and gives no power that sleeps."""
+    given = (source for source in plan.sources if source.writable or source.dest.startswith(f"{ROOTS}/"))
+    folder.keep_away_from(source.path for source in given)
+    if awake is None:
+        return plan
+    if widening(admission.bundle.grants, plan.grants):
+        raise StartError("this launch plan gives powers that sleep", code="state_exposed")
+    path, digest = awake
+    dest = f"{APP}/{AWAKE_NAME}"
+    policy = plan.landlock
+    if policy is not None:
+        policy = replace(policy, paths=(*policy.paths, (dest, "read")))
+    return replace(
+        plan,
+        sources=(*plan.sources, Source(path, dest, "file")),
+        landlock=policy,
+        payload=replace(plan.payload, args=(*plan.payload.args, "--awake", str(digest))),
+    )
 
 
 def _make_parent(place: AppHome) -> None:
@@ -184,6 +235,9 @@ def _greet(running: RunningApp) -> None:
         running.client.call("app.info", timeout=START_SECONDS)
     except ConnectionLost as error:
         reason = running.client.left_over()
+        if reason is not None and reason.get("refused") in START_CODES:
+            told = error_of(reason)
+            raise StartError(told.message, code=str(reason["refused"]), fix=told.fix) from None
         if reason is not None:
             raise error_of(reason) from None
         raise ConnectionLost(
@@ -191,20 +245,33 @@ def _greet(running: RunningApp) -> None:
         ) from error
 
 
-def run_headless(app: Path, *, picks: Sequence[Path] = (), data: Path | None = None) -> int:
+def run_headless(
+    app: Path,
+    *,
+    consent: Consent,
+    picks: Sequence[Path] = (),
+    data: Path | None = None,
+    state: Path | None = None,
+) -> int:
     """Serve an app's frames on this process's stdin and stdout until stdin ends. Returns the exit code.
 
     SIGINT and SIGTERM end the sandbox at once: 130 and 143. Raises what start raises before anything runs.
     """
-    bundle = AppBundle.open(app)
+    bundle, cache = AppBundle.open(app), ModelCache(default_root())
     place = AppHome.of(bundle.grants, root=data)
-    plan = launch_plan(bundle, home=place, cache=ModelCache(default_root()), user_roots=default_user_roots())
+    folder = StateFolder(default_state_root() if state is None else state)
+    sizes = model_sizes(bundle, cache)
+    admission = admit(bundle, state=folder, consent=consent, now=time.time(), model_sizes=sizes)
+    plan = launch_plan(admission.bundle, home=place, cache=cache, user_roots=default_user_roots())
     _make_parent(place)
-    services = Services(picker=ScriptedPicker([[path] for path in picks]))
-    with (
-        start_sandbox(plan, stdin=0, stdout=1, stderr=2, services=services) as process,
-        _killing(process) as signals,
-    ):
+    picker = KeepingPicker(ScriptedPicker([[path] for path in picks]), folder)
+    with ExitStack() as stack:
+        with awake_file(folder, admission) as awake:
+            guarded = _guarded(plan, admission, folder, awake)
+            process = stack.enter_context(
+                start_sandbox(guarded, stdin=0, stdout=1, stderr=2, services=Services(picker=picker))
+            )
+        signals = stack.enter_context(_killing(process))
         code = process.wait()
     if signals:
         return 128 + signals[0]

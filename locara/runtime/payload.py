@@ -14,13 +14,16 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
+from locara.core.digest import Digest
 from locara.errors import LocaraError
 from locara.runtime import frames
 from locara.runtime.replies import error_object
 from locara.runtime.server import Server
 from locara.runtime.session import Places, open_session
+from locara.runtime.state import StartError
 from locara.sandbox.broker_client import BrokerClient
 
 _FAILED: Final = 1
@@ -35,7 +38,14 @@ def serve(args: list[str]) -> int:
     read_fd, write_fd = _take_streams()
     broker = BrokerClient(socket.socket(fileno=int(os.environ["LOCARA_BROKER_FD"])))
     try:
-        with open_session(Places.inside(), broker=broker, clock=_clock(args)) as session:
+        handed = _handed(args)
+        with open_session(
+            Places.inside(),
+            broker=broker,
+            clock=handed.clock,
+            manifest=handed.manifest,
+            awake=handed.awake,
+        ) as session:
             Server(session, read_fd=read_fd, write_fd=write_fd).serve()
     except Exception as error:
         _refuse(write_fd, error)
@@ -53,17 +63,39 @@ def _take_streams() -> tuple[int, int]:
     return read_fd, write_fd
 
 
-def _clock(args: list[str]) -> Callable[[], float]:
-    if not args:
+@dataclass(frozen=True, slots=True)
+class _Handed:
+    """What the launcher handed in: the manifest that was agreed to, the file of awake powers, the clock."""
+
+    manifest: Digest
+    awake: Digest | None
+    clock: Callable[[], float]
+
+
+def _handed(args: list[str]) -> _Handed:
+    given = dict(zip(args[::2], args[1::2], strict=True))
+    if "--manifest" not in given or not given.keys() <= {"--manifest", "--awake", "--clock"}:
+        raise ValueError("the launcher hands in the digest of the manifest")
+    awake = given.get("--awake")
+    return _Handed(
+        Digest.parse(given["--manifest"]),
+        None if awake is None else Digest.parse(awake),
+        _clock(given.get("--clock")),
+    )
+
+
+def _clock(start: str | None) -> Callable[[], float]:
+    if start is None:
         return time.time
-    if len(args) != 2 or args[0] != "--clock":
-        raise SystemExit(2)
-    shift = float(args[1]) - time.time()
+    shift = float(start) - time.time()
     return lambda: time.time() + shift
 
 
 def _refuse(write_fd: int, error: Exception) -> None:
+    frame: dict[str, object] = {"id": None, "ok": False, "error": error_object(error)}
+    if isinstance(error, StartError):
+        frame["refused"] = error.code
     with suppress(OSError):
-        frames.write_all(write_fd, frames.encode({"id": None, "ok": False, "error": error_object(error)}))
+        frames.write_all(write_fd, frames.encode(frame))
     if isinstance(error, LocaraError):
         print(f"error: {error.diagnostics()}", file=sys.stderr, flush=True)

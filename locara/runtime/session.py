@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
+from locara.core.digest import Digest
 from locara.core.grant import Grants
 from locara.core.surface import COMMANDS, command_table
 from locara.errors import CallError
@@ -17,7 +18,9 @@ from locara.runtime.app_home import AppHome
 from locara.runtime.audit import AuditLog
 from locara.runtime.files import Files
 from locara.runtime.gate import Gate
+from locara.runtime.lifecycle import confirm
 from locara.runtime.loaded_models import LoadedModels, below
+from locara.runtime.standing import Asleep, sleeping
 from locara.sandbox.broker_client import BrokerClient
 from locara.sandbox.profile import APP, DATA, MODELS, ROOTS
 from locara.storage.store import Store
@@ -52,6 +55,7 @@ class Session:
     files: Files
     models: LoadedModels
     commands: frozenset[str]
+    asleep: Asleep = field(default_factory=Asleep)
 
     @property
     def grants(self) -> Grants:
@@ -65,27 +69,37 @@ class Session:
             because = "no version of this runtime has such a command"
             self.gate.record_refusal(cmd, capability="none", because=because)
             return CallError("there is no such command", code="unknown_command", because=because)
-        because = f"the manifest of {self.grants.app_id} does not declare {spec.capability}"
+        because, fix = f"the manifest of {self.grants.app_id} does not declare {spec.capability}", spec.fix
+        wakes = self.asleep.command(cmd)
+        if wakes is not None:
+            because, fix = sleeping(f"{spec.capability} is declared", wakes)
         self.gate.record_refusal(cmd, capability=spec.capability, because=because)
         return CallError(
             f"this app has no command {cmd}",
             code="unknown_command",
             capability=spec.capability,
             because=because,
-            fix=spec.fix,
+            fix=fix,
         )
 
 
 @contextmanager
 def open_session(
-    places: Places, *, broker: BrokerClient, clock: Callable[[], float] = time.time
+    places: Places,
+    *,
+    broker: BrokerClient,
+    clock: Callable[[], float] = time.time,
+    manifest: Digest | None = None,
+    awake: Digest | None = None,
 ) -> Iterator[Session]:
     """Open an app's session and, at the end, close it and record that it ended in order.
 
-    Raises ManifestError, AuditError (damaged chain, app already running) and StorageError before anything is
-    served.
+    manifest is the digest of the manifest that was agreed to, awake that of the file which says what does not
+    sleep. Raises StartError when either is another one, and ManifestError, AuditError (damaged chain, app
+    already running) and StorageError, all before anything is served.
     """
-    bundle = AppBundle.open(places.app)
+    admission = confirm(AppBundle.open(places.app), manifest=manifest, awake=awake, folder=places.app)
+    bundle = admission.bundle
     grants = bundle.grants
     with ExitStack() as stack:
         audit = AuditLog.open(places.home.audit_log, app=grants.app_id, clock=clock)
@@ -102,8 +116,10 @@ def open_session(
         models = LoadedModels(grants, below(places.models))
         stack.callback(models.close)
         files = Files(grants, app_data=places.home.files, user_roots=places.user_roots, broker=broker)
-        gate = Gate(grants, audit)
-        yield Session(bundle, gate, audit, store, files, models, command_table(grants))
+        gate = Gate(grants, audit, asleep=admission.asleep)
+        yield Session(
+            bundle, gate, audit, store, files, models, command_table(grants), asleep=admission.asleep
+        )
         audit.append(_STOPPED, _LIFE, {}, allowed=True, because="the input ended")
 
 

@@ -12,6 +12,7 @@ Pure: no clock is read and nothing is stored.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Final
 
 from locara.core.decision import decide
@@ -99,14 +100,23 @@ class Asleep:
 
     layers: tuple[Layer, ...] = ()
 
-    def of(self, request: Request) -> tuple[str, float] | None:
-        """Why a request that is denied now will be allowed, and from when; None when it will not be."""
+    def of(self, request: Request) -> tuple[str, str] | None:
+        """Because and fix of a request that is denied now and will be allowed; None when it will not be."""
         for layer in self.layers:
             decision = decide(layer.grants, request)
             if decision.allowed:
-                return decision.because, layer.wakes
+                return sleeping(decision.because, layer.wakes)
         return None
 
     def command(self, name: str) -> float | None:
         """When a command that is absent now will be there; None when it will not be."""
         return next((layer.wakes for layer in self.layers if name in command_table(layer.grants)), None)
+
+
+def sleeping(declared: str, wakes: float) -> tuple[str, str]:
+    """Because and fix of what sleeps: ``declared`` says where it was declared, ``wakes`` is when it works."""
+    when = datetime.fromtimestamp(wakes, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return (
+        f"{declared}, but it is new with an update and sleeps until {when}",
+        f"start the app again after {when}; nothing has to be added",
+    )

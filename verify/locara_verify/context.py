@@ -18,6 +18,7 @@ from locara_verify.target import MANIFEST, Target
 if TYPE_CHECKING:
     from locara.core.grant import Grants
     from locara.models.cache import ModelCache
+    from locara.runtime.consent import Consent
     from locara.runtime.launch import RunningApp
     from locara.sandbox.broker import Picker
     from locara.sandbox.launcher import LaunchPlan
@@ -104,6 +105,8 @@ class Context:
         cache: ModelCache | None = None,
         picker: Picker | None = None,
         user_roots: Mapping[str, Path] | None = None,
+        state: Path | None = None,
+        consent: Consent | None = None,
         resolver: Resolver | None = None,
         clock: float | None = None,
         plan: LaunchPlan | None = None,
@@ -111,11 +114,13 @@ class Context:
         """The app, running in its real sandbox with a fresh data folder; it is stopped at the end.
 
         ``app`` is a folder to run instead of the target (see ``variant``). Whatever is not given is empty: a
-        picker that answers "cancelled", no user folders. ``plan`` is a launch plan in place of the app's own.
+        picker that answers "cancelled", no user folders. Without ``consent`` the person agrees, as one who
+        installs the app does; ``state`` is where that is kept. ``plan`` replaces the app's own launch plan.
         Raises ModelError when a pinned model is missing and SandboxError when the host lacks a layer; a check
         that lets them through has its rules reported as inconclusive with the error's own fix.
         """
         from locara.runtime.app import AppBundle  # noqa: PLC0415 - only live checks load the runtime
+        from locara.runtime.consent import StatedConsent  # noqa: PLC0415
         from locara.runtime.launch import start  # noqa: PLC0415
         from locara.sandbox.broker import ScriptedPicker  # noqa: PLC0415
 
@@ -125,6 +130,8 @@ class Context:
             cache=cache or self.model_cache,
             picker=picker or ScriptedPicker([]),
             user_roots=user_roots or {},
+            state=state or self.fresh_dir("state"),
+            consent=consent or StatedConsent(),
             resolver=resolver,
             clock=clock,
             plan=plan,

@@ -53,7 +53,8 @@ window.__locara = {
   },
 };`;
 
-const argv = ["-m", "locara", "run", "--headless", APP];
+// Whoever starts the development page agrees to what their app asks for.
+const argv = ["-m", "locara", "run", "--headless", "--accept-consent", APP];
 if (values.data) argv.push("--data", values.data);
 for (const path of values.pick) argv.push("--pick", path);
 const runtime = spawn(values.python, argv, { stdio: ["pipe", "pipe", "inherit"] });

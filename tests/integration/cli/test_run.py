@@ -19,7 +19,7 @@ from locara.runtime.client import Client
 
 class Headless:
     def __init__(self, environment: dict[str, str], *args: object) -> None:
-        command = [sys.executable, "-m", "locara", "run", "--headless", *map(str, args)]
+        command = [sys.executable, "-m", "locara", "run", "--headless", "--accept-consent", *map(str, args)]
         self.popen = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

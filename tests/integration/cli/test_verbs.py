@@ -71,7 +71,7 @@ def record(locara, app, data) -> None:
     frames = b"".join(
         struct.pack(">I", len(one)) + one for one in (json.dumps(call).encode() for call in calls)
     )
-    done = locara("run", "--headless", app, "--data", data, input=frames, text=False)
+    done = locara("run", "--headless", "--accept-consent", app, "--data", data, input=frames, text=False)
     assert done.returncode == 0
 
 

@@ -19,7 +19,9 @@ console.warn = () => undefined;
 const pdfjs = await import(new URL("node_modules/pdfjs-dist/legacy/build/pdf.mjs", docvault));
 const cMapUrl = fileURLToPath(new URL("node_modules/pdfjs-dist/cmaps/", docvault));
 
-const command = [python, "-m", "locara", "run", "--headless", app, "--data", data];
+// The person who runs this agrees to what the app asks for; their answer is kept beside the data.
+process.env.XDG_STATE_HOME = `${data}.state`;
+const command = [python, "-m", "locara", "run", "--headless", "--accept-consent", app, "--data", data];
 // The person picks the same folder each time they are asked.
 for (const step of steps) if (JSON.parse(step)[0] === "import") command.push("--pick", pick);
 const transport = new NodeTransport({ command });

@@ -14,6 +14,7 @@ import pytest
 
 from locara.models.cache import ModelCache
 from locara.runtime.app import AppBundle
+from locara.runtime.consent import StatedConsent
 from locara.runtime.launch import RunningApp, start
 from locara.sandbox.picker import ScriptedPicker
 
@@ -92,6 +93,8 @@ def shared(folder: Path, capabilities: Mapping[str, Any]) -> RunningApp:
         cache=ModelCache(folder / "no-models"),
         picker=ScriptedPicker(),
         user_roots={},
+        state=folder / "state",
+        consent=StatedConsent(),
     )
 
 
@@ -125,6 +128,8 @@ def start_app(tmp_path: Path, home: Path) -> Iterator[StartApp]:
                 "cache": ModelCache(tmp_path / "no-models"),
                 "picker": ScriptedPicker(),
                 "user_roots": {},
+                "state": tmp_path / "state",
+                "consent": StatedConsent(),
                 **choices,
             }
             return stack.enter_context(start(AppBundle.open(app), **settings))
