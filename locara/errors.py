@@ -8,7 +8,7 @@ to act on one.
       ManifestError        locara.json is not a manifest; every problem with its line
       CapabilityDenied     the app asked for a power its manifest does not declare
       CallError            any other error reply of an IPC call
-      ModelError StorageError InferenceError SandboxError AuditError UsageError
+      ModelError ToolError StorageError InferenceError SandboxError AuditError UsageError
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ IPC_CODES: Final = frozenset(
         "io_error",
         "model_unavailable",
         "model_error",
+        "tool_unavailable",
+        "tool_error",
         "context_overflow",
         "storage_error",
         "quota_exceeded",
@@ -59,7 +61,29 @@ MANIFEST_CODES: Final = frozenset(
 )
 
 MODEL_CODES: Final = frozenset(
-    {"not_cached", "digest_mismatch", "not_declared", "bad_format", "disk_full", "unknown_model"}
+    {
+        "not_cached",
+        "digest_mismatch",
+        "not_declared",
+        "bad_format",
+        "disk_full",
+        "unknown_model",
+        "bad_address",
+        "unreachable",
+    }
+)
+
+TOOL_CODES: Final = frozenset(
+    {
+        "tool_error",
+        "not_cached",
+        "digest_mismatch",
+        "bad_format",
+        "bad_request",
+        "limit_exceeded",
+        "cancelled",
+        "disk_full",
+    }
 )
 
 SANDBOX_CODES: Final = frozenset(
@@ -195,6 +219,12 @@ class ModelError(LocaraError):
     """A model could not be found, trusted or kept; ``code`` is one of `MODEL_CODES`."""
 
     code = "bad_format"
+
+
+class ToolError(LocaraError):
+    """A tool could not be found, trusted or run, or it failed; ``code`` is one of `TOOL_CODES`."""
+
+    code = "tool_error"
 
 
 class StorageError(LocaraError):

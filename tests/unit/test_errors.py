@@ -20,10 +20,11 @@ from locara.errors import (
     Problem,
     SandboxError,
     StorageError,
+    ToolError,
     UsageError,
 )
 
-FAMILIES = [AuditError, InferenceError, ModelError, SandboxError, StorageError, UsageError]
+FAMILIES = [AuditError, InferenceError, ModelError, SandboxError, StorageError, ToolError, UsageError]
 PROBLEM = Problem("bad_value", "this is wrong", "/name", 3, 5, "write it right")
 
 
@@ -48,6 +49,7 @@ CLOSED: dict[type[LocaraError], frozenset[str]] = {
     ModelError: errors.MODEL_CODES,
     SandboxError: errors.SANDBOX_CODES,
     StorageError: errors.STORAGE_CODES,
+    ToolError: errors.TOOL_CODES,
 }
 
 

@@ -1,0 +1,229 @@
+"""The host: loads tools that were checked against their pins, and runs each call in a store of its own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import wasmtime
+
+from locara.core import strict_json
+from locara.core.decision import decide
+from locara.core.grant import Grants
+from locara.core.request import FsRequest
+from locara.errors import ManifestError, ToolError
+from locara.tools import quickjs, wasi
+from locara.tools.compiled import CompiledModules
+from locara.tools.engine import Watch, limited_store, make_engine
+from locara.tools.manifest import Tool
+
+_MOST_DEPTH: Final = 32
+_STOPS: Final = {
+    wasmtime.TrapCode.OUT_OF_FUEL: "it used up the instructions that its manifest allows",
+    wasmtime.TrapCode.INTERRUPT: "it took longer than it may",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a call used: instructions (about), milliseconds of wall time, bytes of memory at its end."""
+
+    fuel: int
+    ms: float
+    memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A tool's output, which has its output schema, and what it cost."""
+
+    output: Any
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where a host finds what tools can be given: the app's data, and room for scratch folders."""
+
+    app_data: Path
+    scratch: Path
+
+
+class ToolHost:
+    """Runs tools, one call at a time. Callers have asked the gate before; `rights` is what it granted."""
+
+    def __init__(self, folders: Folders, *, compiled: Path | None = None) -> None:
+        self._folders = folders
+        self._engine = make_engine()
+        self._compiled = CompiledModules(self._engine, compiled)
+        self._watch = Watch(self._engine)
+        self._linker = wasi.make_linker(self._engine)
+        quickjs.add_host(self._linker)
+        self._ready: dict[str, wasmtime.InstancePre] = {}
+        self._lock = threading.Lock()
+
+    def load(self, tool: Tool, wasm: bytes) -> None:
+        """Compile a tool whose bytes have the digest in its manifest. Raises ToolError otherwise."""
+        if tool.module.hex != _hex(wasm):
+            raise ToolError(
+                f"the module of the tool {tool.id} has other bytes than it should", code="digest_mismatch"
+            )
+        module = self._compiled.module(wasm)
+        if tool.abi == "quickjs":
+            wasi.check_module(module, host=quickjs.HOST, needs=quickjs.EXPORTS)
+        else:
+            wasi.check_module(module, needs=("_start",))
+        try:
+            self._ready[tool.digest.hex] = self._linker.instantiate_pre(module)
+        except wasmtime.WasmtimeError as error:
+            raise ToolError(
+                f"the tool {tool.id} imports a function with another type than it has", code="bad_format"
+            ) from error
+
+    def is_loaded(self, tool: Tool) -> bool:
+        """Whether `load` was called for this tool."""
+        return tool.digest.hex in self._ready
+
+    def close(self) -> None:
+        """End the thread that watches calls."""
+        self._watch.close()
+
+    def invoke(
+        self,
+        tool: Tool,
+        value: Any,
+        *,
+        rights: Grants,
+        timeout_ms: int | None = None,
+        cancelled: threading.Event | None = None,
+    ) -> Answer:
+        """Run one call. `rights` are the tool's needs within the app's Grants: no folder beyond them is opened.
+
+        Raises ToolError: `bad_request` (the input breaks the schema), `limit_exceeded` (time, instructions,
+        memory, output), `cancelled`, `tool_error` (it failed, or its output is not what its schema says).
+        """
+        data = _encoded(tool, value)
+        seconds = min(timeout_ms or tool.limits.timeout_ms, tool.limits.timeout_ms) / 1_000
+        stop = cancelled or threading.Event()
+        with self._lock, self._folders_of(tool, rights) as preopens:
+            started = time.perf_counter()
+            with self._watch.guard(seconds, stop):
+                store = limited_store(
+                    self._engine, fuel=tool.limits.fuel, memory_bytes=tool.limits.memory_bytes
+                )
+                try:
+                    text, memory = self._run(tool, store, data, value, preopens)
+                except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
+                    raise _stopped(tool, error, stop) from error
+                finally:
+                    left = store.get_fuel()
+                    store.close()
+            ms = (time.perf_counter() - started) * 1_000
+        output = _decoded(tool, text)
+        return Answer(output, Usage(tool.limits.fuel - left, round(ms, 3), memory))
+
+    def _run(
+        self, tool: Tool, store: wasmtime.Store, data: bytes, value: Any, preopens: tuple[wasi.Preopen, ...]
+    ) -> tuple[bytes, int]:
+        pre = self._ready[tool.digest.hex]
+        if tool.abi == "quickjs":
+            text, memory = quickjs.run(store, pre, value, tool.limits.output_bytes)
+            return _of_javascript(text), memory
+        stdout, stderr = wasi.Capped(tool.limits.output_bytes), wasi.stderr_cap()
+        code, memory = wasi.run(store, pre, wasi.wasi_config(data, stdout, stderr, preopens))
+        if stdout.overflowed:
+            raise ToolError(
+                f"the tool {tool.id} was stopped: it wrote more than {stdout.most} bytes",
+                code="limit_exceeded",
+            )
+        if code != 0:
+            said = quickjs.shown(stderr.bytes)
+            raise ToolError(f"the tool {tool.id} ended with code {code}" + (f": {said}" if said else ""))
+        return stdout.bytes, memory
+
+    @contextmanager
+    def _folders_of(self, tool: Tool, rights: Grants) -> Iterator[tuple[wasi.Preopen, ...]]:
+        preopens: list[wasi.Preopen] = []
+        if decide(rights, FsRequest("app-data", "", "read")).allowed:
+            preopens.append(wasi.Preopen(str(self._folders.app_data), "/data", writable=False))
+        if not tool.scratch:
+            yield tuple(preopens)
+            return
+        scratch = tempfile.mkdtemp(prefix="tool-", dir=self._folders.scratch)
+        try:
+            yield (*preopens, wasi.Preopen(scratch, "/scratch", writable=True))
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _hex(data: bytes) -> str:
+    from locara.core.digest import Digest  # noqa: PLC0415 - beside its one use
+
+    return Digest.of(data).hex
+
+
+def _encoded(tool: Tool, value: Any) -> bytes:
+    problem = tool.input.problem(value)
+    if problem is not None:
+        raise ToolError(f"the input of the tool {tool.id}: {problem}", code="bad_request")
+    data = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    if len(data) > tool.limits.input_bytes:
+        most = tool.limits.input_bytes
+        raise ToolError(f"the tool {tool.id} takes an input of at most {most} bytes", code="limit_exceeded")
+    return data
+
+
+def _decoded(tool: Tool, text: bytes) -> Any:
+    try:
+        output = strict_json.parse(
+            text, source="output", max_bytes=tool.limits.output_bytes, max_depth=_MOST_DEPTH
+        ).value
+    except ManifestError as error:
+        raise ToolError(f"the output of the tool {tool.id} is not JSON") from error
+    problem = tool.output.problem(output)
+    if problem is not None:
+        raise ToolError(f"the output of the tool {tool.id} is not what it says it is: {problem}")
+    return output
+
+
+def _of_javascript(text: bytes) -> bytes:
+    """The output object, out of what the script's frame tells of its run."""
+    try:
+        told = json.loads(text)
+        state, value, logs = told["state"], told["value"] if "value" in told else None, told["logs"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ToolError("the code destroyed what its result is told by") from error
+    if state == "waiting":
+        raise ToolError("the code waits for a promise that nobody will keep")
+    if state == "failed":
+        raise ToolError(f"the code failed: {quickjs.shown(str(value).encode('utf-8', 'replace'))}")
+    return json.dumps({"value": value, "logs": logs}, ensure_ascii=True).encode()
+
+
+def _stopped(tool: Tool, error: wasmtime.Trap | wasmtime.WasmtimeError, stop: threading.Event) -> ToolError:
+    code = error.trap_code if isinstance(error, wasmtime.Trap) else None
+    if code is wasmtime.TrapCode.INTERRUPT and stop.is_set():
+        return ToolError(f"the tool {tool.id} was cancelled", code="cancelled")
+    if code in _STOPS:
+        return ToolError(f"the tool {tool.id} was stopped: {_STOPS[code]}", code="limit_exceeded")
+    if code is not None:
+        return ToolError(f"the tool {tool.id} crashed: {code.name.lower().replace('_', ' ')}")
+    if "exceeds memory limits" in str(error) or "memory minimum size" in str(error):
+        return ToolError(f"the tool {tool.id} needs more memory than it may have", code="limit_exceeded")
+    return ToolError(f"the tool {tool.id} could not be run")
+
+
+__all__ = ["Answer", "Folders", "ToolHost", "Usage"]
+
+
+def usage_object(usage: Usage) -> Mapping[str, Any]:
+    """The usage as a reply shows it."""
+    return {"fuel": usage.fuel, "ms": usage.ms, "memoryBytes": usage.memory_bytes}
