@@ -1,4 +1,4 @@
-"""`locara models`: what is in the model cache, whether its bytes are right, and how to add a file."""
+"""`locara models`: get models, pin them, see what is in the cache and whether its bytes are right."""
 
 # ruff: noqa: PLC0415 - a verb imports what it needs when it runs, so that the others start at once
 
@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from locara.cli.exits import Exit
 from locara.cli.terminal import print_error, printable, size_text
@@ -15,63 +16,175 @@ from locara.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     from locara.core.digest import Digest
-    from locara.models.cache import ModelCache
+    from locara.models.cache import CachedModel, ModelCache
+    from locara.models.users import User
 
-summary = "list, verify or import models of the cache"
+summary = "get, pin, list, verify, import or collect models"
 
 _EPILOG = """examples:
+  locara models pull apps/docvault                     get what this app pins
+  locara models pin hf:org/repo/model.gguf --write     pin a model by the hub's own digest
   locara models list
   locara models verify
+  locara models import model.gguf --id my-model
+  locara models gc --yes
+
+Only pull, pin and an --index at an https address use the network. `locara models ACTION --help` tells more.
+"""
+
+_PULL = """examples:
+  locara models pull apps/docvault --index https://models.example.org/index.json
+  locara models pull apps/docvault --dry-run           say what would come from where, and how large it is
+  locara models pull my-model@sha256:2a9b… --index models.json
+
+A download that was cut goes on where it stopped when the same command is run again.
+"""
+
+_PIN = """examples:
+  locara models pin hf:org/repo/model-q4_k_m.gguf                       show the change
+  locara models pin hf:org/repo/model-q4_k_m.gguf@v1.0 --write          make it, at this revision
+  locara models pin hf:org/repo/model.gguf --id chat --app apps/docvault --write
+"""
+
+_LIST = """examples:
+  locara models list
+  locara models list --json
+"""
+
+_VERIFY = """examples:
+  locara models verify
+  locara models verify my-model@sha256:2a9b…
+
+Exit code: 0 every file is what its digest says, 1 one is not.
+"""
+
+_IMPORT = """examples:
   locara models import qwen2.5-3b-instruct-q4_k_m.gguf --id qwen2.5-3b
-  locara models import model.gguf --id m --expect sha256:2a9b…   refuse any other file
+  locara models import model.gguf --id m --expect sha256:2a9b…          refuse any other file
+"""
+
+_GC = """examples:
+  locara models gc                          list what no app pins
+  locara models gc --app ../other --yes     remove it, but keep what this app pins
+
+Apps that were run or pulled for on this machine are known; name others with --app.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """list|verify|import with their own arguments."""
+    """One sub-command per action."""
     parser.epilog = _EPILOG
-    parser.add_argument("action", choices=("list", "verify", "import"))
-    parser.add_argument(
-        "item", metavar="FILE|DIGEST", nargs="?", help="import: the file; verify: one digest (default: all)"
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+
+    def action(name: str, what: str, epilog: str) -> argparse.ArgumentParser:
+        one = actions.add_parser(name, help=what, description=what)
+        one.epilog = epilog
+        one.add_argument("--cache", metavar="DIR", type=Path, help="a cache other than your own")
+        return one
+
+    pull = action("pull", "get the models that an app pins, or one model", _PULL)
+    pull.add_argument(
+        "items", metavar="APP|PIN", nargs="*", help="an app's folder (default: this one) or id@sha256:…"
     )
-    parser.add_argument("--id", metavar="NAME", help="import: the name that a manifest pins it by")
-    parser.add_argument("--expect", metavar="DIGEST", help="import: the digest that the file must have")
-    parser.add_argument("--cache", metavar="DIR", type=Path, help="a cache other than your own")
-    parser.add_argument("--format", choices=("human", "json"), default="human", help="list: how to print")
+    pull.add_argument(
+        "--index",
+        metavar="PLACE",
+        action="append",
+        default=[],
+        help="an index of models: a file or an https address",
+    )
+    pull.add_argument(
+        "--all", action="store_true", help="the models of every profile, not of this machine's alone"
+    )
+    pull.add_argument("--dry-run", action="store_true", help="say what would be done")
+    pin = action("pin", "pin a model of the hub in an app's locara.json", _PIN)
+    pin.add_argument("ref", metavar="hf:ORG/REPO/FILE[@REVISION]")
+    pin.add_argument(
+        "--app", metavar="DIR", type=Path, default=Path(), help="the app's folder (default: this one)"
+    )
+    pin.add_argument("--id", metavar="NAME", help="the id in the pin (default: from the file's name)")
+    pin.add_argument("--modality", metavar="NAME", default="text-to-text", help="default: text-to-text")
+    pin.add_argument("--write", action="store_true", help="write it; without this the change is only shown")
+    pin.add_argument("--hub", metavar="URL", help="another endpoint with the hub's interface")
+    listing = action("list", "what is in the cache", _LIST)
+    listing.add_argument(
+        "--app", metavar="DIR", type=Path, action="append", default=[], help="an app to consider"
+    )
+    listing.add_argument("--format", choices=("human", "json"), default="human", help="how to print")
+    listing.add_argument(
+        "--json", action="store_const", const="json", dest="format", help="the same as --format json"
+    )
+    verify = action("verify", "read every byte and compare it with the digest", _VERIFY)
+    verify.add_argument("item", metavar="DIGEST|PIN", nargs="?", help="one model (default: all)")
+    one = action("import", "add a file to the cache", _IMPORT)
+    one.add_argument("item", metavar="FILE")
+    one.add_argument("--id", metavar="NAME", required=True, help="the name that a manifest pins it by")
+    one.add_argument("--expect", metavar="DIGEST", help="the digest that the file must have")
+    one.add_argument("--license", metavar="SPDX", default="unknown", help="its licence, for the list")
+    gc = action("gc", "remove models that no app pins", _GC)
+    gc.add_argument(
+        "--app", metavar="DIR", type=Path, action="append", default=[], help="an app to keep models for"
+    )
+    gc.add_argument("--yes", action="store_true", help="remove; without this they are only listed")
 
 
 def run(args: argparse.Namespace) -> int:
-    """0, or 1 when a model's bytes are wrong."""
+    """0, or 1 when a model's bytes are wrong or one could not be had."""
     from locara.models.cache import ModelCache, default_root
 
     cache = ModelCache(default_root() if args.cache is None else args.cache)
-    if args.action == "import":
-        return _import(cache, args)
-    if args.action == "verify":
-        return _verify(cache, args.item)
-    if args.item is not None:
-        raise UsageError("`locara models list` takes no argument", fix="see `locara models --help`")
-    return _list(cache, args.format)
+    return _ACTIONS[args.action](cache, args)
 
 
-def _list(cache: ModelCache, form: str) -> int:
-    found = cache.list()
-    if form == "json":
-        rows = [
-            {"digest": str(model.digest), "size": model.size, "meta": dict(model.meta)} for model in found
-        ]
+def _pull(cache: ModelCache, args: argparse.Namespace) -> int:
+    from locara.cli.models_pull import pull
+
+    return pull(cache, args)
+
+
+def _pin(_cache: ModelCache, args: argparse.Namespace) -> int:
+    from locara.cli.models_pin import pin
+
+    return pin(args)
+
+
+def _list(cache: ModelCache, args: argparse.Namespace) -> int:
+    from locara.models.users import users
+
+    known = users(cache, args.app, lenient=True)
+    rows = [_row(model, known) for model in cache.list()]
+    if args.format == "json":
         print(json.dumps(rows))
         return Exit.PASSED
-    for model in found:
-        name = printable(str(model.meta.get("id", "?")))
-        print(f"{name}@{model.digest}  {size_text(model.size)}")
-    if not found:
+    for row in rows:
+        seen = row["verified"] or "never"
+        print(f"{printable(row['id'])}@{row['digest']}  {size_text(row['size'])}")
+        apps = ", ".join(row["apps"]) or "no app"
+        print(f"    {printable(row['license'])}, verified {seen}, pinned by {apps}")
+    if not rows:
         print(f"no models in {cache.root}")
     return Exit.PASSED
 
 
-def _verify(cache: ModelCache, item: str | None) -> int:
-    digests = [model.digest for model in cache.list()] if item is None else [_digest(item)]
+def _row(model: CachedModel, known: Iterable[User]) -> dict[str, Any]:
+    from datetime import UTC, datetime
+
+    when = None if model.verified is None else datetime.fromtimestamp(model.verified, UTC)
+    return {
+        "id": str(model.meta.get("id", "?")),
+        "digest": str(model.digest),
+        "size": model.size,
+        "license": str(model.meta.get("license", "unknown")),
+        "verified": when and when.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "apps": sorted({user.app_id for user in known if model.digest in {pin.digest for pin in user.pins}}),
+        "meta": dict(model.meta),
+    }
+
+
+def _verify(cache: ModelCache, args: argparse.Namespace) -> int:
+    import time
+
+    digests = [model.digest for model in cache.list()] if args.item is None else [_digest(args.item)]
     worst = Exit.PASSED
     for digest in digests:
         try:
@@ -80,6 +193,7 @@ def _verify(cache: ModelCache, item: str | None) -> int:
             print_error(error.diagnostics())
             worst = Exit.FINDINGS
         else:
+            cache.note_verified(digest, time.time())
             print(f"ok  {digest}")
     if not digests:
         print(f"no models in {cache.root}")
@@ -87,21 +201,29 @@ def _verify(cache: ModelCache, item: str | None) -> int:
 
 
 def _import(cache: ModelCache, args: argparse.Namespace) -> int:
+    import time
+
+    from locara.cli.model_files import inspect
     from locara.models.pin import Pin
 
-    if args.item is None or args.id is None:
-        raise UsageError(
-            "import needs a file and --id NAME", fix="locara models import model.gguf --id my-model"
-        )
     path = Path(args.item)
     if not path.is_file():
         raise UsageError(f"there is no file {path}")
     Pin.parse(f"{args.id}@sha256:{'0' * 64}")  # a name no manifest could pin is refused before the copy
     expected = None if args.expect is None else _digest(args.expect)
+    inspect(path)  # before the copy, to be quick, and again on the copy, to be sure
     print(f"copying {path} ({size_text(path.stat().st_size)}) into {cache.root}", flush=True)
-    digest = cache.add_file(path, expected=expected, meta={"id": args.id, "origin": path.name})
+    meta = {"id": args.id, "origin": path.name, "license": args.license}
+    digest = cache.add_file(path, expected=expected, meta=meta, inspect=inspect)
+    cache.note_verified(digest, time.time())
     print(f'added. Pin it in locara.json: "models": ["{args.id}@{digest}"]')
     return Exit.PASSED
+
+
+def _gc(cache: ModelCache, args: argparse.Namespace) -> int:
+    from locara.cli.models_gc import collect
+
+    return collect(cache, args.app, remove=args.yes)
 
 
 def _digest(text: str) -> Digest:
@@ -113,3 +235,13 @@ def _digest(text: str) -> Digest:
         raise UsageError(
             f"{text!r} is not a digest", fix="write sha256: and 64 hexadecimal digits"
         ) from error
+
+
+_ACTIONS: Final[dict[str, Callable[[ModelCache, argparse.Namespace], int]]] = {
+    "pull": _pull,
+    "pin": _pin,
+    "list": _list,
+    "verify": _verify,
+    "import": _import,
+    "gc": _gc,
+}

@@ -26,8 +26,12 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(message, fix=f"see `{self.prog} --help`")
 
     def options(self) -> tuple[str, ...]:
-        """Every option string that this parser knows."""
-        return tuple(self._option_string_actions)
+        """Every option string that this parser knows, and those of its sub-commands."""
+        own = list(self._option_string_actions)
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                own += [option for one in action.choices.values() for option in one._option_string_actions]
+        return tuple(dict.fromkeys(own))
 
 
 def closest(word: str, known: tuple[str, ...], otherwise: str) -> str:

@@ -16,7 +16,7 @@ import secrets
 import shutil
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,19 +27,28 @@ from locara.errors import ModelError
 
 BLOB = "model.gguf"
 META = "meta.json"
+VERIFIED = "verified.json"
 _PARTIAL = ".partial"
 _CHUNK = 1 << 20
-_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _MAX_META_BYTES = 64 * 1024
+
+
+# Looks at a file before it may enter the cache; raises ModelError when it is not a model it knows.
+Inspect = Callable[[Path], None]
 
 
 @dataclass(frozen=True, slots=True)
 class CachedModel:
-    """One entry: its digest, size in bytes and what was known when it was added (id, licence, origin)."""
+    """One entry: its digest, size in bytes and what was known when it was added (id, licence, origin).
+
+    verified: when its whole content was last compared with the digest, in seconds since 1970.
+    """
 
     digest: Digest
     size: int
     meta: Mapping[str, Any]
+    verified: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,30 +102,35 @@ class ModelCache:
                 continue
             size = self.size(digest)
             if size is not None:
-                found.append(CachedModel(digest, size, self._meta(digest)))
+                found.append(CachedModel(digest, size, self._notes(digest, META), self._verified(digest)))
         return tuple(found)
 
     def add_file(
-        self, path: Path, *, expected: Digest | None = None, meta: Mapping[str, Any] | None = None
+        self,
+        path: Path,
+        *,
+        expected: Digest | None = None,
+        meta: Mapping[str, Any] | None = None,
+        inspect: Inspect | None = None,
     ) -> Digest:
         """Copy the file into the cache and return its digest.
 
         The copy is hashed while it is written, flushed to the disk and then moved into place by one rename.
         Several processes may add the same model at once; one copies, all see the same result. A damaged
-        entry is replaced. On any failure nothing of the attempt remains. Raises ModelError
-        `digest_mismatch` when the file is not `expected`, `disk_full`, or `not_cached` when the source
-        cannot be read.
+        entry is replaced. `inspect` sees the finished copy before it gets its name. On any failure nothing
+        of the attempt remains. Raises ModelError of `inspect`, `digest_mismatch` when the file is not
+        `expected`, `disk_full`, or `not_cached` when the source cannot be read.
         """
         self._make_root()
         with self._lock(expected.hex if expected is not None else "any"):
-            if expected is not None and self._is_intact(expected):
+            if expected is not None and self.is_intact(expected):
                 return expected
             try:
                 with self._staging() as staging:
-                    digest = self._stage(path, staging, expected, meta or {})
+                    digest = self._stage(path, staging, expected, meta or {}, inspect)
                     self._publish(staging, digest)
             except OSError as error:
-                if error.errno in _NO_SPACE:
+                if error.errno in NO_SPACE:
                     raise ModelError(
                         "the disk is full: the model was not added",
                         code="disk_full",
@@ -128,10 +142,64 @@ class ModelCache:
                 ) from error
         return digest
 
-    def _meta(self, digest: Digest) -> Mapping[str, Any]:
+    @contextmanager
+    def hold(self, digest: Digest, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+        """Be the one process that adds this digest; others wait here, and are told so by `waiting`."""
+        self._make_root()
+        with self._lock(digest.hex, waiting):
+            yield
+
+    def is_intact(self, digest: Digest) -> bool:
+        """True when the model is there and its whole content is what its digest says."""
+        try:
+            self.verify(digest)
+        except ModelError:
+            return False
+        return True
+
+    def adopt(self, path: Path, *, expected: Digest, meta: Mapping[str, Any], inspect: Inspect) -> None:
+        """Move a finished file, already compared with `expected`, into the cache; call it inside `hold`.
+
+        The file has to lie on the cache's own file system. Raises ModelError of `inspect`, and OSError.
+        """
+        with self._staging() as staging:
+            inspect(path)
+            self._seal(staging, meta, path.stat().st_size)
+            path.rename(staging / BLOB)
+            (staging / BLOB).chmod(0o444)
+            staging.chmod(0o755)
+            _sync_directory(staging)
+            self._publish(staging, expected)
+
+    def remove(self, digest: Digest) -> None:
+        """Take a model out of the cache. A running app that has it open keeps it until it ends."""
+        self._make_root()
+        gone = self.root / _PARTIAL / secrets.token_hex(16)
+        with self._lock(digest.hex):
+            try:
+                (self.root / digest.hex).rename(gone)
+            except FileNotFoundError:
+                return
+            shutil.rmtree(gone, ignore_errors=True)
+
+    def note_verified(self, digest: Digest, when: float) -> None:
+        """Record that `verify` found the model intact at this time, where the cache can be written."""
+        target = self.root / digest.hex / VERIFIED
+        draft = target.with_name(f".{secrets.token_hex(8)}")
+        try:
+            draft.write_text(json.dumps({"verified": when}), encoding="utf-8")
+            draft.replace(target)
+        except OSError:
+            draft.unlink(missing_ok=True)
+
+    def _verified(self, digest: Digest) -> float | None:
+        when = self._notes(digest, VERIFIED).get("verified")
+        return float(when) if isinstance(when, int | float) and 0 <= when < 1e11 else None
+
+    def _notes(self, digest: Digest, name: str) -> Mapping[str, Any]:
         """What was written beside the blob; unreadable notes are no notes, they decide nothing."""
         try:
-            with _open_regular(self.root / digest.hex / META) as file:
+            with _open_regular(self.root / digest.hex / name) as file:
                 found = json.loads(file.read(_MAX_META_BYTES))
         except (OSError, ValueError, RecursionError, ModelError):
             return {}
@@ -146,12 +214,17 @@ class ModelCache:
             ) from error
 
     @contextmanager
-    def _lock(self, name: str) -> Iterator[None]:
+    def _lock(self, name: str, waiting: Callable[[], None] | None = None) -> Iterator[None]:
         """Hold the lock file of one digest, so that of several processes one copies and the others wait."""
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         fd = os.open(self.root / _PARTIAL / f"{name}.lock", flags, 0o600)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if waiting is not None:
+                    waiting()
+                fcntl.flock(fd, fcntl.LOCK_EX)
             yield
         finally:
             os.close(fd)
@@ -178,14 +251,14 @@ class ModelCache:
             if mine is not None:
                 os.close(mine)
 
-    def _is_intact(self, digest: Digest) -> bool:
-        try:
-            self.verify(digest)
-        except ModelError:
-            return False
-        return True
-
-    def _stage(self, source: Path, staging: Path, expected: Digest | None, meta: Mapping[str, Any]) -> Digest:
+    def _stage(
+        self,
+        source: Path,
+        staging: Path,
+        expected: Digest | None,
+        meta: Mapping[str, Any],
+        inspect: Inspect | None,
+    ) -> Digest:
         """Copy source into the staging directory and return the digest of what was written."""
         state = hashlib.sha256()
         size = 0
@@ -200,16 +273,22 @@ class ModelCache:
         digest = Digest.parse("sha256:" + state.hexdigest())
         if expected is not None and digest != expected:
             raise ModelError(f"the file is {digest}, expected {expected}", code="digest_mismatch")
+        if inspect is not None:
+            inspect(target)
+        self._seal(staging, meta, size)
+        target.chmod(0o444)
+        staging.chmod(0o755)
+        _sync_directory(staging)
+        return digest
+
+    def _seal(self, staging: Path, meta: Mapping[str, Any], size: int) -> None:
+        """Write the notes that stand beside the blob."""
         notes = staging / META
         with notes.open("x", encoding="utf-8") as writing_text:
             json.dump({**meta, "size": size}, writing_text, sort_keys=True, indent=1)
             writing_text.flush()
             os.fsync(writing_text.fileno())
-        target.chmod(0o444)
         notes.chmod(0o444)
-        staging.chmod(0o755)
-        _sync_directory(staging)
-        return digest
 
     def _publish(self, staging: Path, digest: Digest) -> None:
         """Move the finished directory to its name; an intact entry that is already there wins."""
@@ -219,7 +298,7 @@ class ModelCache:
         except OSError as error:
             if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
                 raise
-            if self._is_intact(digest):
+            if self.is_intact(digest):
                 return
             damaged = self.root / _PARTIAL / secrets.token_hex(16)
             final.rename(damaged)
@@ -233,7 +312,7 @@ def not_cached(digest: Digest) -> ModelError:
     return ModelError(
         f"the model {digest} is not in the cache",
         code="not_cached",
-        fix="add it with `locara models import FILE`",
+        fix="get it with `locara models pull`, or add a file with `locara models import`",
     )
 
 

@@ -1,0 +1,154 @@
+"""`locara models pull`: the pinned models of an app, from the sources that an index names."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from locara.cli.exits import Exit
+from locara.cli.model_files import inspect
+from locara.cli.terminal import colours, print_error, printable, size_text
+from locara.core.manifest import parse_manifest
+from locara.errors import ModelError, UsageError
+from locara.models.cache import ModelCache
+from locara.models.fetch import Wanted, Watch, fetch
+from locara.models.index import LOCAL_NAME, Entry, Index, read_index
+from locara.models.pin import Pin
+from locara.models.profiles import choose, ram_bytes
+from locara.models.users import MANIFEST, remember
+from locara.models.web import Url, Web
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A pin with its entry and its sources."""
+
+    pin: Pin
+    entry: Entry
+    sources: tuple[Url | Path, ...]
+
+
+def pull(cache: ModelCache, args: argparse.Namespace) -> int:
+    """Get every model that is named and not there yet. 1 when one could not be had."""
+    web = Web()
+    pins: list[Pin] = []
+    indexes: list[Index] = []
+    for item in args.items or ["."]:
+        folder = Path(item)
+        if (folder / MANIFEST).is_file():
+            pins += _pins_of(folder, every=args.all)
+            if (folder / LOCAL_NAME).is_file():
+                indexes.append(read_index(str(folder / LOCAL_NAME)))
+            if not args.dry_run:
+                remember(cache, folder)
+        elif "@" in item:
+            pins.append(Pin.parse(item))
+        else:
+            raise UsageError(
+                f"{item} is neither an app's folder nor a pin", fix="see `locara models pull --help`"
+            )
+    given = [read_index(place, web) for place in args.index]
+    failed = False
+    for pin in dict.fromkeys(pins):
+        try:
+            failed |= not _one(cache, pin, (*given, *indexes), web, dry=args.dry_run)
+        except ModelError as error:
+            print_error(f"{pin.id}: {error.diagnostics()}")
+            failed = True
+            if error.code == "disk_full":
+                break
+    return Exit.FINDINGS if failed else Exit.PASSED
+
+
+def _pins_of(folder: Path, *, every: bool) -> list[Pin]:
+    path = folder / MANIFEST
+    manifest = parse_manifest(path.read_bytes(), source=str(path))
+    if every:
+        return [Pin.parse(text) for text in manifest.capabilities.models]
+    ram = ram_bytes()
+    choice = choose(manifest, ram)
+    if choice.profile is not None:
+        print(f"{manifest.app_id}: profile {choice.profile} for this machine ({size_text(ram)} of memory)")
+        if not choice.fits:
+            print(
+                f"  this machine has less than the {choice.min_ram_gb} GiB that the smallest profile asks for"
+            )
+    return list(choice.models)
+
+
+def _one(cache: ModelCache, pin: Pin, indexes: tuple[Index, ...], web: Web, *, dry: bool) -> bool:
+    if cache.blob(pin.digest) is not None and (dry or cache.is_intact(pin.digest)):
+        print(f"{pin.id}  in the cache")
+        return True
+    found = _find(pin, indexes)
+    hosts = ", ".join(dict.fromkeys(_place(source) for source in found.sources))
+    print(f"{pin.id}  {size_text(found.entry.size)}, licence {found.entry.license}, from {hosts}", flush=True)
+    if dry:
+        return True
+    meta = {**found.entry.meta, "id": pin.id, "origin": hosts}
+    wanted = Wanted(pin.digest, found.entry.size, found.sources, meta)
+    with _bar(pin.id, found.entry.size) as progress:
+        fetch(cache, wanted, web=web, watch=replace(_watch(), progress=progress))
+    cache.note_verified(pin.digest, time.time())
+    print(f"{pin.id}  added as {pin.digest}")
+    return True
+
+
+def _find(pin: Pin, indexes: tuple[Index, ...]) -> _Found:
+    for index in indexes:
+        entry = index.find(pin.digest)
+        if entry is not None:
+            return _Found(pin, entry, index.sources(entry))
+    raise ModelError(
+        f"no index names a source for {pin}",
+        code="unknown_model",
+        fix="name one with --index FILE or --index https://…, or add the file with `locara models import`",
+    )
+
+
+def _place(source: Url | Path) -> str:
+    return source.origin if isinstance(source, Url) else "a file on this machine"
+
+
+def _watch() -> Watch:
+    def say(text: str) -> None:
+        print(f"  {printable(text)}", file=sys.stderr, flush=True)
+
+    return Watch(
+        inspect=inspect,
+        waiting=lambda: say("another process is getting this model: waiting for it"),
+        failed=say,
+    )
+
+
+@contextmanager
+def _bar(name: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar on a terminal; silence elsewhere, where a bar would only fill a log."""
+    if not colours(sys.stderr):
+        yield lambda done: None
+        return
+    from rich.console import Console  # noqa: PLC0415 - only where a bar is drawn
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    columns = (
+        TextColumn("  {task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task(name, total=total)
+        yield lambda done: shown.update(task, completed=done)
