@@ -81,6 +81,12 @@ class _Pending:
 Reply = tuple[dict[str, Any], int | None]
 
 
+def _refuse_link(mode: int) -> None:
+    """Raise for a link what opening one would have raised, so that it is denied with the same reason."""
+    if stat.S_ISLNK(mode):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+
+
 def _failure(error: Exception) -> dict[str, str]:
     """An error as the fields of a reply. Nothing of the host (a path, a trace) is in it."""
     if isinstance(error, CapabilityDenied):
@@ -314,6 +320,7 @@ class Broker:
             seen = os.stat(name, dir_fd=directory, follow_symlinks=False)
         except FileNotFoundError:
             return
+        _refuse_link(seen.st_mode)
         if not stat.S_ISREG(seen.st_mode) or seen.st_nlink > 1:
             raise CallError("only a regular file with one name can be replaced", code="io_error")
 
@@ -406,7 +413,9 @@ class Broker:
     def _remove(self, message: dict[str, Any]) -> Reply:
         directory, name = open_parent(*self._handle(message, write=True))
         try:
-            kind = kind_of(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
+            mode = os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode
+            _refuse_link(mode)
+            kind = kind_of(mode)
             if kind is None:
                 raise CallError("only regular files and empty directories can be removed", code="io_error")
             remove = os.rmdir if kind == "directory" else os.unlink

@@ -1,7 +1,7 @@
 """The kill matrix: every planted fault against the rules that must find it.
 
-`python -m tests.quality.kill_matrix [ID …]`. Exit code 0 when every fault was found by its rule, every harmless
-change passed and, where second rules are named, at least one of them noticed as well; else 1.
+`python -m tests.quality.kill_matrix [ID …]`. Exit code 0 when every fault was found by its rule, every
+harmless change passed and, where second rules are named, at least one of them noticed as well; else 1.
 """
 
 from __future__ import annotations

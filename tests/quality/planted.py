@@ -1,9 +1,9 @@
 """Planted faults as data, and how one is planted: in a copy, never in the checkout.
 
-A table names the rule that must find the fault, and edits of files. An edit replaces text that occurs exactly
-once (`find`, `replace`), writes a file (`write`), makes a link (`link`) or removes something (`remove`). Faults
-of the product (`mutants/`, `harmless/`) edit a copy of the package, faults of an app (`fixtures/hostile/`) a copy
-of the app.
+A table names the rule that must find the fault, and edits of files. An edit replaces text that occurs
+exactly once (`find`, `replace`), writes a file (`write`), makes a link (`link`) or removes something
+(`remove`). Faults of the product (`mutants/`, `harmless/`) edit a copy of the package, faults of an app
+(`fixtures/hostile/`) a copy of the app.
 """
 
 from __future__ import annotations

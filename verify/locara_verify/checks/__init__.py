@@ -29,6 +29,7 @@ MODULES: Final = (
     "locara_verify.checks.escape.paths",
     "locara_verify.checks.escape.protected",
     "locara_verify.checks.escape.swap",
+    "locara_verify.checks.escape.walk",
     "locara_verify.checks.fuzz.manifest",
     "locara_verify.checks.manifest.static",
     "locara_verify.checks.models.answers",

@@ -211,8 +211,8 @@ class Victim:
     @classmethod
     def start(cls, owner: int | None = None) -> Victim:
         """Start one; ``owner`` is the uid the sandboxed app runs as, so that only the sandbox protects it."""
-        program = [sys.executable, "-I", "-S", "-c", "import sys; sys.stdin.read()"]
-        return cls(subprocess.Popen(program, stdin=subprocess.PIPE, user=owner))
+        # A shell that waits for the end of its input: every user can run it, wherever this interpreter lies.
+        return cls(subprocess.Popen(["/bin/sh", "-c", "read nothing"], stdin=subprocess.PIPE, user=owner))
 
     @property
     def pid(self) -> int:

@@ -30,7 +30,7 @@ CATEGORIES = (
     "media", "communication", "finance", "health", "games",
 )  # fmt: skip
 BACKED_MODALITIES = ("text-to-text", "text-to-embedding")
-BACKED_TOOLING = ("vector.search",)
+BACKED_TOOLING = ("vector.search", "code-exec.javascript")
 ACCESS = ("read", "read-write")
 REFUSED_CATEGORIES = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 DRAWN_AS_NOTHING = (
@@ -360,7 +360,14 @@ def judge_lists(judge: Judge, value: Mapping[str, Json], models: Sequence[str]) 
     if judge.distinct(modalities, "/modalities", lambda item: is_one_of(item, BACKED_MODALITIES), 0, 16):
         judge.need(not modalities or len(models) > 0, "/modalities")
     tooling = value.get("tooling", [])
-    judge.distinct(tooling, "/tooling", lambda item: is_one_of(item, BACKED_TOOLING), 0, 16)
+    if judge.distinct(tooling, "/tooling", lambda item: is_one_of(item, BACKED_TOOLING), 0, 16):
+        judge.need("code-exec.javascript" not in tooling or has_tools(value), "/tooling")
+
+
+def has_tools(value: Mapping[str, Json]) -> bool:
+    """Whether the manifest pins a tool."""
+    capabilities = value.get("capabilities")
+    return isinstance(capabilities, Mapping) and bool(capabilities.get("tools"))
 
 
 def judge_profiles(judge: Judge, profiles: Json, models: Sequence[str]) -> None:

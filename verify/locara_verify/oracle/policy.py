@@ -193,4 +193,6 @@ def commands(manifest: Mapping[str, Json]) -> frozenset[str]:
         opened |= {"fs.write", "fs.remove", "fs.mkdir"}
     if capabilities.get("net", False) is not False:
         opened.add("net.fetch")
+    if capabilities.get("tools"):
+        opened.add("tools.invoke")
     return frozenset(opened)

@@ -19,7 +19,7 @@ from locara.sandbox.linux.identity import ordinary_identity
 from locara_verify.checks.escape.link import Gone, Link, Problem
 from locara_verify.context import Context
 from locara_verify.finding import Finding
-from locara_verify.oracle.canaries import CanaryError, Tokens, Tree
+from locara_verify.oracle.canaries import CanaryError, Tokens, Tree, Victim
 from locara_verify.oracle.policy import commands as permitted_commands
 
 if TYPE_CHECKING:
@@ -38,6 +38,15 @@ ORDINARY_TEXT: Final = "an ordinary file, which may be read\n"
 Json = Any
 
 
+@dataclass(frozen=True, slots=True)
+class Root:
+    """One folder that an app may use."""
+
+    name: str
+    folder: Path
+    writable: bool
+
+
 @dataclass(slots=True)
 class Arena:
     """A running app and what stands around it. Paths are of the host."""
@@ -52,6 +61,7 @@ class Arena:
     picked_folder: Path
     picked_file: Path
     outside: Path
+    victim: Victim
     handles: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -70,6 +80,20 @@ class Arena:
         default = "read-write" if key == "fs.app-data" else False
         return self.capabilities.get(key, default) or ""
 
+    def roots(self) -> list[Root]:
+        """Every folder the app may use: as it names it, where it lies on the host, and whether it may write
+        there."""
+        found = []
+        if "folder" in self.handles:
+            writable = self.access("fs.user-selected") == "read-write"
+            found.append(Root(self.handles["folder"], self.picked_folder, writable))
+        if self.access("fs.app-data"):
+            found.append(Root("$APP_DATA", self.data / "files", self.access("fs.app-data") == "read-write"))
+        for name, access in self.capabilities.get("fs.user-paths", {}).items():
+            folder = self.picked_folder.parent / name
+            found.append(Root(f"${name.upper()}", folder, access == "read-write"))
+        return found
+
     def pick(self) -> None:
         """Have the scripted person pick the canary folder and the ordinary file, if the app may ask."""
         if "fs.pick" not in self.commands:
@@ -80,6 +104,10 @@ class Arena:
             if not reply.ok or not reply.result["handles"]:
                 raise Gone(f"fs.pick did not hand over the picked {name}: {reply.error}")
             self.handles[name] = reply.result["handles"][0]["handle"]
+
+    def forget(self, folder: Path) -> None:
+        """Stop watching a folder that the app may write to: what it does there is its right."""
+        self.trees = {name: tree for name, tree in self.trees.items() if tree.root != folder}
 
     def changes(self) -> list[str]:
         """Everything that changed outside the app's powers since the trees were marked."""
@@ -187,15 +215,29 @@ def open_arena(
     with ctx.open_app(folder, home=home, picker=picker, user_roots=roots, **overrides) as running:
         if running.home.path != AppHome(data).path:
             raise CanaryError("the app's data is not where its canaries were planted")
+        identity = ordinary_identity(os.getuid(), os.environ)
         link = Link(running.client, tokens, host_texts(ctx, home))
         arena = Arena(
-            ctx, manifest, running, link, tokens, trees, data, picked, picked / "ordinary.txt", outside
+            ctx=ctx,
+            manifest=manifest,
+            app=running,
+            link=link,
+            tokens=tokens,
+            trees=trees,
+            data=data,
+            picked_folder=picked,
+            picked_file=picked / "ordinary.txt",
+            outside=outside,
+            victim=Victim.start(None if identity is None else identity.uid),
         )
         for tree in trees.values():
             tree.mark()
         if pick:
             arena.pick()
-        yield arena
+        try:
+            yield arena
+        finally:
+            arena.victim.close()
 
 
 def plant(  # noqa: PLR0917 - one place per argument

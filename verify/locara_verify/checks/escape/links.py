@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from locara_verify.check import CheckResult, check
-from locara_verify.checks.escape.arena import ORDINARY_TEXT, open_arena
-from locara_verify.checks.escape.live import Trial, conduct
+from locara_verify.checks.escape.arena import ORDINARY_TEXT, hand_over
+from locara_verify.checks.escape.live import Trial, conduct_both
 from locara_verify.checks.escape.paths import FILE_COMMANDS, arguments_for, ordinary_use
 from locara_verify.context import Context
 
@@ -31,7 +31,8 @@ def plant_links(folder: Path, secret: Path) -> dict[str, str]:
         "to-etc": Path("/etc/passwd"),
         "to-environ": Path("/proc/self/environ"), "to-proc-root": Path("/proc/self/root"),
         "to-fd": Path("/proc/self/fd/0"),
-        "to-app": Path("/app/locara.json"), "to-audit": Path("/data/audit/log.jsonl"),
+        "to-app": Path("/app/locara.json"), "to-evil": Path("../files-evil/secret.txt"),
+        "to-evil-folder": Path("../files-evil"), "to-audit": Path("/data/audit/log.jsonl"),
         "to-db": Path("/data/db"),
         "to-device": Path("/dev/zero"), "to-sibling": Path("../secret.txt"),
         "to-nothing": Path("../not-there-yet"),
@@ -127,9 +128,9 @@ def kinds_in_listing(trial: Trial, root: str, kinds: dict[str, str]) -> None:
 
 @check("escape-links", rules=(RULE, "LC406"), needs=frozenset({"live"}))
 def run(ctx: Context) -> CheckResult:
-    """Plant links in the picked folder and in the app's own, and try every file command on them."""
-    with open_arena(ctx) as arena:
-        return conduct(Trial(arena, (RULE,)), attack)
+    """Plant links in every root of the app, and in every root there is, and try every file command on
+    them."""
+    return conduct_both(ctx, (RULE,), attack)
 
 
 def attack(trial: Trial) -> None:
@@ -137,27 +138,30 @@ def attack(trial: Trial) -> None:
     doing."""
     arena = trial.arena
     secret = arena.picked_folder.parent / "private/secret.txt"
-    roots: dict[str, Path] = {}
-    if "folder" in arena.handles:
-        roots[arena.handles["folder"]] = arena.picked_folder
-    if arena.access("fs.app-data"):
-        roots["$APP_DATA"] = arena.data / "files"
-    for folder in roots.values():
-        folder.mkdir(parents=True, exist_ok=True)
-    planted = {root: plant_links(folder, secret) for root, folder in roots.items()}
+    planted = []
+    for root in arena.roots():
+        root.folder.mkdir(parents=True, exist_ok=True)
+        planted.append((root, plant_links(root.folder, secret)))
+        hand_over(root.folder)
+    for root, _kinds in planted:
+        if root.writable:
+            arena.forget(root.folder)
     for tree in arena.trees.values():
         tree.mark()
-    for root, kinds in planted.items():
-        plain = arena.link.ask("fs.read", arguments_for("fs.read", root, "plain.txt"))
-        inner = arena.link.ask("fs.read", arguments_for("fs.read", root, "plain/inner.txt"))
+    for root, kinds in planted:
+        plain = arena.link.ask("fs.read", arguments_for("fs.read", root.name, "plain.txt"))
+        inner = arena.link.ask("fs.read", arguments_for("fs.read", root.name, "plain/inner.txt"))
         trial.twin(
-            RULE, plain.ok and inner.ok, f"reading plain files beside the links ({plain.code} {inner.code})"
+            RULE,
+            plain.ok and inner.ok,
+            f"reading beside the links in {root.folder.name}: {plain.error}{inner.error}",
         )
-        kinds_in_listing(trial, root, kinds)
-        attack_root(trial, root, kinds)
-    if not roots:
+        kinds_in_listing(trial, root.name, kinds)
+        attack_root(trial, root.name, kinds)
+    if not planted:
         attack_root(trial, "$APP_DATA", {"to-file": "link"})
         works, what = ordinary_use(arena)
         trial.twin(RULE, works, what)
-    if (arena.picked_folder.parent / "not-there-yet").exists() or (arena.data / "not-there-yet").exists():
-        trial.fail(RULE, "a file was created through a link", "the target of a dangling link appeared")
+    for place in (arena.picked_folder.parent, arena.data):
+        if (place / "not-there-yet").exists():
+            trial.fail(RULE, "a file was created through a link", "the target of a dangling link appeared")

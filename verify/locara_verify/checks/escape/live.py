@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from locara_verify.check import CheckResult
-from locara_verify.checks.escape.arena import Arena
+from locara_verify.checks.escape.arena import Arena, open_arena
 from locara_verify.checks.escape.link import Gone
 from locara_verify.context import Context
 from locara_verify.finding import Finding
@@ -49,6 +49,32 @@ def share(ctx: Context, fraction: float) -> int:
     return max(60, int(ctx.profile.live_operations * fraction))
 
 
+def widen(document: dict[str, Any]) -> None:
+    """Give a manifest every file capability there is: roots for reading and for writing, and the picker for
+    both."""
+    document["capabilities"] |= {
+        "fs.user-selected": "read-write",
+        "fs.app-data": "read-write",
+        "fs.user-paths": {"documents": "read", "music": "read-write"},
+    }
+
+
+def conduct_both(ctx: Context, rules: tuple[str, ...], attack: Callable[[Trial], None]) -> CheckResult:
+    """Attack the app, then the same app with every file capability: code behind a grant it lacks is tried as
+    well."""
+    with open_arena(ctx) as arena:
+        first = conduct(Trial(arena, rules), attack)
+    with open_arena(ctx, app=ctx.variant("wider", widen)) as arena:
+        second = conduct(Trial(arena, rules), attack)
+    return CheckResult(
+        findings=first.findings + second.findings,
+        attempts={rule: count + second.attempts.get(rule, 0) for rule, count in first.attempts.items()},
+        attacks=first.attacks + second.attacks,
+        inconclusive={**second.inconclusive, **first.inconclusive},
+        notes=first.notes + tuple(f"with wider grants: {note}" for note in second.notes),
+    )
+
+
 def conduct(trial: Trial, attack: Callable[[Trial], None]) -> CheckResult:
     """Run an attack and judge what it left behind: canaries, trees, replies, and whether the app still
     serves."""
@@ -59,6 +85,8 @@ def conduct(trial: Trial, attack: Callable[[Trial], None]) -> CheckResult:
             trial.fail(first, "the app no longer answers after the attack", "app.info got no ok reply")
     except Gone as gone:
         trial.fail(first, "the app stopped answering during the attack", str(gone))
+    if not arena.victim.alive():
+        trial.fail(first, "a process outside the sandbox was ended", "the victim process is gone")
     trial.findings += arena.leak_findings(first)
     trial.findings += arena.change_findings(first)
     trial.findings += arena.reply_findings()

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from locara_verify.check import CheckResult, check
-from locara_verify.checks.escape.arena import ORDINARY_TEXT, Arena, open_arena
-from locara_verify.checks.escape.live import Trial, conduct, share
+from locara_verify.checks.escape.arena import ORDINARY_TEXT, hand_over
+from locara_verify.checks.escape.live import Trial, conduct_both, share
 from locara_verify.context import Context
 
 RULE: Final = "LC204"
@@ -73,7 +73,7 @@ def attack_pair(
 ) -> None:
     """Repeat ``calls`` while ``names`` are exchanged; count on which side each reading call came out."""
     met = {"folder": 0, "link": 0}
-    rounds = max(8, share(trial.arena.ctx, 0.04) // len(calls))
+    rounds = max(8, share(trial.arena.ctx, 0.02) // len(calls))
     with swapping(folder, *names) as counts:
         for number in range(MOST_ROUNDS):
             if number >= rounds and min(met.values()) >= LEAST_OF_EACH:
@@ -120,44 +120,28 @@ def writing(path: str) -> list[tuple[str, dict[str, Json]]]:
 
 @check("escape-swap", rules=(RULE, "LC406"), needs=frozenset({"live"}))
 def run(ctx: Context) -> CheckResult:
-    """Race in the picked folder and in the app's own folder, with a folder and with a file."""
-    with open_arena(ctx) as arena:
-        return conduct(Trial(arena, (RULE,)), attack)
+    """Race in every root of the app, and in every root there is, with a folder and with a file."""
+    return conduct_both(ctx, (RULE,), attack)
 
 
 def attack(trial: Trial) -> None:
-    """The whole attack. Both halves of each pair are canaries of their own: the trees are judged at the
-    end."""
+    """The whole attack. What is behind each link is a canary: its tree is judged at the end."""
     arena = trial.arena
-    places: list[tuple[str, Path, bool]] = []
-    if "folder" in arena.handles:
-        # The broker resolves outside the sandbox: the link leads to the person's own private folder.
-        writable = arena.access("fs.user-selected") == "read-write"
-        places.append((arena.handles["folder"], arena.picked_folder, writable))
-        stage(arena.picked_folder, arena.picked_folder.parent / "private")
-    if arena.access("fs.app-data"):
-        # The runtime resolves inside: the link leads to what it could open, beside the app's own folder.
-        files = arena.data / "files"
-        places.append(("$APP_DATA", files, arena.access("fs.app-data") == "read-write"))
-        files.mkdir(parents=True, exist_ok=True)
-        stage(files, Path("../files-evil"))
-    own_the(arena, [folder for _root, folder, _writable in places])
-    watched = {name: tree for name, tree in arena.trees.items() if name != "picked"}
-    for root, folder, writable in places:
-        for names, path in ((("turn", "turn-link"), f"turn/{NAME}"), (("leaf.txt", "leaf-link"), "leaf.txt")):
-            calls = reading(path) + (writing(path) if writable and names[0] == "turn" else [])
-            attack_pair(trial, root, folder, names, calls)
-    arena.trees = watched
-    if not places:
-        trial.twin(RULE, arena.link.alive(), "app.info")
-        trial.tried(RULE)
-
-
-def own_the(arena: Arena, folders: list[Path]) -> None:
-    """Give what was staged to the user of the sandbox, and mark the trees anew."""
-    from locara_verify.checks.escape.arena import hand_over  # noqa: PLC0415 - beside its only use
-
-    for folder in folders:
-        hand_over(folder)
+    roots = arena.roots()
+    for root in roots:
+        root.folder.mkdir(parents=True, exist_ok=True)
+        # The runtime resolves inside the sandbox, where the link leads to what lies beside its own folder;
+        # the broker resolves outside, where it leads to the person's private folder.
+        own = root.name == "$APP_DATA"
+        stage(root.folder, Path("../files-evil") if own else arena.picked_folder.parent / "private")
+        hand_over(root.folder)
+        arena.forget(root.folder)
     for tree in arena.trees.values():
         tree.mark()
+    for root in roots:
+        for names, path in ((("turn", "turn-link"), f"turn/{NAME}"), (("leaf.txt", "leaf-link"), "leaf.txt")):
+            calls = reading(path) + (writing(path) if root.writable and names[0] == "turn" else [])
+            attack_pair(trial, root.name, root.folder, names, calls)
+    if not roots:
+        trial.twin(RULE, arena.link.alive(), "app.info")
+        trial.tried(RULE)

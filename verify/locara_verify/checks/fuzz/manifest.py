@@ -48,7 +48,7 @@ TEXT_FIELDS: Final = (
 PATH_FIELDS: Final = ("/icon", "/screenshots", "/entry", "/build/out")
 HOST_FIELDS: Final = ("/capabilities/net/allowed_hosts", "/capabilities/open-external/hosts")
 NUMBER_FIELDS: Final = ("/storage/quota_mb", "/profiles", "/capabilities/net/allowed_ports")
-CROSS_FIELDS: Final = ("/modalities", "/profiles", "/entry")
+CROSS_FIELDS: Final = ("/modalities", "/tooling", "/profiles", "/entry")
 IDENTITY_FIELDS: Final = ("/capabilities/models", "/capabilities/tools", "/capabilities/shared-folders")
 
 Json = Any
