@@ -51,8 +51,8 @@ def remember(cache: ModelCache, folder: Path) -> None:
 def users(cache: ModelCache, folders: Iterable[Path] = (), *, lenient: bool = False) -> tuple[User, ...]:
     """The apps that use the cache and are still there, and those in `folders`, sorted by id.
 
-    Raises ManifestError when one of them has a manifest which is not valid: what it pins is not known then, so
-    nothing may be removed. With `lenient` such an app is left out, for lists.
+    Raises ManifestError when one of them has a manifest which is not valid: what it pins is not known then,
+    so nothing may be removed. With `lenient` such an app is left out, for lists.
     """
     places = {Path(os.path.realpath(folder)) for folder in folders} | set(_remembered(cache))
     found = []
