@@ -133,7 +133,8 @@ def valid(rng: random.Random) -> dict[str, Json]:
 
 def decorate(rng: random.Random, value: dict[str, Json]) -> None:
     """Add optional parts, keeping the rules that hold between fields."""
-    models = value["capabilities"].get("models", [])
+    models, tools = (value["capabilities"].get(key, []) for key in ("models", "tools"))
+    tooling = rng.choice(("vector.search", "code-exec.javascript")) if tools else "vector.search"
     if models:
         value["modalities"] = rng.sample(("text-to-text", "text-to-embedding"), rng.randint(0, 2))
         if rng.random() < 0.3:
@@ -150,7 +151,7 @@ def decorate(rng: random.Random, value: dict[str, Json]) -> None:
         ("tags", rng.sample(("notes", "pdf", "ai-1", "offline"), rng.randint(0, 4))),
         ("entry", "dist/index.html"),
         ("build", {"tool": rng.choice(("vite", "none")), "out": "dist"}),
-        ("tooling", ["vector.search"]),
+        ("tooling", [tooling]),
         ("storage", {"vector": {"engine": "sqlite-vec"}, "quota_mb": rng.choice((1, 512, 1_048_576))}),
     ):
         if rng.random() < 0.3:
