@@ -248,15 +248,23 @@ def test_an_ordinary_user_gets_the_same_sandbox(tmp_path: Path) -> None:
 
 
 def _open_interpreter() -> None:
-    base = Path(os.path.realpath(sys.base_prefix))
-    closed = next((p for p in reversed(base.parents) if not p.stat().st_mode & 0o001), None)
-    fd = os.open(base, os.O_PATH)
-    tree = kernel.clone_tree(fd)
-    os.close(fd)
+    """Show interpreter, environment and packages through closed folders, in a mount namespace of this thread."""
+    import locara
+
+    wanted = {sys.base_prefix, sys.prefix, str(Path(locara.__file__).parents[1])}
+    places = {Path(os.path.realpath(place)) for place in wanted}
+    trees: list[tuple[Path, Path, int]] = []
+    for place in sorted(places):
+        closed = next((p for p in reversed(place.parents) if not p.stat().st_mode & 0o001), None)
+        if closed is not None:
+            fd = os.open(place, os.O_PATH)
+            trees.append((closed, place, kernel.clone_tree(fd)))
+            os.close(fd)
     kernel.unshare(kernel.CLONE_NEWNS)
     kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
-    if closed is not None:
+    for closed in sorted({closed for closed, _, _ in trees}):
         kernel.mount("open", str(closed), "tmpfs", kernel.MS_NOSUID, "mode=0755,size=1m")
-        base.mkdir(parents=True)
-        kernel.attach_tree(tree, str(base))
-    os.close(tree)
+    for _, place, tree in trees:
+        place.mkdir(parents=True, exist_ok=True)
+        kernel.attach_tree(tree, str(place))
+        os.close(tree)
