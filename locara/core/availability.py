@@ -16,7 +16,6 @@ _NO_COMMAND: Final = {
     Kind.MICROPHONE: "microphone",
     Kind.CAMERA: "camera",
     Kind.SYSTEM_AUDIO: "system audio",
-    Kind.TOOLS: "tool",
     Kind.SHARED_FOLDERS: "shared folder",
     Kind.CLIPBOARD: "clipboard",
     Kind.NOTIFICATIONS: "notification",

@@ -36,7 +36,7 @@ from locara.core.digest import Digest
 from locara.core.fields import Absent, Name, Portable, Shown, TagName, Url, Value, Version, each_once, refuse
 from locara.core.problems import MAX_PROBLEMS, at, translate
 from locara.core.strict_json import Place
-from locara.core.vocabulary import LICENSES, MODALITIES_WITH_MODEL
+from locara.core.vocabulary import LICENSES, MODALITIES_WITH_MODEL, TOOLING_WITH_TOOL
 from locara.errors import ManifestError, Problem
 
 SOURCE: Final = "locara.json"
@@ -188,6 +188,10 @@ def _clashes(manifest: Manifest) -> Iterator[tuple[str, str, str, str | None]]:
         if modality in MODALITIES_WITH_MODEL and not declared.models:
             message = f'the modality "{modality}" needs at least one model in capabilities.models'
             yield "bad_value", message, f"/modalities/{index}", '"models": ["id@sha256:…"]'
+    for index, work in enumerate(manifest.tooling):
+        if work in TOOLING_WITH_TOOL and not declared.tools:
+            message = f'the tooling "{work}" needs at least one tool in capabilities.tools'
+            yield "bad_value", message, f"/tooling/{index}", '"tools": ["id@sha256:…"]'
     for key, listed in (("models", declared.models), ("tools", declared.tools)):
         names = [pin.partition("@")[0] for pin in listed]
         for index, name in enumerate(names):

@@ -122,6 +122,14 @@ _COMMANDS: Final = (
         "Fetch an https address of a declared host",
         '"net": {"allowed_hosts": ["api.example.com"]}',
     ),
+    CommandSpec(
+        "tools.invoke",
+        _granted(Kind.TOOLS),
+        Kind.TOOLS.value,
+        False,
+        "Run a pinned tool",
+        '"tools": ["id@sha256:…"]',
+    ),
 )
 
 COMMANDS: Final[Mapping[str, CommandSpec]] = MappingProxyType({spec.name: spec for spec in _COMMANDS})

@@ -30,6 +30,9 @@ from locara.runtime.state import START_CODES, StartError, StateFolder, default_s
 from locara.sandbox.broker import Picker, ScriptedPicker
 from locara.sandbox.launcher import LaunchPlan, LaunchSpec, Payload, Process, Services, Source, build_plan
 from locara.sandbox.launcher import start as start_sandbox
+from locara.tools.cache import ToolCache
+from locara.tools.cache import default_root as tools_root
+from locara.tools.cache import not_cached as tool_not_cached
 from locara.sandbox.profile import APP, ROOTS
 
 if TYPE_CHECKING:
@@ -89,9 +92,10 @@ def launch_plan(
     cache: ModelCache,
     user_roots: Mapping[str, Path],
     clock: float | None = None,
+    tools: ToolCache | None = None,
 ) -> LaunchPlan:
-    """The sandbox that this app's Grants describe, on this host. Raises ModelError when a pinned model is
-    missing."""
+    """The sandbox that this app's Grants describe, on this host. Raises ModelError or ToolError when a
+    pinned model or tool is missing. tools is the tool cache; None is the person's own."""
     # What was read, shown and agreed to here is what the runtime inside must find.
     args = ["--manifest", str(bundle.manifest.digest)]
     if clock is not None:
@@ -105,6 +109,7 @@ def launch_plan(
             payload=Payload(PAYLOAD, tuple(args)),
             models=_blobs(bundle, cache),
             user_roots=dict(user_roots),
+            tools=_tool_folders(bundle, tools or ToolCache(tools_root())),
             app_parts=("db", bundle.manifest.build.out),
         )
     )
@@ -116,6 +121,16 @@ def _blobs(bundle: AppBundle, cache: ModelCache) -> dict[Digest, Path]:
         path = cache.blob(digest)
         if path is None:
             raise not_cached(digest)
+        found[digest] = path
+    return found
+
+
+def _tool_folders(bundle: AppBundle, cache: ToolCache) -> dict[Digest, Path]:
+    found: dict[Digest, Path] = {}
+    for digest in bundle.grants.tools.values():
+        path = cache.folder(digest)
+        if path is None:
+            raise tool_not_cached(digest)
         found[digest] = path
     return found
 
@@ -132,13 +147,14 @@ def start(
     resolver: Resolver | None = None,
     clock: float | None = None,
     plan: LaunchPlan | None = None,
+    tools: ToolCache | None = None,
 ) -> RunningApp:
     """Start an app and return when it answers.
 
     home is the folder below which apps keep their data; state the folder of the person's decisions, which no
     app may reach; consent asks the person where they have not agreed yet, before anything of the app runs.
     clock is the time, in seconds since 1970, that it is taken to be at the start; plan a launch plan to use
-    in place of the app's own (the verifier's variants). Raises StartError when it may not start, SandboxError
+    in place of the app's own (the verifier's variants); tools a tool cache in place of the person's own. Raises StartError when it may not start, SandboxError
     when a layer is missing, ModelError when a pinned model is, and CallError with the runtime's own words
     when it refused to start.
     """
@@ -147,7 +163,9 @@ def start(
     sizes = model_sizes(bundle, cache)
     admission = admit(bundle, state=folder, consent=consent, now=now, model_sizes=sizes)
     if plan is None:
-        plan = launch_plan(admission.bundle, home=place, cache=cache, user_roots=user_roots, clock=clock)
+        plan = launch_plan(
+            admission.bundle, home=place, cache=cache, user_roots=user_roots, clock=clock, tools=tools
+        )
     with awake_file(folder, admission) as awake:
         services = _services(KeepingPicker(picker, folder), resolver)
         process, client = _begin(_guarded(plan, admission, folder, awake), place, services)

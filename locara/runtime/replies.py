@@ -20,6 +20,7 @@ from locara.errors import (
     LocaraError,
     ModelError,
     StorageError,
+    ToolError,
 )
 from locara.storage.faults import ipc_code
 
@@ -28,6 +29,7 @@ _FAMILIES: Final[tuple[tuple[type[LocaraError], str], ...]] = (
     (ModelError, "model_error"),
     (AuditError, "io_error"),
 )
+_TOOL_MISSING: Final = frozenset({"not_cached", "digest_mismatch", "bad_format"})
 _MODEL_MISSING: Final = frozenset({"not_cached", "unknown_model"})
 _MAX_PROBLEMS: Final = 5
 
@@ -62,6 +64,8 @@ def _code(error: LocaraError) -> str:
         return ipc_code(error)
     if isinstance(error, ModelError) and error.code in _MODEL_MISSING:
         return "model_unavailable"
+    if isinstance(error, ToolError):
+        return "tool_unavailable" if error.code in _TOOL_MISSING else "tool_error"
     return next((code for family, code in _FAMILIES if isinstance(error, family)), "internal")
 
 

@@ -20,9 +20,10 @@ from locara.runtime.files import Files
 from locara.runtime.gate import Gate
 from locara.runtime.lifecycle import confirm
 from locara.runtime.loaded_models import LoadedModels, below
+from locara.runtime.loaded_tools import LoadedTools
 from locara.runtime.standing import Asleep, sleeping
 from locara.sandbox.broker_client import BrokerClient
-from locara.sandbox.profile import APP, DATA, MODELS, ROOTS
+from locara.sandbox.profile import APP, DATA, MODELS, ROOTS, TOOLS
 from locara.storage.store import Store
 
 _LIFE: Final = "runtime"
@@ -36,12 +37,13 @@ class Places:
     app: Path
     home: AppHome
     models: Path
+    tools: Path
     user_roots: Path
 
     @classmethod
     def inside(cls) -> Self:
         """The places as every sandbox shows them."""
-        return cls(Path(APP), AppHome(Path(DATA)), Path(MODELS), Path(ROOTS))
+        return cls(Path(APP), AppHome(Path(DATA)), Path(MODELS), Path(TOOLS), Path(ROOTS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Session:
     store: Store
     files: Files
     models: LoadedModels
+    tools: LoadedTools
     commands: frozenset[str]
     asleep: Asleep = field(default_factory=Asleep)
 
@@ -115,10 +118,12 @@ def open_session(
         stack.callback(store.close)
         models = LoadedModels(grants, below(places.models))
         stack.callback(models.close)
+        tools = LoadedTools(grants, places.tools, places.home)
+        stack.callback(tools.close)
         files = Files(grants, app_data=places.home.files, user_roots=places.user_roots, broker=broker)
         gate = Gate(grants, audit, asleep=admission.asleep)
         yield Session(
-            bundle, gate, audit, store, files, models, command_table(grants), asleep=admission.asleep
+            bundle, gate, audit, store, files, models, tools, command_table(grants), asleep=admission.asleep
         )
         audit.append(_STOPPED, _LIFE, {}, allowed=True, because="the input ended")
 

@@ -64,8 +64,8 @@ class Payload:
 class LaunchSpec:
     """One app to start.
 
-    models and user_roots say where granted things lie on this host; a folder that is not granted is never
-    shown, a model that is not granted is an error. app_parts are directories below app_dir, shown read-only
+    models, tools and user_roots say where granted things lie on this host; a folder that is not granted is never
+    shown, a model or tool that is not granted is an error. app_parts are directories below app_dir, shown read-only
     when they exist. extra_read_only are further code trees at their own paths; a package's parent joins the
     import path.
     """
@@ -77,6 +77,7 @@ class LaunchSpec:
     payload: Payload
     models: Mapping[Digest, Path] = field(default_factory=dict)
     user_roots: Mapping[str, Path] = field(default_factory=dict)
+    tools: Mapping[Digest, Path] = field(default_factory=dict)
     app_parts: tuple[str, ...] = ("db", "dist")
     extra_read_only: tuple[Path, ...] = ()
 
@@ -138,7 +139,7 @@ def build_plan(spec: LaunchSpec) -> LaunchPlan:
     view = profile(spec.grants)
     code, links, import_path = _code_sources(spec.extra_read_only)
     sources = [*code, *_app_sources(spec), Source(_data_dir(spec.data_dir), DATA, "dir", writable=True)]
-    sources += _model_sources(spec, view) + _root_sources(spec, view)
+    sources += _model_sources(spec, view) + _tool_sources(spec, view) + _root_sources(spec, view)
     environment = {"PATH": "/usr/bin", "HOME": f"{DATA}/tmp", "LANG": "C.UTF-8", "TMPDIR": SCRATCH}  # noqa: S108 - inside
     if view.net == "proxy":
         environment["LOCARA_PROXY"] = f"127.0.0.1:{PROXY_PORT}"
@@ -203,6 +204,18 @@ def _model_sources(spec: LaunchSpec, view: Profile) -> list[Source]:
                 f"the model {digest} is not granted to {spec.grants.app_id}", code="launch_failed"
             )
         sources.append(Source(_absolute(path), bind.dest, "file"))
+    return sources
+
+
+def _tool_sources(spec: LaunchSpec, view: Profile) -> list[Source]:
+    sources = []
+    for digest, path in sorted(spec.tools.items(), key=lambda item: item[0].hex):
+        bind = view.bind(f"tool:{digest.hex}")
+        if bind is None:
+            raise SandboxError(
+                f"the tool {digest} is not granted to {spec.grants.app_id}", code="launch_failed"
+            )
+        sources.append(Source(_absolute(path), bind.dest, "dir"))
     return sources
 
 

@@ -23,6 +23,7 @@ USER_ROOTS: Final = ("documents", "downloads", "desktop", "pictures", "music", "
 APP: Final = "/app"
 DATA: Final = "/data"
 MODELS: Final = "/models"
+TOOLS: Final = "/tools"
 ROOTS: Final = "/roots"
 SCRATCH: Final = "/tmp"  # noqa: S108 - the sandbox's own tmpfs
 DATA_PARTS: Final = ("db", "files", "audit", "tmp")
@@ -56,6 +57,11 @@ def model_dest(digest: Digest) -> str:
     return f"{MODELS}/{digest.hex}/model.gguf"
 
 
+def tool_dest(digest: Digest) -> str:
+    """Where a pinned tool's folder appears inside."""
+    return f"{TOOLS}/{digest.hex}"
+
+
 def root_dest(root: str) -> str:
     """Where one of the person's folders appears inside."""
     return f"{ROOTS}/{root}"
@@ -67,6 +73,10 @@ def profile(grants: Grants) -> Profile:
     binds += [
         Bind(f"model:{digest.hex}", model_dest(digest), writable=False)
         for digest in sorted(set(grants.models.values()), key=lambda d: d.hex)
+    ]
+    binds += [
+        Bind(f"tool:{digest.hex}", tool_dest(digest), writable=False)
+        for digest in sorted(set(grants.tools.values()), key=lambda d: d.hex)
     ]
     for root in USER_ROOTS:
         reads = decide(grants, FsRequest(root, "", "read")).allowed

@@ -53,7 +53,7 @@ def read_schema(schema: Mapping[str, Any], name: str) -> Schema:
 
     _Walk(name).schema(schema, "", 0)
     try:
-        jsonschema_rs.meta.validate(schema)
+        jsonschema_rs.meta.validate(dict(schema))
         validator = jsonschema_rs.Draft202012Validator(
             dict(schema), pattern_options=jsonschema_rs.RegexOptions(size_limit=1 << 20)
         )

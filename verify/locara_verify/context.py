@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from locara.sandbox.broker import Picker
     from locara.sandbox.launcher import LaunchPlan
     from locara.sandbox.proxy import Resolver
+    from locara.tools.cache import ToolCache
 
 Report = Callable[[int, int, str], None]
 
@@ -110,12 +111,14 @@ class Context:
         resolver: Resolver | None = None,
         clock: float | None = None,
         plan: LaunchPlan | None = None,
+        tools: ToolCache | None = None,
     ) -> Iterator[RunningApp]:
         """The app, running in its real sandbox with a fresh data folder; it is stopped at the end.
 
         ``app`` is a folder to run instead of the target (see ``variant``). Whatever is not given is empty: a
         picker that answers "cancelled", no user folders. Without ``consent`` the person agrees, as one who
-        installs the app does; ``state`` is where that is kept. ``plan`` replaces the app's own launch plan.
+        installs the app does; ``state`` is where that is kept. ``plan`` replaces the app's own launch plan,
+        ``tools`` the person's tool cache.
         Raises ModelError when a pinned model is missing and SandboxError when the host lacks a layer; a check
         that lets them through has its rules reported as inconclusive with the error's own fix.
         """
@@ -135,5 +138,6 @@ class Context:
             resolver=resolver,
             clock=clock,
             plan=plan,
+            tools=tools,
         ) as running:
             yield running

@@ -25,6 +25,7 @@ class Lane(StrEnum):
     FILES = "files"  # a few workers
     PICK = "pick"  # one worker: waits for a person
     NET = "net"  # a few workers
+    TOOL = "tool"  # one worker: one tool at a time
 
     @property
     def workers(self) -> int:

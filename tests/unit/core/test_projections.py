@@ -208,7 +208,8 @@ def test_nothing_granted_leaves_what_carries_no_power() -> None:
         ({"fs.user-paths": {"music": "read"}}, READS),
         ({"fs.user-paths": {"music": "read", "movies": "read-write"}}, READS | WRITES),
         ({"models": [A]}, set()),
-        ({"device.camera": True, "clipboard": {"read": True}, "tools": [A]}, set()),
+        ({"device.camera": True, "clipboard": {"read": True}}, set()),
+        ({"tools": [A]}, {"tools.invoke"}),
     ],
 )
 def test_a_capability_opens_its_commands_and_no_other(
@@ -285,7 +286,7 @@ def test_the_risk_has_a_reason(
 # -- what a platform cannot give
 
 WITHOUT_COMMANDS = {
-    Kind.MICROPHONE, Kind.CAMERA, Kind.SYSTEM_AUDIO, Kind.TOOLS, Kind.SHARED_FOLDERS, Kind.CLIPBOARD,
+    Kind.MICROPHONE, Kind.CAMERA, Kind.SYSTEM_AUDIO, Kind.SHARED_FOLDERS, Kind.CLIPBOARD,
     Kind.NOTIFICATIONS, Kind.BACKGROUND, Kind.OPEN_EXTERNAL,
 }  # fmt: skip
 
@@ -293,7 +294,7 @@ WITHOUT_COMMANDS = {
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_what_has_no_command_is_reported(granted: Granted, platform: Any) -> None:
     grants = granted({kind.value: value for kind, (value, _) in SINGLE.items()})
-    expected = WITHOUT_COMMANDS | ({Kind.FS_USER_PATHS} if platform == "ios" else set())
+    expected = WITHOUT_COMMANDS | ({Kind.FS_USER_PATHS, Kind.TOOLS} if platform == "ios" else set())
     found = unavailable(grants, platform)
     assert {item.kind for item in found} == expected
     assert all(item.reason for item in found)

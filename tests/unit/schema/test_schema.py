@@ -176,7 +176,7 @@ def _said_by_parser_alone(error: ManifestError, value: dict[str, Any]) -> bool:
     """Whether every problem is of a rule that `generate.PARSER_ONLY` tells of."""
     alone = ("is pinned twice", "is declared twice", "with itself", "of this profile",
     "not below the build output",
-             "needs at least one model", "cannot be shown")  # fmt: skip
+             "needs at least one model", "needs at least one tool", "cannot be shown")  # fmt: skip
     return all(
         problem.code == "unsupported"
         or any(words in problem.message for words in alone)
@@ -245,6 +245,15 @@ def test_a_rule_of_the_parser_alone(key: str, value: Any) -> None:
     document = copy.deepcopy(FULL) | {key: value}
     assert VALIDATOR.is_valid(document)
     with pytest.raises(ManifestError):
+        parse_manifest(json.dumps(document).encode())
+
+
+def test_code_needs_a_tool_that_runs_it() -> None:
+    document = copy.deepcopy(FULL) | {"tooling": ["code-exec.javascript"]}
+    parse_manifest(json.dumps(document).encode())
+    document["capabilities"]["tools"] = []
+    assert VALIDATOR.is_valid(document)
+    with pytest.raises(ManifestError, match="needs at least one tool"):
         parse_manifest(json.dumps(document).encode())
 
 

@@ -99,6 +99,7 @@ def _commands(
         names |= {"fs.read", "fs.list", "fs.stat"}
     if "read-write" in accesses:
         names |= {"fs.write", "fs.remove", "fs.mkdir"}
+    names |= {"tools.invoke"} if "tools" in kinds else set()
     if "models" in kinds:
         modalities = manifest.get("modalities", [])
         names |= {"llm.chat"} if "text-to-text" in modalities else set()
