@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import locara
 from locara.core.digest import Digest
 from locara.core.grant import Grants
 from locara.errors import SandboxError
@@ -249,8 +250,6 @@ def test_an_ordinary_user_gets_the_same_sandbox(tmp_path: Path) -> None:
 
 def _open_interpreter() -> None:
     """Show interpreter, environment and packages through closed folders, in a mount namespace of this thread."""
-    import locara
-
     wanted = {sys.base_prefix, sys.prefix, str(Path(locara.__file__).parents[1])}
     places = {Path(os.path.realpath(place)) for place in wanted}
     trees: list[tuple[Path, Path, int]] = []
