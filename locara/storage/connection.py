@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import secrets
 import threading
 import time
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ import apsw
 from locara.errors import StorageError
 from locara.storage import excerpts, functions, limits
 from locara.storage.allowed import MODULES, OWN_TABLES, TABLE_FUNCTIONS
-from locara.storage.faults import denied, translate
+from locara.storage.faults import busy, denied, translate
 from locara.storage.limits import Limits
 from locara.storage.policy import VACUUM, Policy, reserved
 from locara.storage.values import JSON, Bindings, encode
@@ -97,6 +98,8 @@ class Session:
         self.mode = mode
         self._watchdog = watchdog
         self._deadline = 0.0
+        # Kept compiled, so no app may be able to send its text: the authorizer would not be asked again.
+        self._schema_version = f"PRAGMA schema_version -- {secrets.token_hex(16)}"
         try:
             self._harden(vectors=vectors)
         except BaseException:
@@ -138,6 +141,16 @@ class Session:
         return time.monotonic() > self._deadline
 
     @contextmanager
+    def held(self) -> Iterator[None]:
+        """The connection for one caller; ``busy`` when another holds it longer than a statement may run."""
+        if not self.lock.acquire(timeout=self.limits.seconds + self.limits.busy_milliseconds / 1_000):
+            raise busy()
+        try:
+            yield
+        finally:
+            self.lock.release()
+
+    @contextmanager
     def budget(self) -> Iterator[None]:
         """Start the clock for everything inside. Callers hold `lock`. Nested budgets keep the outer clock."""
         if self._deadline:
@@ -177,7 +190,7 @@ class Session:
     def schema_version(self) -> int:
         """A number that changes whenever any connection changes the schema."""
         with self.policy.own_statements():
-            return int(self.connection.pragma("schema_version"))
+            return int(self.connection.execute(self._schema_version).get)
 
     def check_names(self) -> None:
         """Refuse a schema in which an object of the app bears a reserved name.

@@ -50,6 +50,11 @@ def denied(denial: Denial) -> StorageError:
     return StorageError(f"not allowed: {denial.because}", code="sql_denied", fix=denial.fix)
 
 
+def busy() -> StorageError:
+    """Every connection is at work for longer than a call should wait."""
+    return StorageError("the database is busy", code="busy", fix="try again")
+
+
 def damaged(backup: str | None) -> StorageError:
     """The file is not a sound database; ``backup`` names its newest copy, relative to its directory."""
     if backup is None:
@@ -69,7 +74,7 @@ _MEANING: Final[tuple[tuple[tuple[type[BaseException], ...], str, str | None, st
         (apsw.FullError,),
         "quota_exceeded",
         "the database is full",
-        "delete data, or raise storage.quota_mb in locara.json",
+        "delete data, free space on the disk, or raise storage.quota_mb in locara.json",
     ),
     ((apsw.ConstraintError,), "constraint", None, None),
     ((apsw.BusyError, apsw.LockedError), "busy", "the database is busy", "try again"),

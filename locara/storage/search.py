@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -181,12 +182,13 @@ def _conditions(table: _Table, wanted: Mapping[str, JSON]) -> tuple[str, list[SQ
 def _ranking(session: Session, sql: str, values: Sequence[SQLValue]) -> list[tuple[Identifier, float]]:
     ranked = []
     for found, measure in session.run(sql, tuple(values)).rows:
-        identifier = int(str(found["$int"])) if isinstance(found, Mapping) else found
+        identifier = int(str(found["$int"])) if isinstance(found, dict) else found
         if isinstance(measure, (int, float)) and isinstance(identifier, (int, str)):
             ranked.append((identifier, float(measure)))
     return ranked
 
 
+@lru_cache(maxsize=64)
 def _vec0_column(table: _Table, named: str | None) -> tuple[str, str, str]:
     """The vector column of a vec0 table: its quoted name, element type and the rest of its declaration."""
     for match in _VEC0_COLUMN.finditer(table.sql):

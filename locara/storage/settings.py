@@ -111,7 +111,7 @@ class Settings:
     def _own(self, *, transaction: bool = False) -> Iterator[apsw.Connection]:
         session = self._kept.keeper
         try:
-            with session.lock, session.budget(), session.policy.own_statements():
+            with session.held(), session.budget(), session.policy.own_statements():
                 if not transaction:
                     yield session.connection
                     return

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from queue import LifoQueue
+from queue import Empty, LifoQueue
 from typing import Final, Self
 
 import apsw
@@ -19,7 +19,7 @@ from locara.errors import StorageError
 from locara.storage import search as searching
 from locara.storage.backups import newest_backup
 from locara.storage.connection import Outcome, Session
-from locara.storage.faults import damaged, translate
+from locara.storage.faults import busy, damaged, translate
 from locara.storage.limits import APP, MIB, Limits
 from locara.storage.migrations import Applied, limit_size, migrate
 from locara.storage.search import Hit, SearchRequest
@@ -148,7 +148,7 @@ class Store:
     def query(self, sql: str, params: JSON = None) -> Rows:
         """The rows of one reading statement. A statement that writes is ``bad_statement``."""
         values = bindings(params, self.limits.variables)
-        with self._reading() as session, session.budget():
+        with self._reading() as session:
             outcome = session.run(sql, values)
         return Rows(outcome.columns, outcome.rows)
 
@@ -180,7 +180,7 @@ class Store:
 
     def search(self, request: SearchRequest) -> tuple[Hit, ...]:
         """The best ``k`` rows by vector distance, by text, or by both; see `locara.storage.search`."""
-        with self._reading() as session, session.budget():
+        with self._reading() as session:
             return searching.search(session, request)
 
     def close(self) -> None:
@@ -203,28 +203,34 @@ class Store:
 
     @contextmanager
     def _reading(self) -> Iterator[Session]:
-        session = self._free.get()
+        """A reading connection for one caller, its clock running."""
         try:
-            with session.lock, self._guard(session):
-                yield session
+            session = self._free.get(timeout=self.limits.seconds + self.limits.busy_milliseconds / 1_000)
+        except Empty as error:
+            raise busy() from error
+        try:
+            with session.lock, _faults(self.path):
+                self._check_open()
+                with session.budget():
+                    yield session
         finally:
             self._free.put(session)
 
     @contextmanager
     def _writing(self) -> Iterator[Session]:
+        """The writing connection in a transaction, its clock running."""
         session = self._writer
-        with session.lock, self._guard(session), session.budget(), session.transaction():
-            before = session.schema_version()
-            yield session
-            if session.schema_version() != before:
-                session.check_names()
+        with session.held(), _faults(self.path):
+            self._check_open()
+            with session.budget(), session.transaction():
+                before = session.schema_version()
+                yield session
+                if session.schema_version() != before:
+                    session.check_names()
 
-    @contextmanager
-    def _guard(self, session: Session) -> Iterator[None]:
+    def _check_open(self) -> None:
         if self._closed:
             raise StorageError("the store is closed", code="closed")
-        with _faults(self.path):
-            yield
 
 
 @contextmanager
