@@ -74,11 +74,14 @@ def _give(bundle: AppBundle, state: StateFolder) -> int:
 
 def _show(bundle: AppBundle, state: StateFolder, *, as_json: bool) -> int:
     from locara.core.consent import consent_text
+    from locara.models.cache import ModelCache, default_root
     from locara.runtime.consent import load
+    from locara.runtime.launch import model_sizes
 
     record = load(state, bundle.grants.app_id)
     covered = record is not None and record.answer == "yes" and not record.standing.widened_by(bundle.grants)
-    text = consent_text(bundle.grants)
+    sizes = model_sizes(bundle, ModelCache(default_root()))
+    text = consent_text(bundle.grants, model_sizes=sizes)
     if as_json:
         print(json.dumps(_facts(text, record, covered=covered), ensure_ascii=False))
     else:

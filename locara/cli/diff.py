@@ -139,7 +139,8 @@ def _text(facts: dict[str, Any], *, colour: bool) -> str:
             lines += ["", bold(title)]
         for gain in facts[key]:
             lines.append(paint(code, f"  {mark} {printable(gain['sentence'])}"))
-            lines.append(f"      {gain['capability']}: {printable(', '.join(gain['witnesses']))}")
+            shown = [name for name in gain["witnesses"] if "@" in name] or gain["witnesses"]
+            lines.append(f"      for example: {printable(', '.join(shown))}")
     if not facts["added"] and not facts["removed"]:
         lines += ["", "both may do exactly the same"]
     lines += ["", *_risk_lines(facts["risk"]), *_model_lines(facts["models"])]

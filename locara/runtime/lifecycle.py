@@ -113,7 +113,7 @@ def _next(  # noqa: PLR0917 - one value per thing that is compared
 def _refused(text: ConsentText, *, update: bool) -> StartError:
     what = "what its update adds" if update else "what it may do"
     return StartError(
-        f"{text.title} was not started: you did not agree to {what}",
+        f"{text.title}: you did not agree to {what}",
         code="consent_refused",
         fix="start it again to be asked again" + ("; the version before is still agreed to" * update),
     )

@@ -64,8 +64,8 @@ class StateFolder:
 
     path: Path
 
-    def read(self, name: str, *, code: str) -> JSON:
-        """The strict JSON of a file, ``None`` when there is no such file.
+    def read(self, name: str, *, code: str) -> dict[str, JSON] | None:
+        """The JSON object in a file, ``None`` only when there is no such file.
 
         Raises StartError with ``code`` for anything else: a link, a file others can write, damaged text.
         """
@@ -83,10 +83,13 @@ class StateFolder:
                 raise self.unreadable(name, _NOT_OURS, code=code)
             data = file.read(MAX_BYTES + 1)
         try:
-            return parse(data, max_bytes=MAX_BYTES).value
+            value = parse(data, max_bytes=MAX_BYTES).value
         except ManifestError as error:
             reason = f"line {error.problems[0].line}: {error.problems[0].message}"
             raise self.unreadable(name, reason, code=code) from error
+        if not isinstance(value, dict):  # above all no null, which would pass for an absent file
+            raise self.unreadable(name, "it does not hold an object", code=code)
+        return value
 
     def unreadable(self, name: str, reason: str, *, code: str) -> StartError:
         """The error for a file whose content cannot be believed."""
