@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeGuard
 
 from locara.errors import CallError
+from locara.inference.backend import CancelFlag
 
 MAX_ID: Final = 2**53
 MAX_ID_LENGTH: Final = 64
@@ -34,7 +34,8 @@ class Call:
     cmd: str
     emit: Callable[[Mapping[str, Any]], None]
     size: int = 0
-    cancelled: threading.Event = field(default_factory=threading.Event)
+    # The native library watches this flag itself, so a cancel also ends a long prompt in the middle.
+    cancelled: CancelFlag = field(default_factory=CancelFlag)
 
     def check(self) -> None:
         """Raise CallError(cancelled) when the call was cancelled."""
