@@ -111,7 +111,7 @@ def answering(client: Client, model: str, *, stream: bool) -> Cost:
 @check(NAME, rules=(RULE,), needs=frozenset({"live"}), exclusive=True)
 def run(ctx: Context) -> CheckResult:
     """Measure calls against a bare process, and a streamed answer against the same answer in one piece."""
-    tally = Tally(NAME)
+    tally = Tally()
     seconds = ctx.profile.bench_seconds / 3
     slow = slowness(time.perf_counter)
     bench: dict[str, JSON] = {}

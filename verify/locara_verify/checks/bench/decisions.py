@@ -74,7 +74,7 @@ def run(ctx: Context) -> CheckResult:
     from locara.core.decision import decide  # noqa: PLC0415 - loads the framework
     from locara.core.request import FsRequest, NetRequest  # noqa: PLC0415
 
-    tally = Tally(NAME)
+    tally = Tally()
     hundred, plenty = granting([f"*.h{n}.example.com" for n in range(100)]), many(10_000)
     file, host = FsRequest("app-data", "notes/today.txt", "read"), NetRequest("a.b.h50.example.com", 443)
     for grants, request in ((hundred, file), (hundred, host), (plenty, host)):

@@ -137,7 +137,7 @@ def run(ctx: Context) -> CheckResult:
     from locara.errors import ModelError  # noqa: PLC0415 - loads the framework
     from locara.inference.backend import Message  # noqa: PLC0415
 
-    tally = Tally(NAME)
+    tally = Tally()
     seconds = ctx.profile.bench_seconds
     slow = slowness(time.thread_time)
     bench: dict[str, JSON] = {"slowness": round(slow, 2)}

@@ -51,7 +51,7 @@ def run(ctx: Context) -> CheckResult:
     """Start the sandbox until every layer is read back, and a bare interpreter, in turn."""
     from locara.sandbox.launcher import start  # noqa: PLC0415 - loads the framework
 
-    tally = Tally(NAME)
+    tally = Tally()
     plan = plan_for(ctx)
 
     def sandboxed() -> float:

@@ -141,7 +141,7 @@ def run(ctx: Context) -> CheckResult:
     """Search real embeddings through the store and through sqlite-vec, on the same file."""
     from locara.errors import ModelError  # noqa: PLC0415 - loads the framework
 
-    tally = Tally(NAME)
+    tally = Tally()
     try:
         centres = embeddings(ctx, SENTENCES)
     except ModelError as error:

@@ -93,7 +93,7 @@ SCHEMAS: Final[Mapping[str, tuple[Mapping[str, JSON], Callable[[object], bool]]]
 @check(NAME, rules=(LIVE, SCHEMA), needs=frozenset({"live", "models"}), applies=talks)
 def run(ctx: Context) -> CheckResult:
     """Everything about answers that can be judged without knowing the model."""
-    tally = Tally(NAME)
+    tally = Tally()
     found = roles(ctx)
     if found.chat is None:
         for rule in (LIVE, SCHEMA):

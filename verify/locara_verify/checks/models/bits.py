@@ -133,7 +133,7 @@ def pinned(ctx: Context, found: Roles) -> dict[str, tuple[str, Digest]]:
 @check(NAME, rules=(RULE,), needs=frozenset({"live", "models"}), applies=pins_models)
 def run(ctx: Context) -> CheckResult:
     """Start the app on a copy of the cache and change the copy under it."""
-    tally = Tally(NAME)
+    tally = Tally()
     sizes = {digest: blob(ctx, digest).stat().st_size for digest in ctx.grants.models.values()}
     if max(sizes.values()) > LARGEST:
         tally.undecided(RULE, f"a pinned model is larger than {LARGEST >> 20} MiB and is not copied")

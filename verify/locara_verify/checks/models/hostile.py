@@ -151,7 +151,7 @@ def extremes() -> Iterator[Mapping[str, JSON]]:
 @check(NAME, rules=(RULE,), needs=frozenset({"live", "models"}), applies=pins_models)
 def run(ctx: Context) -> CheckResult:
     """Every hostile value once, alone; then random ones together; the app must answer after each batch."""
-    tally = Tally(NAME)
+    tally = Tally()
     found = roles(ctx)
     with ctx.open_app() as app:
         for command, model, cases in plans(found):

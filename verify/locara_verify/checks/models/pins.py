@@ -20,7 +20,7 @@ def run(ctx: Context) -> CheckResult:
     from locara.inference.gguf import read_header  # noqa: PLC0415 - loads the framework
     from locara.models.pin import Pin  # noqa: PLC0415 - loads the framework
 
-    tally = Tally(NAME)
+    tally = Tally()
     cache = ctx.model_cache
     models = ctx.grants.models
     for number, (name, digest) in enumerate(models.items()):

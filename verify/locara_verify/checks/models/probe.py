@@ -23,14 +23,11 @@ EMBED: Final = "text-to-embedding"
 MOST_FINDINGS: Final = 8
 CALL_SECONDS: Final = 120.0
 
-Case = Mapping[str, JSON]
-
 
 @dataclass(slots=True)
 class Tally:
     """What one check did and found."""
 
-    check: str
     attempts: dict[str, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     inconclusive: dict[str, str] = field(default_factory=dict)
@@ -41,8 +38,8 @@ class Tally:
         """Count one attempt at a rule, and a finding when it does not hold; returns whether it holds."""
         self.attempts[rule] = self.attempts.get(rule, 0) + 1
         if not holds and len(self.findings) < MOST_FINDINGS:
-            replay: Case = {"check": self.check, "case": {"rule": rule, **evidence}}
-            self.findings.append(Finding(rule, message, because, evidence=evidence, replay=replay))
+            # No case of its own to replay: the models are the state, so the whole check runs again with its seed.
+            self.findings.append(Finding(rule, message, because, evidence=evidence))
         return holds
 
     def undecided(self, rule: str, why: str) -> None:

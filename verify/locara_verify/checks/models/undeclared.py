@@ -90,7 +90,7 @@ def call(command: str, model: JSON) -> dict[str, JSON]:
 @check(NAME, rules=(RULE,), needs=frozenset({"live", "models"}), applies=pins_models)
 def run(ctx: Context) -> CheckResult:
     """Ask the app, and a copy of it with fewer models, for models that their manifests do not pin."""
-    tally = Tally(NAME)
+    tally = Tally()
     found = roles(ctx)
     commands = {"llm.chat": found.chat, "embed.create": found.embed}
     foreign = "sha256:" + f"{ctx.seed_for(NAME):016x}" * 4

@@ -1,0 +1,83 @@
+"""How measurements become verdicts: a clear breach is found, noise is not, and equal samples give equal intervals."""
+
+import random
+from collections.abc import Callable
+from itertools import cycle
+
+import pytest
+from locara_verify.checks.bench.compare import LEAST_PAIRS, Pairs, interval, measure, slowness, spin
+from locara_verify.checks.bench.inference import Bound, judge
+from locara_verify.checks.models.probe import Tally
+
+BOUND = Bound("LC901", "a unit of work", 0.97, 30e-6)
+
+
+def pairs(slower: float, noise: float, *, base: float = 1e-3, count: int = 40) -> Pairs:
+    """Samples in which ours costs `slower` times the raw engine, with so much noise on each side."""
+    rng = random.Random(3)
+    wobble = lambda: 1 + rng.uniform(-noise, noise)  # noqa: E731
+    raw = tuple(base * wobble() for _ in range(count))
+    return Pairs(tuple(base * slower * wobble() for _ in raw), raw, 7)
+
+
+def test_an_interval_holds_its_median_and_repeats() -> None:
+    values = [random.Random(1).gauss(10, 1) for _ in range(50)]
+    found = interval(values, 5)
+    assert found.low <= found.middle <= found.high
+    assert found == interval(values, 5)
+    assert interval([2.0] * 9, 1) == interval([2.0] * 9, 2)
+    with pytest.raises(ValueError, match="needs values"):
+        interval([], 1)
+
+
+@pytest.mark.parametrize(
+    ("slower", "noise", "base", "holds"),
+    [
+        pytest.param(1.0, 0.01, 1e-3, True, id="as quick"),
+        pytest.param(1.02, 0.01, 1e-3, True, id="2 % slower is within the ratio"),
+        pytest.param(1.2, 0.01, 1e-4, True, id="a fixed 20 us on a tiny unit is within the extra"),
+        pytest.param(1.2, 0.01, 1e-3, False, id="200 us and 20 % are within neither"),
+        pytest.param(1.05, 0.9, 1e-3, True, id="noise hides a small difference and is no finding"),
+        pytest.param(3.0, 0.5, 1e-3, False, id="noise does not hide a large one"),
+    ],
+)
+def test_only_a_whole_interval_beyond_both_bounds_is_a_finding(
+    slower: float, noise: float, base: float, holds: bool
+) -> None:
+    tally = Tally()
+    sample = pairs(slower, noise, base=base)
+    judge(tally, BOUND, sample, 1.0)
+    assert bool(tally.findings) != holds
+    assert tally.attempts == {"LC901": 1}
+    assert bool(tally.notes) == sample.is_wide()
+
+
+def test_a_slow_machine_gets_more_seconds_but_no_better_ratio() -> None:
+    sample = pairs(1.2, 0.01)
+    assert not BOUND.holds(sample, 1.0)
+    assert BOUND.holds(sample, 10.0)
+
+
+def test_measuring_alternates_and_counts_every_pair_but_the_first() -> None:
+    order: list[str] = []
+
+    def cost(name: str, values: Callable[[], float]) -> Callable[[], float]:
+        def run() -> float:
+            order.append(name)
+            return values()
+
+        return run
+
+    ours, raw = cycle([9.0, 1.0, 2.0]), cycle([3.0])
+    found = measure(cost("ours", lambda: next(ours)), cost("raw", lambda: next(raw)), seconds=0, seed=1)
+    assert len(found.ours) == len(found.raw) == LEAST_PAIRS
+    assert order[:6] == ["ours", "raw", "ours", "raw", "raw", "ours"]
+    assert found.ours[:3] == (1.0, 2.0, 9.0)
+
+
+def test_slowness_is_relative_to_the_reference_and_never_below_one() -> None:
+    assert spin() == 45
+    ticks = iter([0.0, 1e-9])
+    assert slowness(lambda: next(ticks)) == 1.0
+    ticks = iter([0.0, 0.4])
+    assert slowness(lambda: next(ticks)) == pytest.approx(5.0)
