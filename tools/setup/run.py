@@ -29,6 +29,7 @@ def main() -> int:
         first_party()
         models()
         node()
+        app_tools()
     except SetupError as problem:
         print(f"dev: {problem}", file=sys.stderr)
         return 2
@@ -96,6 +97,12 @@ def models() -> None:
     """The fixture models, in the model cache that apps share."""
     with step("models"):
         run([PYTHON, "fixtures/models/prepare.py"], watch=str.rstrip)
+
+
+def app_tools() -> None:
+    """The tools of this repository, in the tool cache that apps share."""
+    with step("tools"):
+        run([PYTHON, "fixtures/tools/prepare.py"], watch=str.rstrip)
 
 
 def node() -> None:

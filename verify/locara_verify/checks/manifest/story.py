@@ -63,6 +63,7 @@ def story_of(manifest: Mapping[str, Any]) -> Story:
     folders: Mapping[str, str] = declared.get("fs.user-paths") or {}
     digests = {pin.partition("@sha256:")[2] for pin in declared.get("models", [])}
     binds = {"app": False, "data": True, **{f"model:{digest}": False for digest in digests}}
+    binds |= {f"tool:{pin[-64:]}": False for pin in declared.get("tools", [])}
     binds |= {f"root:{root}": access == "read-write" for root, access in folders.items() if access}
     return Story(
         kinds=kinds,
@@ -104,6 +105,8 @@ def _commands(
         modalities = manifest.get("modalities", [])
         names |= {"llm.chat"} if "text-to-text" in modalities else set()
         names |= {"embed.create"} if "text-to-embedding" in modalities else set()
+        speech = "fromFile", "open", "push", "close"
+        names |= {f"transcribe.{verb}" for verb in speech} if "speech-to-text" in modalities else set()
     return frozenset(names)
 
 
