@@ -1,0 +1,1 @@
+"""Checks of what a person is asked, and of what starts without their answer."""

@@ -1,0 +1,222 @@
+"""LC411 and LC413: the words of the consent against another reading of the manifest, and sequences of updates
+against a table of powers and times."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from locara.core.changes import gains
+from locara.core.consent import ConsentText, consent_text
+from locara.core.grant import Grants, compile_grants
+from locara.core.manifest import parse_manifest
+from locara.runtime.standing import Standing
+from locara_verify.check import CheckResult, check
+from locara_verify.checks.decide.translate import to_ask
+from locara_verify.context import Context
+from locara_verify.finding import Finding
+from locara_verify.oracle import policy
+from locara_verify.strategies import manifests, requests
+
+WORDS: Final = "LC411"
+SLEEP: Final = "LC413"
+WEEK: Final = 604_800.0
+MOST: Final = 5
+SAMPLES: Final = 12
+
+# Written down again on purpose: what each power is called where a person reads it.
+LINES: Final = {
+    "net": r"connect to .+",
+    "fs.user-selected": r"(read and change|read) the files and folders that you pick",
+    "fs.app-data": r"(read and change|read) files in its own private folder",
+    "fs.user-paths": r"at any time, .+ everything in your .+ folder",
+    "device.microphone": r"use the microphone",
+    "device.camera": r"use the camera",
+    "device.system-audio": r"record the sound of other apps",
+    "models": r"run AI models on this computer: .+",
+    "tools": r"run tools: .+",
+    "shared-folders": r"share folders with other apps: .+",
+    "clipboard": r"(read and change|read|change) the clipboard",
+    "notifications": r"notify you by .+",
+    "background": r"run in the background .+",
+    "open-external": r"open web pages of .+ in your browser",
+}
+
+Json = Any
+
+
+def declared(capabilities: Mapping[str, Json]) -> frozenset[str]:
+    """The keys that a manifest gives something under, by an own reading."""
+    found = {
+        key
+        for key in ("net", "fs.user-selected", "models", "tools", "shared-folders", "open-external", "fs.user-paths")
+        if capabilities.get(key)
+    }  # fmt: skip
+    found |= {key for key in capabilities if key.startswith("device.") and capabilities[key] is True}
+    if capabilities.get("fs.app-data", "read-write"):
+        found.add("fs.app-data")
+    if any(capabilities.get("clipboard", {}).values()):
+        found.add("clipboard")
+    if capabilities.get("notifications", {}).get("modes"):
+        found.add("notifications")
+    if capabilities.get("background", {}).get("mode"):
+        found.add("background")
+    return frozenset(found)
+
+
+def faults(value: Mapping[str, Json], text: ConsentText) -> Iterator[str]:
+    """What is wrong with the text of a manifest."""
+    capabilities = value["capabilities"]
+    wanted = declared(capabilities)
+    named = {line: [key for key, words in LINES.items() if re.fullmatch(words, line)] for line in text.may}
+    told = [key for keys in named.values() for key in keys]
+    if any(len(keys) != 1 for keys in named.values()):
+        yield "a line of it names no power, or more than one"
+    if sorted(told) != sorted(wanted):
+        yield f"it names {sorted(told)} where the manifest declares {sorted(wanted)}"
+    if len(text.may_not) != len(LINES) - len(wanted) or len(set(text.may_not)) != len(text.may_not):
+        yield "it does not say of each other power that the app may not use it"
+    if any(
+        not character.isprintable() for line in (text.title, *text.may, *text.models) for character in line
+    ):
+        yield "a character of it could steer a terminal"
+    by_key = {keys[0]: line for line, keys in named.items() if keys}
+    for key in ("fs.user-selected", "fs.app-data"):
+        access = capabilities.get(key, "read-write")
+        if key in by_key and by_key[key].startswith("read and change") != (access == "read-write"):
+            yield f"the access of {key} is not the declared one"
+    yield from unnamed(capabilities, by_key)
+
+
+def unnamed(capabilities: Mapping[str, Json], by_key: Mapping[str, str]) -> Iterator[str]:
+    """Objects that a line leaves out: hosts up to twelve, folders with their access."""
+    net = capabilities.get("net")
+    listed = net.get("allowed_hosts", ()) if isinstance(net, Mapping) else ()
+    if listed and len(listed) <= 12:
+        wide = [host[1:] for host in listed if host.startswith("*.")]
+        plain = [host for host in listed if not any(host.removeprefix("*").endswith(end) for end in wide)]
+        if missing := [host for host in plain if host not in by_key.get("net", "")]:
+            yield f"it does not name {missing[0]}"
+    if net is True and "every host" not in by_key.get("net", ""):
+        yield "it does not say that every host can be reached"
+    for folder, access in capabilities.get("fs.user-paths", {}).items():
+        verb = "read and change" if access == "read-write" else "read"
+        if f"{verb} everything in your {folder.capitalize()} folder" not in by_key.get("fs.user-paths", ""):
+            yield f"it does not tell the access to {folder}"
+
+
+def untrue(old: Mapping[str, Json], new: Mapping[str, Json], rng: random.Random) -> Iterator[str]:
+    """What is wrong with what an update says it adds."""
+    found = gains(compiled(old), compiled(new))
+    capabilities = {gain.kind.value for gain in found}
+    for gain in found:
+        asks = [to_ask(request) for request in gain.witnesses]
+        if not asks or not all(policy.judge(new, ask).allowed for ask in asks):
+            yield f"it claims {gain.sentence!r}, which the update does not allow"
+        elif "share the folder" not in gain.sentence and any(policy.judge(old, ask).allowed for ask in asks):
+            yield f"it claims {gain.sentence!r}, which was allowed before"
+    for _ in range(SAMPLES):
+        ask = requests.ask(rng, new)
+        after = policy.judge(new, ask)
+        if after.allowed and not policy.judge(old, ask).allowed and after.capability not in capabilities:
+            yield f"it says nothing of {after.capability}, though {json.dumps(ask)} is allowed only now"
+
+
+def compiled(value: Mapping[str, Json]) -> Grants:
+    """The grants of a manifest's JSON value."""
+    return compile_grants(parse_manifest(json.dumps(value, ensure_ascii=False).encode()))
+
+
+def update_of(rng: random.Random, old: Mapping[str, Json]) -> dict[str, Json]:
+    """Another version: some of its capabilities are those of an unrelated manifest, some are gone."""
+    new, other = copy.deepcopy(dict(old)), manifests.valid(rng)["capabilities"]
+    for key in LINES:
+        chance = rng.random()
+        if chance < 0.15 and key in other:
+            new["capabilities"][key] = other[key]
+        elif chance < 0.25:
+            new["capabilities"].pop(key, None)
+    new["modalities"], new["tooling"] = [], []
+    new.pop("profiles", None)
+    return new
+
+
+@check("consent.words", rules=(WORDS, SLEEP))
+def run(ctx: Context) -> CheckResult:
+    """The target's own text, then generated manifests, pairs of versions and sequences of updates."""
+    findings: list[Finding] = []
+    rng = ctx.rng("consent-words")
+    count = max(150, ctx.profile.fuzz_examples // 4)
+    own = json.loads(ctx.target.manifest_bytes)
+    for number in range(count):
+        value = own if number == 0 else manifests.valid(rng)
+        problems = [*faults(value, consent_text(compiled(value)))]
+        old = {**value, "modalities": [], "tooling": []}
+        old.pop("profiles", None)
+        problems += untrue(old, update_of(rng, old), rng)
+        findings += [_finding(WORDS, problem, value) for problem in problems]
+        if number % 50 == 0:
+            ctx.progress(number, count, "consent texts")
+    sequences = max(20, count // 20)
+    for _ in range(sequences):
+        findings += [_finding(SLEEP, problem, {}) for problem in astray(rng)]
+    return CheckResult(
+        findings=tuple(_few(findings)),
+        attempts={WORDS: count * 2, SLEEP: sequences},
+        decisions=count * SAMPLES,
+    )
+
+
+def astray(rng: random.Random) -> Iterator[str]:
+    """Play one sequence of versions and clocks, and tell where the product leaves the table."""
+    now = 1_800_000_000.0
+    powers = {
+        "device.camera": {"kind": "device", "device": "camera"},
+        "device.microphone": {"kind": "device", "device": "microphone"},
+        "clipboard": {"kind": "clipboard", "access": "read"},
+        "net": {"kind": "net", "host": "a.test", "port": 443},
+        "fs.user-selected": {"kind": "fs", "root": "user-selected", "path": "", "access": "read"},
+    }
+    given = {"clipboard": {"read": True}, "net": {"allowed_hosts": ["a.test"]}, "fs.user-selected": "read"}
+    wakes: dict[str, float] = {}
+    standing: Standing | None = None
+    newest = now
+    for step in range(14):
+        now += rng.choice((0.0, 3_600.0, 3 * 86_400.0, WEEK, -WEEK, -400 * 86_400.0))
+        newest = max(newest, now) if standing is not None else now
+        asked = [key for key in powers if rng.random() < 0.5]
+        value = {**manifests.minimal(), "version": f"1.{step}.0"}
+        value["capabilities"] = {key: given.get(key, True) for key in asked} | {"fs.app-data": False}
+        starts = newest if standing is None else newest + WEEK
+        wakes = {key: wakes.get(key, starts) for key in asked}
+        grants = compiled(value)
+        standing = Standing.first(grants, now) if standing is None else standing.moved_to(grants, now)
+        awake = policy_of(standing.awake)
+        for key in powers:
+            if awake(key) != (key in wakes and wakes[key] <= newest):
+                yield f"{key} is {'awake' if awake(key) else 'asleep'} at step {step}, the table says otherwise"
+
+
+def policy_of(grants: Grants) -> Any:  # noqa: ANN401 - a small function
+    """Whether grants give anything under a key."""
+    keys = {grant.kind.value for grant in grants.grants}
+    return lambda key: key in keys
+
+
+def _finding(rule: str, problem: str, value: Mapping[str, Json]) -> Finding:
+    subject = "the consent text" if rule == WORDS else "the cool-down"
+    return Finding(
+        rule,
+        f"{subject} is wrong: {problem}",
+        because="compared with an independent reading",
+        evidence={"capabilities": value.get("capabilities", {})} if value else {},
+    )
+
+
+def _few(findings: list[Finding]) -> Iterator[Finding]:
+    for rule in (WORDS, SLEEP):
+        yield from [found for found in findings if found.rule_id == rule][:MOST]
