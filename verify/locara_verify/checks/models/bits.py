@@ -22,21 +22,34 @@ if TYPE_CHECKING:
 RULE: Final = "LC502"
 NAME: Final = "model-bit-flip"
 LARGEST: Final = 1 << 30
-"""Bytes. Larger models are not copied: the runtime treats all the same way."""
+"""Bytes. Larger models are left alone where a smaller one is pinned: the runtime treats all the same way."""
 
 Damage = Callable[[bytearray], None]
 
 
-def copied_cache(ctx: Context) -> ModelCache:
-    """A copy of all pinned models that this check may damage."""
+def chosen(ctx: Context) -> set[Digest]:
+    """The models that are damaged: all that are not huge, or else the smallest."""
+    sizes = {digest: blob(ctx, digest).stat().st_size for digest in ctx.grants.models.values()}
+    smallest = min(sizes, key=lambda digest: sizes[digest])
+    return {digest for digest, size in sizes.items() if size <= LARGEST} or {smallest}
+
+
+def copied_cache(ctx: Context, damaged: set[Digest]) -> ModelCache:
+    """A cache of this check's own with a copy of every model it may damage; the others are only linked."""
     from locara.models.cache import ModelCache  # noqa: PLC0415 - loads the framework
 
     root = ctx.fresh_dir("models")
     for digest in ctx.grants.models.values():
         source = blob(ctx, digest)
-        folder = root / digest.hex
-        folder.mkdir()
-        shutil.copyfile(source, folder / source.name)
+        target = root / digest.hex / source.name
+        target.parent.mkdir()
+        if digest not in damaged:
+            try:
+                target.hardlink_to(source)
+                continue
+            except OSError:  # another file system: a copy then
+                target.unlink(missing_ok=True)
+        shutil.copyfile(source, target)
     return ModelCache(root)
 
 
@@ -125,7 +138,7 @@ def judge(tally: Tally, answer: tuple[str, str], model: str, what: str) -> None:
 
 
 def pinned(ctx: Context, found: Roles) -> dict[str, tuple[str, Digest]]:
-    """Role -> (id, digest), for roles the app has and models small enough to copy."""
+    """Role -> (id, digest), for the roles the app has."""
     names = {"chat": found.chat, "embed": found.embed}
     return {role: (name, ctx.grants.models[name]) for role, name in names.items() if name is not None}
 
@@ -134,12 +147,11 @@ def pinned(ctx: Context, found: Roles) -> dict[str, tuple[str, Digest]]:
 def run(ctx: Context) -> CheckResult:
     """Start the app on a copy of the cache and change the copy under it."""
     tally = Tally()
-    sizes = {digest: blob(ctx, digest).stat().st_size for digest in ctx.grants.models.values()}
-    if max(sizes.values()) > LARGEST:
-        tally.undecided(RULE, f"a pinned model is larger than {LARGEST >> 20} MiB and is not copied")
-        return tally.result()
-    cache = copied_cache(ctx)
-    models = pinned(ctx, roles(ctx))
+    damaged = chosen(ctx)
+    cache = copied_cache(ctx, damaged)
+    models = {role: found for role, found in pinned(ctx, roles(ctx)).items() if found[1] in damaged}
+    if not models:
+        tally.undecided(RULE, "none of the models that could be damaged is one the app can call")
     with ctx.open_app(cache=cache) as app, survives(tally, RULE, app.client):
         for number, (role, (name, digest)) in enumerate(models.items()):
             ctx.progress(number, len(models), f"damaging {name}")
