@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from locara_verify.finding import JSON, Finding
+from locara_verify.report.measurements import measurement_lines
 from locara_verify.report.text import one_line, visible
 from locara_verify.report.value import Report
 from locara_verify.verdict import Result, RuleOutcome
@@ -29,8 +30,11 @@ def render(report: Report) -> str:
             lines += [*_finding(outcome, finding, report.replay_of(outcome, number)), ""]
     lines += _areas(report)
     lines += _undecided(report)
-    lines += _bench(report.judgement.bench)
-    lines += [f"note: {one_line(note)}" for note in report.judgement.notes]
+    measured = list(measurement_lines(report.judgement.bench))
+    lines += ["", *measured] if measured else []
+    lines += [""] if report.judgement.notes else []
+    for note in report.judgement.notes:
+        lines += _wrapped("note  ", note)
     lines += ["", _counts(report), _verdict(report)]
     return "\n".join(lines) + "\n"
 
@@ -99,23 +103,6 @@ def _undecided(report: Report) -> Iterator[str]:
     for outcome in report.judgement.outcomes:
         if outcome.result in (Result.SKIPPED, Result.INCONCLUSIVE):
             yield f"{outcome.result.value}[{outcome.rule.id}] {outcome.rule.slug}: {one_line(outcome.reason)}"
-
-
-def _bench(bench: Mapping[str, JSON]) -> Iterator[str]:
-    for key, value in bench.items():
-        if isinstance(value, Mapping):
-            text = ", ".join(f"{name} {_number(part)}" for name, part in value.items() if _is_short(part))
-        else:
-            text = _number(value)
-        yield f"measured  {key}: {one_line(text)}"
-
-
-def _is_short(value: JSON) -> bool:
-    return isinstance(value, (bool, int, float, str))
-
-
-def _number(value: JSON) -> str:
-    return f"{value:,.4g}" if isinstance(value, float) else str(value)
 
 
 def _counts(report: Report) -> str:
