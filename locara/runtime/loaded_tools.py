@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from locara.core.grant import Grants
 from locara.errors import CallError
@@ -42,7 +42,7 @@ class LoadedTools:
         return found[0]
 
     def invoke(
-        self, tool: Tool, value: Any, *, rights: Grants, timeout_ms: int | None, cancelled: threading.Event
+        self, tool: Tool, value: object, *, rights: Grants, timeout_ms: int | None, cancelled: threading.Event
     ) -> Answer:
         """Run one call of a tool that `tool` gave, with these rights. Raises ToolError."""
         host = self._loaded()

@@ -7,16 +7,17 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import wasmtime
 
 from locara.core import strict_json
 from locara.core.decision import decide
+from locara.core.digest import Digest
 from locara.core.grant import Grants
 from locara.core.request import FsRequest
 from locara.errors import ManifestError, ToolError
@@ -45,7 +46,7 @@ class Usage:
 class Answer:
     """A tool's output, which has its output schema, and what it cost."""
 
-    output: Any
+    output: object
     usage: Usage
 
 
@@ -65,14 +66,16 @@ class ToolHost:
         self._engine = make_engine()
         self._compiled = CompiledModules(self._engine, compiled)
         self._watch = Watch(self._engine)
-        self._linker = wasi.make_linker(self._engine)
+        self._outputs = wasi.Outputs()
+        self._linker = wasi.make_linker(self._engine, self._outputs)
+        self._linker_with_files = wasi.make_linker(self._engine, None)
         quickjs.add_host(self._linker)
         self._ready: dict[str, wasmtime.InstancePre] = {}
         self._lock = threading.Lock()
 
     def load(self, tool: Tool, wasm: bytes) -> None:
         """Compile a tool whose bytes have the digest in its manifest. Raises ToolError otherwise."""
-        if tool.module.hex != _hex(wasm):
+        if tool.module != Digest.of(wasm):
             raise ToolError(
                 f"the module of the tool {tool.id} has other bytes than it should", code="digest_mismatch"
             )
@@ -82,7 +85,8 @@ class ToolHost:
         else:
             wasi.check_module(module, needs=("_start",))
         try:
-            self._ready[tool.digest.hex] = self._linker.instantiate_pre(module)
+            linker = self._linker_with_files if tool.scratch else self._linker
+            self._ready[tool.digest.hex] = linker.instantiate_pre(module)
         except wasmtime.WasmtimeError as error:
             raise ToolError(
                 f"the tool {tool.id} imports a function with another type than it has", code="bad_format"
@@ -99,7 +103,7 @@ class ToolHost:
     def invoke(
         self,
         tool: Tool,
-        value: Any,
+        value: object,
         *,
         rights: Grants,
         timeout_ms: int | None = None,
@@ -131,23 +135,42 @@ class ToolHost:
         return Answer(output, Usage(tool.limits.fuel - left, round(ms, 3), memory))
 
     def _run(
-        self, tool: Tool, store: wasmtime.Store, data: bytes, value: Any, preopens: tuple[wasi.Preopen, ...]
+        self,
+        tool: Tool,
+        store: wasmtime.Store,
+        data: bytes,
+        value: object,
+        preopens: tuple[wasi.Preopen, ...],
     ) -> tuple[bytes, int]:
         pre = self._ready[tool.digest.hex]
         if tool.abi == "quickjs":
+            if not isinstance(value, dict) or not isinstance(value.get("code"), str):
+                raise ToolError("the input has no code", code="bad_request")
             text, memory = quickjs.run(store, pre, value, tool.limits.output_bytes)
             return _of_javascript(text), memory
-        stdout, stderr = wasi.Capped(tool.limits.output_bytes), wasi.stderr_cap()
-        code, memory = wasi.run(store, pre, wasi.wasi_config(data, stdout, stderr, preopens))
-        if stdout.overflowed:
-            raise ToolError(
-                f"the tool {tool.id} was stopped: it wrote more than {stdout.most} bytes",
-                code="limit_exceeded",
-            )
-        if code != 0:
-            said = quickjs.shown(stderr.bytes)
-            raise ToolError(f"the tool {tool.id} ended with code {code}" + (f": {said}" if said else ""))
-        return stdout.bytes, memory
+        config = wasi.wasi_config(data, preopens)
+        if tool.scratch:
+            return self._run_with_files(tool, store, config)
+        self._outputs.begin(tool.limits.output_bytes)
+        code, memory = wasi.run(store, pre, config)
+        return _finished(tool, code, self._outputs.stdout.bytes, self._outputs.stderr.bytes), memory
+
+    def _run_with_files(
+        self, tool: Tool, store: wasmtime.Store, config: wasmtime.WasiConfig
+    ) -> tuple[bytes, int]:
+        """A tool that writes files anyway has its streams in files, on the same small file system."""
+        with tempfile.TemporaryDirectory(prefix="tool-", dir=self._folders.scratch) as folder:
+            files = [Path(folder) / name for name in ("stdout", "stderr")]
+            config.stdout_file, config.stderr_file = map(str, files)
+            code, memory = wasi.run(store, self._ready[tool.digest.hex], config)
+            most = tool.limits.output_bytes
+            streams = []
+            for file, limit in zip(files, (most, wasi.MOST_STDERR), strict=True):
+                with file.open("rb") as reading:
+                    streams.append(reading.read(limit + 1))
+            if len(streams[0]) > most:
+                raise wasi.too_much("stdout", most)
+            return _finished(tool, code, streams[0], streams[1][: wasi.MOST_STDERR]), memory
 
     @contextmanager
     def _folders_of(self, tool: Tool, rights: Grants) -> Iterator[tuple[wasi.Preopen, ...]]:
@@ -164,13 +187,15 @@ class ToolHost:
             shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _hex(data: bytes) -> str:
-    from locara.core.digest import Digest  # noqa: PLC0415 - beside its one use
+def _finished(tool: Tool, code: int, stdout: bytes, stderr: bytes) -> bytes:
+    """The output of a tool that ended with code 0."""
+    if code != 0:
+        said = quickjs.shown(stderr)
+        raise ToolError(f"the tool {tool.id} ended with code {code}" + (f": {said}" if said else ""))
+    return stdout
 
-    return Digest.of(data).hex
 
-
-def _encoded(tool: Tool, value: Any) -> bytes:
+def _encoded(tool: Tool, value: object) -> bytes:
     problem = tool.input.problem(value)
     if problem is not None:
         raise ToolError(f"the input of the tool {tool.id}: {problem}", code="bad_request")
@@ -181,7 +206,7 @@ def _encoded(tool: Tool, value: Any) -> bytes:
     return data
 
 
-def _decoded(tool: Tool, text: bytes) -> Any:
+def _decoded(tool: Tool, text: bytes) -> object:
     try:
         output = strict_json.parse(
             text, source="output", max_bytes=tool.limits.output_bytes, max_depth=_MOST_DEPTH
@@ -198,7 +223,7 @@ def _of_javascript(text: bytes) -> bytes:
     """The output object, out of what the script's frame tells of its run."""
     try:
         told = json.loads(text)
-        state, value, logs = told["state"], told["value"] if "value" in told else None, told["logs"]
+        state, value, logs = told["state"], told.get("value"), told["logs"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ToolError("the code destroyed what its result is told by") from error
     if state == "waiting":
@@ -222,8 +247,3 @@ def _stopped(tool: Tool, error: wasmtime.Trap | wasmtime.WasmtimeError, stop: th
 
 
 __all__ = ["Answer", "Folders", "ToolHost", "Usage"]
-
-
-def usage_object(usage: Usage) -> Mapping[str, Any]:
-    """The usage as a reply shows it."""
-    return {"fuel": usage.fuel, "ms": usage.ms, "memoryBytes": usage.memory_bytes}

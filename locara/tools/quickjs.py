@@ -14,7 +14,7 @@ from typing import Any, Final
 import wasmtime
 
 from locara.errors import ToolError
-from locara.tools.wasi import Capped, function_type, stderr_cap, wasi_config
+from locara.tools.wasi import function_type, wasi_config
 
 EXPORTS: Final = (
     "_initialize", "qjs_init", "qjs_eval", "qjs_is_exception", "qjs_get_exception", "qjs_get_string",
@@ -118,7 +118,7 @@ def run(
     store: wasmtime.Store, pre: wasmtime.InstancePre, given: Mapping[str, Any], most: int
 ) -> tuple[bytes, int]:
     """Run `given["code"]`: (JSON text of the output, bytes of memory). Raises ToolError, Trap, WasmtimeError."""
-    store.set_wasi(wasi_config(b"", Capped(0), stderr_cap(), ()))
+    store.set_wasi(wasi_config(b"", ()))
     machine = _Machine(store, pre)
     machine.call("_initialize")
     machine.call("qjs_init")
