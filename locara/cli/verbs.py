@@ -18,6 +18,7 @@ BUILT_IN: Final = {
     "explain": ("locara.cli.explain", "say what a capability or a rule means"),
     "audit-log": ("locara.cli.audit_log", "show or verify the record of an app's decisions"),
     "models": ("locara.cli.models", "get, pin, list, verify, import or collect models"),
+    "tools": ("locara.cli.tools", "list, verify or import tools of the cache"),
     "consent": ("locara.cli.consent", "answer what an app asks for, see your answer, or take it back"),
     "diff": ("locara.cli.diff", "say what one version of an app may do and another may not"),
     "doctor": ("locara.cli.doctor", "say what this machine can enforce, and why not"),

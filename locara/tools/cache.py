@@ -43,6 +43,11 @@ def load_tool(folder: Path, digest: Digest) -> tuple[Tool, bytes]:
     return tool, wasm
 
 
+def read_folder(folder: Path) -> tuple[bytes, bytes]:
+    """The bytes of `tool.json` and `tool.wasm` in a folder, within their bounds. Raises ToolError."""
+    return _read(folder / MANIFEST, MAX_MANIFEST), _read(folder / MODULE, MAX_MODULE)
+
+
 @dataclass(frozen=True, slots=True)
 class ToolCache:
     """The cache below `root`. Reading never creates anything; a missing root is an empty cache."""

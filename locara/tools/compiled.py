@@ -26,7 +26,7 @@ from locara.tools.engine import engine_key
 
 _MAC_BYTES: Final = 32
 _MOST_BYTES: Final = 256 * 1024 * 1024
-_SECRET: Final = "secret"
+_KEY_FILE: Final = "key"
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -56,7 +56,7 @@ class CompiledModules:
     def _kept(self, key: str) -> bytes | None:
         if self._folder is None:
             return None
-        secret = _read(self._folder / _SECRET)
+        secret = _read(self._folder / _KEY_FILE)
         data = _read(self._folder / f"{key}.cwasm")
         if secret is None or data is None or len(secret) != _MAC_BYTES:
             return None
@@ -78,7 +78,7 @@ class CompiledModules:
                 temporary.unlink(missing_ok=True)
 
     def _secret(self) -> bytes:
-        path = (self._folder or Path()) / _SECRET
+        path = (self._folder or Path()) / _KEY_FILE
         found = _read(path)
         if found is not None and len(found) == _MAC_BYTES:
             return found

@@ -7,6 +7,7 @@ import { createEmbed, type Embed } from "./embed.ts";
 import { createFs, type Fs } from "./fs.ts";
 import { createLlm, type Llm } from "./llm.ts";
 import { createSettings, type Settings } from "./settings.ts";
+import { createTools, type Tools } from "./tools.ts";
 import type { Transport } from "./transport.ts";
 
 export interface Locara {
@@ -17,6 +18,7 @@ export interface Locara {
   readonly fs: Fs;
   readonly llm: Llm;
   readonly settings: Settings;
+  readonly tools: Tools;
   close(): Promise<void>;
 }
 
@@ -29,6 +31,7 @@ export function createLocara(transport: Transport): Locara {
     fs: createFs(transport),
     llm: createLlm(transport),
     settings: createSettings(transport),
+    tools: createTools(transport),
     close: () => transport.close(),
   };
 }

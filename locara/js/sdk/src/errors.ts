@@ -16,6 +16,8 @@ export const ERROR_CODES = [
   "io_error",
   "model_unavailable",
   "model_error",
+  "tool_unavailable",
+  "tool_error",
   "context_overflow",
   "storage_error",
   "quota_exceeded",

@@ -22,7 +22,7 @@ const ofThisWindow: Transport = {
   },
 };
 
-export const { app, audit, db, embed, fs, llm, settings } = createLocara(ofThisWindow);
+export const { app, audit, db, embed, fs, llm, settings, tools } = createLocara(ofThisWindow);
 
 export { createLocara, type Locara } from "./client.ts";
 export { CapabilityDenied, ERROR_CODES, LocaraError, type ErrorCode } from "./errors.ts";
@@ -38,3 +38,4 @@ export { MAX_TEXTS, type Embed } from "./embed.ts";
 export { APP_DATA, FileTooLarge, type Entry, type Fs, type Handle, type Listing, type PickRequest, type Stat } from "./fs.ts";
 export type { ChatDelta, ChatMessage, ChatRequest, ChatResponse, ChatUsage, Llm } from "./llm.ts";
 export type { Settings } from "./settings.ts";
+export type { ToolAnswer, ToolRequest, Tools, ToolUsage } from "./tools.ts";

@@ -69,6 +69,16 @@ test("settings.get falls back only when the key was never set", async () => {
   assert.deepEqual(seen, [["theme", "dark"]]);
 });
 
+test("tools.invoke names the tool and leaves out what was not given", async () => {
+  const { locara, calls } = record(() => ({ output: 3, usage: { fuel: 1, ms: 0.1, memoryBytes: 65536 } }));
+  assert.equal((await locara.tools.invoke({ tool: "count", input: [1, 2] })).output, 3);
+  await locara.tools.invoke({ tool: "count", input: null, timeoutMs: 50 });
+  assert.deepEqual(calls, [
+    ["tools.invoke", { tool: "count", input: [1, 2] }],
+    ["tools.invoke", { tool: "count", input: null, timeoutMs: 50 }],
+  ]);
+});
+
 test("a stream ends by throwing what its work threw, after the items before it", async () => {
   const seen: number[] = [];
   const stream = createStream<number, void>(async (emit) => {
