@@ -90,6 +90,7 @@ class _Document(Value):
 
 _KEYS: Final[Mapping[str, frozenset[str]]] = {
     "": frozenset({"schema", "models"}),
+    "/capabilities": frozenset(),
     "*": frozenset(field.alias or name for name, field in Entry.model_fields.items()),
 }
 

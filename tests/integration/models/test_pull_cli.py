@@ -13,7 +13,10 @@ from pathlib import Path
 import pytest
 
 from locara.core.digest import Digest
+from locara.errors import ModelError
 from locara.models.cache import ModelCache
+from locara.models.hub import HubRef, look_up
+from locara.models.web import Web
 from tests.integration.models.conftest import Content, Server, redirect, status
 
 FIXTURE = Path(__file__).parents[3] / "fixtures/models/locara-tiny-chat.gguf"
