@@ -29,7 +29,7 @@ CATEGORIES = (
     "productivity", "creative", "developer", "education", "utilities",
     "media", "communication", "finance", "health", "games",
 )  # fmt: skip
-BACKED_MODALITIES = ("text-to-text", "text-to-embedding")
+BACKED_MODALITIES = ("text-to-text", "text-to-embedding", "speech-to-text")
 BACKED_TOOLING = ("vector.search", "code-exec.javascript")
 ACCESS = ("read", "read-write")
 REFUSED_CATEGORIES = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")

@@ -181,6 +181,8 @@ def commands(manifest: Mapping[str, Json]) -> frozenset[str]:
             opened.add("llm.chat")
         if "text-to-embedding" in modalities:
             opened.add("embed.create")
+        if "speech-to-text" in modalities:
+            opened |= {"transcribe.fromFile", "transcribe.open", "transcribe.push", "transcribe.close"}
     selected = capabilities.get("fs.user-selected", False)
     levels = [selected, capabilities.get("fs.app-data", "read-write")]
     levels += list(capabilities.get("fs.user-paths", {}).values())

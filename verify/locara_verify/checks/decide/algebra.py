@@ -161,7 +161,7 @@ def pair(rng: random.Random) -> tuple[dict[str, Json], dict[str, Json]]:
         new["capabilities"][key] = source[key]
     for key in rng.sample(sorted(new["capabilities"]), min(len(new["capabilities"]), rng.randint(0, 2))):
         del new["capabilities"][key]
-    for part in ("modalities", "profiles"):
+    for part in ("modalities", "profiles", "tooling"):
         new.pop(part, None)
     return (old, new) if rng.random() < 0.5 else (new, old)
 
