@@ -16,7 +16,6 @@ _NO_COMMAND: Final = {
     Kind.MICROPHONE: "microphone",
     Kind.CAMERA: "camera",
     Kind.SYSTEM_AUDIO: "system audio",
-    Kind.SHARED_FOLDERS: "shared folder",
     Kind.CLIPBOARD: "clipboard",
     Kind.NOTIFICATIONS: "notification",
     Kind.BACKGROUND: "background",
@@ -24,8 +23,8 @@ _NO_COMMAND: Final = {
 }
 _NOT_ON: Final[dict[Platform, dict[Kind, str]]] = {
     "linux": {},
-    "macos": {},
-    "windows": {},
+    "macos": {Kind.SHARED_FOLDERS: "this version opens shared folders on Linux only"},
+    "windows": {Kind.SHARED_FOLDERS: "this version opens shared folders on Linux only"},
     "ios": {
         Kind.TOOLS: "iOS does not let an app run tools",
         Kind.FS_USER_PATHS: "iOS has no folders outside the app's container",

@@ -26,6 +26,12 @@ def default_apps_root() -> Path:
     return (Path(base) if base.startswith("/") else Path.home() / ".local/share") / "Locara/apps"
 
 
+def shared_root(apps: Path | None = None) -> Path:
+    """The folder that holds what apps share: beside the person's apps, or inside a chosen folder of apps."""
+    default = default_apps_root()
+    return default.parent / "shared" if apps in (None, default) else Path(apps or default) / "shared"
+
+
 @dataclass(frozen=True, slots=True)
 class AppHome:
     """One app's data folder, seen from outside or, at another path, from inside the sandbox."""

@@ -3,16 +3,17 @@ picked."""
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from locara.core.grant import Grants
+from locara.core.grant import Grants, SharedFolder
 from locara.errors import CallError
 from locara.runtime.picked_tree import PickedTree
 from locara.runtime.trees import LocalTree, Refused, Tree
@@ -49,14 +50,25 @@ class _Use:
 
 
 class BoundedTree:
-    """The app's own folder with a cap on its bytes and names. Writers come one at a time, so the count is
-    exact."""
+    """A folder with a cap on its bytes and names. Writers come one at a time, so the count is exact.
 
-    def __init__(self, tree: LocalTree, folder: Path, *, max_bytes: int, max_files: int = MAX_FILES) -> None:
+    Where the app is not `alone` in the folder it is measured before each change: others change it, too.
+    """
+
+    def __init__(
+        self,
+        tree: LocalTree,
+        folder: Path,
+        *,
+        max_bytes: int,
+        max_files: int = MAX_FILES,
+        alone: bool = True,
+    ) -> None:
         self._tree = tree
         self._folder = folder
         self._max_bytes = max_bytes
         self._max_files = max_files
+        self._alone = alone
         self._use: _Use | None = None
         self._lock = threading.Lock()
         self.open_read = tree.open_read
@@ -90,7 +102,7 @@ class BoundedTree:
     @contextmanager
     def _changing(self) -> Iterator[_Use]:
         with self._lock:
-            if self._use is None:
+            if self._use is None or not self._alone:
                 self._use = _measure(self._folder)
             try:
                 yield self._use
@@ -102,7 +114,7 @@ class BoundedTree:
     def _check(self, use: _Use, grows: int, names: int) -> None:
         if (grows > 0 and use.bytes + grows > self._max_bytes) or use.names + names > self._max_files:
             raise CallError(
-                f"the app's folder may hold {self._max_bytes // _MIB} MiB in {self._max_files} files",
+                f"the folder may hold {self._max_bytes // _MIB} MiB in {self._max_files} files",
                 code="quota_exceeded",
                 fix='remove files, or raise "quota_mb" below "storage" in locara.json',
             )
@@ -119,9 +131,29 @@ def _measure(folder: Path) -> _Use:
     for _, folders, files, descriptor in os.fwalk(folder, follow_symlinks=False):
         names += len(folders) + len(files)
         for name in files:
-            status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-            total += status.st_size if stat.S_ISREG(status.st_mode) else 0
+            with suppress(FileNotFoundError):  # gone since: in a shared folder another app is at work
+                status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                total += status.st_size if stat.S_ISREG(status.st_mode) else 0
     return _Use(total, names)
+
+
+def _one_sided(app_id: str, folder: SharedFolder | None) -> Refused:
+    """Why a declared folder is closed. It tells of no other app whether it is installed, or what it says."""
+    if folder is None:
+        return Refused("no other app is named for this shared folder", fix='name the other app in "with"')
+    because = (
+        f'the shared folder "{folder.id}" is open only when every side declares it, and '
+        f"{' and '.join(folder.partners)} did not when this app was started"
+    )
+    if len(folder.partners) > 1:
+        circle = ", ".join(sorted((app_id, *folder.partners)))
+        fix = (
+            f'declare "{folder.id}" in each of {circle}, with all the others; start each, then this app again'
+        )
+        return Refused(because, fix=fix)
+    line = json.dumps([{"id": folder.id, "with": [app_id], "access": folder.access}])
+    fix = f'in the manifest of {folder.partners[0]}: "shared-folders": {line}; start it, then this app again'
+    return Refused(because, fix=fix)
 
 
 class Files:
@@ -136,13 +168,24 @@ class Files:
             folder = user_roots / name
             if folder.is_dir():
                 self._trees[f"${name.upper()}"] = LocalTree(folder)
+        self._app_id = grants.app_id
+        self._shared = {f"{_SHARED}{folder.id}": folder for folder in grants.shared_folders}
+        for root, declared in self._shared.items():
+            folder = user_roots / "shared" / declared.id
+            if folder.is_dir():
+                self._trees[root] = BoundedTree(
+                    LocalTree(folder), folder, max_bytes=grants.quota_mb * _MIB, alone=False
+                )
         self._picked: dict[str, PickedTree] = {}
 
     def tree(self, root: str) -> Tree:
-        """The tree of a root as the app names it. Raises Refused for a handle that nobody was given."""
+        """The tree of a root as the app names it. Raises Refused for a handle that nobody was given, and for
+        a shared folder that not every side declares."""
         found = self._trees.get(root) or self._picked.get(root)
         if found is not None:
             return found
+        if root.startswith(_SHARED):
+            raise _one_sided(self._app_id, self._shared.get(root))
         if root.startswith("$"):
             raise CallError(f"{root} does not exist on this machine", code="not_found")
         raise Refused("fs.pick gave no such handle in this session", fix="use a handle that fs.pick returned")

@@ -21,19 +21,21 @@ from locara.core.digest import Digest
 from locara.core.grant import widening
 from locara.errors import UsageError
 from locara.models.cache import ModelCache, default_root, not_cached
+from locara.models.profiles import choose, ram_bytes
 from locara.runtime.app import MANIFEST_NAME, AppBundle
-from locara.runtime.app_home import AppHome
+from locara.runtime.app_home import AppHome, shared_root
 from locara.runtime.client import Client, ConnectionLost, error_of
 from locara.runtime.consent import Consent
 from locara.runtime.lifecycle import AWAKE_NAME, Admission, KeepingPicker, admit, awake_file
+from locara.runtime.shared_folders import open_folders
 from locara.runtime.state import START_CODES, StartError, StateFolder, default_state_root
 from locara.sandbox.broker import Picker, ScriptedPicker
 from locara.sandbox.launcher import LaunchPlan, LaunchSpec, Payload, Process, Services, Source, build_plan
 from locara.sandbox.launcher import start as start_sandbox
+from locara.sandbox.profile import APP, ROOTS
 from locara.tools.cache import ToolCache
 from locara.tools.cache import default_root as tools_root
 from locara.tools.cache import not_cached as tool_not_cached
-from locara.sandbox.profile import APP, ROOTS
 
 if TYPE_CHECKING:
     from locara.sandbox.proxy import Resolver
@@ -93,9 +95,11 @@ def launch_plan(
     user_roots: Mapping[str, Path],
     clock: float | None = None,
     tools: ToolCache | None = None,
+    shared: Mapping[str, Path] | None = None,
 ) -> LaunchPlan:
     """The sandbox that this app's Grants describe, on this host. Raises ModelError or ToolError when a
-    pinned model or tool is missing. tools is the tool cache; None is the person's own."""
+    pinned model or tool is missing. tools is the tool cache; None is the person's own. shared are the shared
+    folders that every side declares, by id; None is none."""
     # What was read, shown and agreed to here is what the runtime inside must find.
     args = ["--manifest", str(bundle.manifest.digest)]
     if clock is not None:
@@ -110,18 +114,22 @@ def launch_plan(
             models=_blobs(bundle, cache),
             user_roots=dict(user_roots),
             tools=_tool_folders(bundle, tools or ToolCache(tools_root())),
+            shared_folders=dict(shared or {}),
             app_parts=("db", bundle.manifest.build.out),
         )
     )
 
 
 def _blobs(bundle: AppBundle, cache: ModelCache) -> dict[Digest, Path]:
+    """The files of the pinned models. Those of profiles for other machines may be missing."""
+    needed = {pin.digest for pin in choose(bundle.manifest, ram_bytes()).models}
     found: dict[Digest, Path] = {}
     for digest in bundle.grants.models.values():
         path = cache.blob(digest)
-        if path is None:
+        if path is not None:
+            found[digest] = path
+        elif digest in needed:
             raise not_cached(digest)
-        found[digest] = path
     return found
 
 
@@ -154,9 +162,10 @@ def start(
     home is the folder below which apps keep their data; state the folder of the person's decisions, which no
     app may reach; consent asks the person where they have not agreed yet, before anything of the app runs.
     clock is the time, in seconds since 1970, that it is taken to be at the start; plan a launch plan to use
-    in place of the app's own (the verifier's variants); tools a tool cache in place of the person's own. Raises StartError when it may not start, SandboxError
-    when a layer is missing, ModelError when a pinned model is, and CallError with the runtime's own words
-    when it refused to start.
+    in place of the app's own (the verifier's variants); tools a tool cache in place of the person's own.
+    What the app shares with others lies in `shared_root(home)`. Raises StartError when it may not start,
+    SandboxError when a layer is missing, ModelError when a pinned model is, and CallError with the runtime's own
+    words when it refused to start.
     """
     place, folder = AppHome.of(bundle.grants, root=home), StateFolder(state)
     now = time.time() if clock is None else clock
@@ -164,7 +173,13 @@ def start(
     admission = admit(bundle, state=folder, consent=consent, now=now, model_sizes=sizes)
     if plan is None:
         plan = launch_plan(
-            admission.bundle, home=place, cache=cache, user_roots=user_roots, clock=clock, tools=tools
+            admission.bundle,
+            home=place,
+            cache=cache,
+            user_roots=user_roots,
+            clock=clock,
+            tools=tools,
+            shared=open_folders(admission.bundle.grants, folder, root=shared_root(home), now=now),
         )
     with awake_file(folder, admission) as awake:
         services = _services(KeepingPicker(picker, folder), resolver)
@@ -279,8 +294,12 @@ def run_headless(
     place = AppHome.of(bundle.grants, root=data)
     folder = StateFolder(default_state_root() if state is None else state)
     sizes = model_sizes(bundle, cache)
-    admission = admit(bundle, state=folder, consent=consent, now=time.time(), model_sizes=sizes)
-    plan = launch_plan(admission.bundle, home=place, cache=cache, user_roots=default_user_roots())
+    now = time.time()
+    admission = admit(bundle, state=folder, consent=consent, now=now, model_sizes=sizes)
+    shared = open_folders(admission.bundle.grants, folder, root=shared_root(data), now=now)
+    plan = launch_plan(
+        admission.bundle, home=place, cache=cache, user_roots=default_user_roots(), shared=shared
+    )
     _make_parent(place)
     picker = KeepingPicker(ScriptedPicker([[path] for path in picks]), folder)
     with ExitStack() as stack:

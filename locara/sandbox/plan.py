@@ -64,8 +64,9 @@ class Payload:
 class LaunchSpec:
     """One app to start.
 
-    models, tools and user_roots say where granted things lie on this host; a folder that is not granted is never
-    shown, a model or tool that is not granted is an error. app_parts are directories below app_dir, shown read-only
+    models, tools, user_roots and shared_folders (by id) say where granted things lie on this host; a folder that is
+    not granted is never shown, a model or tool that is not granted is an error. A shared folder is made when it is
+    not there yet. app_parts are directories below app_dir, shown read-only
     when they exist. extra_read_only are further code trees at their own paths; a package's parent joins the
     import path.
     """
@@ -78,6 +79,7 @@ class LaunchSpec:
     models: Mapping[Digest, Path] = field(default_factory=dict)
     user_roots: Mapping[str, Path] = field(default_factory=dict)
     tools: Mapping[Digest, Path] = field(default_factory=dict)
+    shared_folders: Mapping[str, Path] = field(default_factory=dict)
     app_parts: tuple[str, ...] = ("db", "dist")
     extra_read_only: tuple[Path, ...] = ()
 
@@ -220,9 +222,12 @@ def _tool_sources(spec: LaunchSpec, view: Profile) -> list[Source]:
 
 
 def _root_sources(spec: LaunchSpec, view: Profile) -> list[Source]:
-    binds = ((path, view.bind(f"root:{root}")) for root, path in sorted(spec.user_roots.items()))
+    roots = [(path, view.bind(f"root:{root}")) for root, path in sorted(spec.user_roots.items())]
+    shared = [(path, view.bind(f"shared:{name}")) for name, path in sorted(spec.shared_folders.items())]
     return [
-        Source(_absolute(path), bind.dest, "dir", bind.writable) for path, bind in binds if bind is not None
+        Source(_absolute(path), bind.dest, "dir", bind.writable)
+        for path, bind in roots + shared
+        if bind is not None
     ]
 
 

@@ -25,6 +25,7 @@ DATA: Final = "/data"
 MODELS: Final = "/models"
 TOOLS: Final = "/tools"
 ROOTS: Final = "/roots"
+SHARED: Final = f"{ROOTS}/shared"
 SCRATCH: Final = "/tmp"  # noqa: S108 - the sandbox's own tmpfs
 DATA_PARTS: Final = ("db", "files", "audit", "tmp")
 PROXY_PORT: Final = 3128
@@ -67,6 +68,11 @@ def root_dest(root: str) -> str:
     return f"{ROOTS}/{root}"
 
 
+def shared_dest(folder: str) -> str:
+    """Where a shared folder appears inside, once every app that it names declares it."""
+    return f"{SHARED}/{folder}"
+
+
 def profile(grants: Grants) -> Profile:
     """The Linux projection of Grants. Binds are sorted by destination."""
     binds = [Bind("app", APP, writable=False), Bind("data", DATA, writable=True)]
@@ -83,5 +89,10 @@ def profile(grants: Grants) -> Profile:
         writes = decide(grants, FsRequest(root, "", "write")).allowed
         if reads:
             binds.append(Bind(f"root:{root}", root_dest(root), writable=writes))
+    for folder in grants.shared_folders:
+        reads = decide(grants, FsRequest(f"shared/{folder.id}", "", "read")).allowed
+        writes = decide(grants, FsRequest(f"shared/{folder.id}", "", "write")).allowed
+        if reads:
+            binds.append(Bind(f"shared:{folder.id}", shared_dest(folder.id), writable=writes))
     net: Literal["none", "proxy"] = "none" if is_empty(grants.scope(Kind.NET)) else "proxy"
     return Profile(tuple(sorted(binds, key=lambda bind: bind.dest)), net)

@@ -19,7 +19,7 @@ from locara.errors import SandboxError
 from locara.sandbox.linux.identity import Identity
 from locara.sandbox.linux.kernel_calls import open_beneath, open_without_links
 from locara.sandbox.plan import Source
-from locara.sandbox.profile import DATA, DATA_PARTS
+from locara.sandbox.profile import DATA, DATA_PARTS, SHARED
 
 _LINK_FIX = "replace the link by the real file or directory, or name the real path"
 
@@ -91,19 +91,20 @@ def _open_fd(source: Source) -> int:
 
 
 def prepare_data(sources: Iterable[Source], identity: Identity | None) -> None:
-    """Make the app's data directory and its parts, private (0700) and owned by the user the app runs as.
+    """Make the app's data directory with its parts, and the folders it shares with other apps: private (0700)
+    and owned by the user the app runs as.
 
     Existing directories keep their mode. As root, directories (never files: they may be hard links) are
     handed over.
     """
     for source in sources:
-        if source.dest != DATA:
+        if source.dest != DATA and not source.dest.startswith(f"{SHARED}/"):
             continue
         source.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         top = _open_directory(source.path)
         try:
             hand_over(top, identity)
-            for part in DATA_PARTS:
+            for part in DATA_PARTS if source.dest == DATA else ():
                 _make_part(top, part, identity)
         finally:
             os.close(top)

@@ -286,7 +286,7 @@ def test_the_risk_has_a_reason(
 # -- what a platform cannot give
 
 WITHOUT_COMMANDS = {
-    Kind.MICROPHONE, Kind.CAMERA, Kind.SYSTEM_AUDIO, Kind.SHARED_FOLDERS, Kind.CLIPBOARD,
+    Kind.MICROPHONE, Kind.CAMERA, Kind.SYSTEM_AUDIO, Kind.CLIPBOARD,
     Kind.NOTIFICATIONS, Kind.BACKGROUND, Kind.OPEN_EXTERNAL,
 }  # fmt: skip
 
@@ -295,6 +295,7 @@ WITHOUT_COMMANDS = {
 def test_what_has_no_command_is_reported(granted: Granted, platform: Any) -> None:
     grants = granted({kind.value: value for kind, (value, _) in SINGLE.items()})
     expected = WITHOUT_COMMANDS | ({Kind.FS_USER_PATHS, Kind.TOOLS} if platform == "ios" else set())
+    expected |= set() if platform == "linux" else {Kind.SHARED_FOLDERS}
     found = unavailable(grants, platform)
     assert {item.kind for item in found} == expected
     assert all(item.reason for item in found)

@@ -22,6 +22,9 @@ CAPABILITIES = st.fixed_dictionaries(
         "net": st.one_of(st.booleans(), st.just({"allowed_hosts": ["api.example.com"]})),
         "fs.user-selected": st.one_of(st.just(False), ACCESS),
         "fs.app-data": st.one_of(st.just(False), ACCESS),
+        "shared-folders": st.dictionaries(st.sampled_from(("notes", "a", "b-1")), ACCESS).map(
+            lambda found: [{"id": key, "with": ["acme/other"], "access": found[key]} for key in found]
+        ),
         "fs.user-paths": st.dictionaries(st.sampled_from(USER_ROOTS), ACCESS, min_size=1),
         "models": st.lists(st.sampled_from([CHAT, EMBED]), unique=True, min_size=1),
     },
@@ -62,6 +65,10 @@ def test_the_kernel_never_opens_what_the_gate_would_refuse(capabilities: dict[st
         if kind == "root":
             assert decide(grants, FsRequest(name, "", "read")).allowed
             assert decide(grants, FsRequest(name, "", "write")).allowed == bind.writable
+        elif kind == "shared":
+            assert bind.dest == f"/roots/shared/{name}"
+            assert decide(grants, FsRequest(f"shared/{name}", "", "read")).allowed
+            assert decide(grants, FsRequest(f"shared/{name}", "", "write")).allowed == bind.writable
         elif kind == "model":
             pins = [f"{ident}@{digest}" for ident, digest in grants.models.items() if digest.hex == name]
             assert pins
@@ -70,6 +77,7 @@ def test_the_kernel_never_opens_what_the_gate_would_refuse(capabilities: dict[st
         else:
             assert bind.role in ("app", "data")
     granted = {f"root:{root}" for root in USER_ROOTS if decide(grants, FsRequest(root, "", "read")).allowed}
+    granted |= {f"shared:{folder.id}" for folder in grants.shared_folders}
     granted |= {f"model:{digest.hex}" for digest in grants.models.values()}
     assert {bind.role for bind in view.binds} == granted | {"app", "data"}
     assert (view.net == "proxy") == (not is_empty(grants.scope(Kind.NET)))

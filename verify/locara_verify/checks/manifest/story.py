@@ -65,6 +65,8 @@ def story_of(manifest: Mapping[str, Any]) -> Story:
     binds = {"app": False, "data": True, **{f"model:{digest}": False for digest in digests}}
     binds |= {f"tool:{pin[-64:]}": False for pin in declared.get("tools", [])}
     binds |= {f"root:{root}": access == "read-write" for root, access in folders.items() if access}
+    shared = declared.get("shared-folders") or []
+    binds |= {f"shared:{folder['id']}": folder["access"] == "read-write" for folder in shared}
     return Story(
         kinds=kinds,
         commands=_commands(manifest, declared, kinds),
