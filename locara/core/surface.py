@@ -88,6 +88,22 @@ _COMMANDS: Final = (
         "Turn texts into vectors with a pinned model",
         f'"modalities": ["text-to-embedding"] and in "capabilities" {_MODEL}',
     ),
+    *(
+        CommandSpec(
+            f"transcribe.{name}",
+            _modality("speech-to-text"),
+            "models",
+            name == "fromFile",
+            summary,
+            f'"modalities": ["speech-to-text"] and in "capabilities" {_MODEL}',
+        )
+        for name, summary in (
+            ("fromFile", "Turn the speech of a sound file into text with times"),
+            ("open", "Begin to turn speech into text while it is spoken"),
+            ("push", "Give the next sound of an open transcription"),
+            ("close", "End an open transcription"),
+        )
+    ),
     CommandSpec(
         "fs.pick",
         _granted(Kind.FS_USER_SELECTED),

@@ -1,1 +1,1 @@
-"""Inference behind one small interface: chat (streamed, cancellable, under a schema) and embeddings."""
+"""Inference behind small interfaces: chat (streamed, cancellable, under a schema), embeddings, speech to text."""

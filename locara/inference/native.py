@@ -85,7 +85,7 @@ class Model:
         `bad_format` (the header is not acceptable or the native loader refuses the file).
         """
         lib = library()
-        fd = _open_file(path)
+        fd = open_model(path)
         try:
             self.header = verify_file(fd, digest)
             self.size = os.fstat(fd).st_size
@@ -98,7 +98,7 @@ class Model:
         self.end_tokens = frozenset(
             token for token in range(self.token_count) if lib.llama_vocab_is_eog(self.vocabulary, token)
         )
-        self.threads = _threads(self.size)
+        self.threads = threads_for(self.size)
         self._use = threading.Lock()
         self._pieces: dict[int, bytes] = {}
 
@@ -182,7 +182,8 @@ def verify_file(fd: int, digest: Digest) -> Header:
         return read_header(file, os.fstat(fd).st_size)
 
 
-def _open_file(path: Path) -> int:
+def open_model(path: Path) -> int:
+    """A descriptor of a model file: a regular file, no link. Raises ModelError `not_cached`."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError as error:
@@ -221,7 +222,7 @@ def _load(lib: Library, fd: int) -> Any:  # noqa: ANN401  (a native pointer)
     return pointer
 
 
-def _threads(size: int) -> int:
+def threads_for(size: int) -> int:
     """One thread for small models, where waiting for each other costs more than it saves."""
     if size < SMALL_MODEL_BYTES:
         return 1

@@ -13,6 +13,7 @@ from locara.errors import CallError
 if TYPE_CHECKING:
     from locara.inference.backend import ChatBackend, EmbedBackend
     from locara.inference.llama_cpp import LlamaCpp
+    from locara.inference.speech import LiveHearing, SpeechBackend
 
 Locate = Callable[[Digest], Path | None]
 
@@ -24,6 +25,9 @@ class LoadedModels:
         self._grants = grants
         self._locate = locate
         self._engine: LlamaCpp | None = None
+        self._speech: dict[Digest, SpeechBackend] = {}
+        self.live: dict[str, tuple[str, LiveHearing]] = {}
+        """The open streams of speech by name: the model asked for, and what was heard so far."""
 
     def size(self, digest: Digest) -> int | None:
         """Bytes of a pinned model, or None when it is not on this machine."""
@@ -37,6 +41,20 @@ class LoadedModels:
     def embedder(self, model: str) -> EmbedBackend:
         """The loaded embedding model. Raises ModelError or InferenceError."""
         return self._loaded().embed(self._digest(model))
+
+    def speech(self, model: str) -> SpeechBackend:
+        """The loaded speech model. Raises ModelError or InferenceError."""
+        digest = self._digest(model)
+        found = self._speech.get(digest)
+        if found is None:
+            # Another worker than the one of `_loaded` calls this, and it too is one.
+            from locara.inference.whisper import Whisper  # noqa: PLC0415
+
+            path = self._locate(digest)
+            if path is None:
+                raise CallError("the model is not on this machine", code="model_unavailable")
+            found = self._speech[digest] = Whisper(path, digest)
+        return found
 
     def _digest(self, model: str) -> Digest:
         name, at, digest = model.partition("@")
@@ -59,6 +77,11 @@ class LoadedModels:
         if self._engine is not None:
             self._engine.close()
             self._engine = None
+        self.live.clear()
+        speech = list(self._speech.values())
+        self._speech.clear()
+        for loaded in speech:
+            loaded.close()
 
 
 def below(folder: Path) -> Locate:

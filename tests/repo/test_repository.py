@@ -108,10 +108,15 @@ def test_no_first_party_distribution_installs_a_foreign_top_level_name() -> None
         assert names, project
 
 
+# The speech model that tests and demos run on. It cannot be built at set-up (training takes an hour and is not
+# repeatable to the byte) and no package carries one, so a clone that works offline has to hold it.
+LARGE = {"fixtures/models/locara-tiny-whisper.bin.xz": 2_900_000}
+
+
 def test_files_in_git_stay_small() -> None:
     big = [
         f"{path.relative_to(ROOT)} {path.stat().st_size}"
         for path in tracked()
-        if path.stat().st_size > 2_000_000
+        if path.stat().st_size > LARGE.get(path.relative_to(ROOT).as_posix(), 2_000_000)
     ]
     assert big == []

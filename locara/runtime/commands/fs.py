@@ -89,7 +89,7 @@ def pick(session: Session, call: Call, args: PickArgs) -> Mapping[str, Any]:
 def release(session: Session, call: Call, args: ReleaseArgs) -> Mapping[str, Any]:
     """`{}`; the handle names nothing from now on."""
     asked = PathArgs(root=args.handle, path="")
-    _with_tree(session, call, asked, "read", lambda _tree: session.files.release(args.handle))
+    with_tree(session, call, asked, "read", lambda _tree: session.files.release(args.handle))
     return {}
 
 
@@ -116,7 +116,7 @@ def read(session: Session, call: Call, args: ReadArgs) -> Mapping[str, Any]:
         text, used = _whole_text(data, at_end=end >= size)
         return {"data": text, "bytes": used, "size": size, "eof": args.offset + used >= size}
 
-    return _with_tree(session, call, args, "read", effect)
+    return with_tree(session, call, args, "read", effect)
 
 
 def _whole_text(data: bytes, *, at_end: bool) -> tuple[str, int]:
@@ -138,7 +138,7 @@ def list_(session: Session, call: Call, args: PathArgs) -> Mapping[str, Any]:
         shown = [{"name": entry.name, "kind": entry.kind, "size": entry.size} for entry in entries]
         return {"entries": shown, "truncated": truncated}
 
-    return _with_tree(session, call, args, "read", effect)
+    return with_tree(session, call, args, "read", effect)
 
 
 @command("fs.stat", args=PathArgs, lane=Lane.FILES)
@@ -149,7 +149,7 @@ def stat_(session: Session, call: Call, args: PathArgs) -> Mapping[str, Any]:
         found = tree.metadata(args.path)
         return {"kind": found.kind, "size": found.size, "modified": found.modified}
 
-    return _with_tree(session, call, args, "read", effect)
+    return with_tree(session, call, args, "read", effect)
 
 
 @command("fs.write", args=WriteArgs, lane=Lane.FILES)
@@ -157,7 +157,7 @@ def write(session: Session, call: Call, args: WriteArgs) -> Mapping[str, Any]:
     """`{size}`: bytes of the file now. create and replace are atomic in folders; a picked file is written in
     place."""
     data = _bytes_of(args)
-    return _with_tree(
+    return with_tree(
         session, call, args, "write", lambda tree: {"size": tree.write(args.path, data, args.mode)}
     )
 
@@ -174,18 +174,18 @@ def _bytes_of(args: WriteArgs) -> bytes:
 @command("fs.remove", args=PathArgs, lane=Lane.FILES)
 def remove(session: Session, call: Call, args: PathArgs) -> Mapping[str, Any]:
     """`{}`; removes one file or one empty folder, never a tree."""
-    _with_tree(session, call, args, "write", lambda tree: tree.remove(args.path))
+    with_tree(session, call, args, "write", lambda tree: tree.remove(args.path))
     return {}
 
 
 @command("fs.mkdir", args=PathArgs, lane=Lane.FILES)
 def mkdir(session: Session, call: Call, args: PathArgs) -> Mapping[str, Any]:
     """`{}`; makes one folder in a folder that exists."""
-    _with_tree(session, call, args, "write", lambda tree: tree.make_folder(args.path))
+    with_tree(session, call, args, "write", lambda tree: tree.make_folder(args.path))
     return {}
 
 
-def _with_tree(
+def with_tree(
     session: Session,
     call: Call,
     args: PathArgs,

@@ -22,6 +22,7 @@ class Lane(StrEnum):
     INLINE = "inline"  # on the reading thread: instant, touches memory only
     STORE = "store"  # one worker: the database connection
     MODEL = "model"  # one worker: the inference engine
+    SPEECH = "speech"  # one worker: the speech engine, which shares nothing with the other
     FILES = "files"  # a few workers
     PICK = "pick"  # one worker: waits for a person
     NET = "net"  # a few workers

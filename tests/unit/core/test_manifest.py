@@ -213,7 +213,6 @@ BAD = [
     ("/tags", [""], "bad_value"), ("/tags", None, "wrong_type"), ("/tags", "a", "wrong_type"),
     ("/modalities", ["text-to-txt"], "bad_value"), ("/modalities", ["voice-to-voice"], "unsupported"),
     ("/modalities", ["text-to-text-thinking"], "unsupported"),
-    ("/modalities", ["speech-to-text"], "unsupported"),
     ("/modalities", ["text-to-speech"], "unsupported"), ("/modalities", ["image-to-text"], "unsupported"),
     ("/modalities", ["text-to-image"], "unsupported"), ("/modalities", [1], "wrong_type"),
     *(("/tooling", [name], "unsupported") for name in ("ocr", "filesystem.search", "filesystem.read",

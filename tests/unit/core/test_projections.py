@@ -219,7 +219,15 @@ def test_a_capability_opens_its_commands_and_no_other(
 
 
 @pytest.mark.parametrize(
-    ("modality", "command"), [("text-to-text", "llm.chat"), ("text-to-embedding", "embed.create")]
+    ("modality", "command"),
+    [
+        ("text-to-text", "llm.chat"),
+        ("text-to-embedding", "embed.create"),
+        ("speech-to-text", "transcribe.fromFile"),
+        ("speech-to-text", "transcribe.open"),
+        ("speech-to-text", "transcribe.push"),
+        ("speech-to-text", "transcribe.close"),
+    ],
 )
 def test_a_model_command_needs_modality_and_model(granted: Granted, modality: str, command: str) -> None:
     assert command in command_table(only(granted, {"models": [A]}, modalities=[modality]))
@@ -236,7 +244,7 @@ def test_a_closed_command_tells_what_would_open_it(name: str) -> None:
     else:
         assert spec.capability in set(Kind)
         assert f'"{spec.capability}": ' in spec.fix
-    assert spec.stream is (name == "llm.chat")
+    assert spec.stream is (name in {"llm.chat", "transcribe.fromFile"})
 
 
 # -- the label
