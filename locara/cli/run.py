@@ -63,8 +63,11 @@ def run(args: argparse.Namespace) -> int:
             "stdin is a terminal, and --headless speaks binary frames on it",
             fix="start it from a program: NodeTransport of @locara/sdk, or locara.runtime.launch in Python",
         )
+    from locara.models.cache import ModelCache, default_root
+    from locara.models.users import remember
     from locara.runtime.consent import NoConsent, StatedConsent
     from locara.runtime.launch import run_headless
 
+    remember(ModelCache(default_root()), args.app)  # so that its models are not collected
     consent = StatedConsent() if args.accept_consent else NoConsent()
     return run_headless(args.app, consent=consent, picks=args.pick, data=args.data)

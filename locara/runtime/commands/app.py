@@ -8,6 +8,7 @@ from typing import Any
 
 import locara
 from locara.core.capability import Kind
+from locara.models.profiles import choose, ram_bytes
 from locara.runtime.call import Call
 from locara.runtime.commands.registry import Lane, NoArgs, command
 from locara.runtime.session import Session
@@ -16,12 +17,14 @@ from locara.runtime.session import Session
 @command("app.info", lane=Lane.INLINE)
 def info(session: Session, _call: Call, _args: NoArgs) -> Mapping[str, Any]:
     """`{id, version, displayName, locara, platform, capabilities: {kind: declared}, models: [{id, digest,
-    size}]}`.
+    size}], profile: {name, fits, models: [id]} | null}`.
 
     capabilities holds what is granted, each with the text it was declared by; size is null for a model that
-    is not on this machine.
+    is not on this machine. profile is the one that this machine's memory chose, null when the manifest has
+    none; its models are those the app should use here.
     """
     manifest, grants = session.bundle.manifest, session.grants
+    choice = choose(manifest, ram_bytes())
     return {
         "id": grants.app_id,
         "version": grants.version,
@@ -35,6 +38,13 @@ def info(session: Session, _call: Call, _args: NoArgs) -> Mapping[str, Any]:
             {"id": name, "digest": str(digest), "size": session.models.size(digest)}
             for name, digest in grants.models.items()
         ],
+        "profile": None
+        if choice.profile is None
+        else {
+            "name": choice.profile,
+            "fits": choice.fits,
+            "models": [pin.id for pin in choice.models if pin.id in grants.models],
+        },
     }
 
 

@@ -6,6 +6,7 @@ import json
 import struct
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -117,8 +118,7 @@ def test_text_of_an_app_cannot_steer_the_terminal(locara, tmp_path) -> None:
 
 
 def test_models_are_imported_listed_and_verified(locara, tmp_path) -> None:
-    model = tmp_path / "tiny.gguf"
-    model.write_bytes(b"GGUF" + bytes(100))
+    model = Path(__file__).parents[3] / "fixtures/models/locara-tiny-chat.gguf"
     assert locara("models", "list").stdout.startswith("no models")
     refused = locara("models", "import", model, "--id", "tiny", "--expect", "sha256:" + "0" * 64)
     assert refused.returncode == 1

@@ -9,6 +9,15 @@ export interface ModelInfo {
   readonly size: number | null;
 }
 
+/** The profile of the manifest that this machine's memory chose. */
+export interface ProfileInfo {
+  readonly name: "low" | "mid" | "high";
+  /** False when the machine has less memory than the smallest profile asks for. */
+  readonly fits: boolean;
+  /** Ids of the models to use here: those of the profile, and those that belong to no profile. */
+  readonly models: readonly string[];
+}
+
 export interface AppInfo {
   readonly id: string;
   readonly version: string;
@@ -19,6 +28,8 @@ export interface AppInfo {
   /** What the manifest grants: capability to the line that declares it. What is absent is not granted. */
   readonly capabilities: Readonly<Record<string, string>>;
   readonly models: readonly ModelInfo[];
+  /** Null when the manifest has no profiles: every model is used then. */
+  readonly profile: ProfileInfo | null;
 }
 
 export interface App {

@@ -31,7 +31,7 @@ export type { Json, JsonObject } from "./json.ts";
 export { CallTable, type CallOptions, type Transport } from "./transport.ts";
 export { WindowTransport, type FramePort } from "./window.ts";
 export { createStream, type Stream } from "./stream.ts";
-export type { App, AppInfo, ModelInfo } from "./app.ts";
+export type { App, AppInfo, ModelInfo, ProfileInfo } from "./app.ts";
 export type { Audit, LogEntry } from "./audit.ts";
 export type { Changed, Db, Hit, Param, Params, Row, SearchRequest, Statement } from "./db.ts";
 export { MAX_TEXTS, type Embed } from "./embed.ts";
