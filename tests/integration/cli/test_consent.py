@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -104,3 +105,40 @@ def test_a_revoked_version_is_1_and_an_unreadable_list_5(locara, app, record, tm
     listed.write_text("null")
     assert locara("run", *options, stdin=subprocess.DEVNULL).returncode == 5
     assert not (tmp_path / "data").exists()
+
+
+def frames(*calls: dict[str, object]) -> bytes:
+    encoded = [json.dumps(call).encode() for call in calls]
+    return b"".join(struct.pack(">I", len(one)) + one for one in encoded)
+
+
+def answers(data: bytes) -> list[dict[str, object]]:
+    found = []
+    while data:
+        (size,) = struct.unpack(">I", data[:4])
+        found.append(json.loads(data[4 : 4 + size]))
+        data = data[4 + size :]
+    return found
+
+
+def test_nothing_is_answered_before_consent_and_registration(locara, app, tmp_path) -> None:
+    """Calls that wait on stdin from the first moment: no answer without consent; with it, only once the
+    manifest is on record and the whole table of commands stands."""
+    queued = frames(
+        {"id": 1, "cmd": "fs.stat", "args": {"root": "$APP_DATA", "path": ""}},
+        {"id": 2, "cmd": "net.fetch", "args": {}},
+        {"id": 3, "cmd": "app.commands", "args": {}},
+    )
+    options = ("run", "--headless", app, "--data", tmp_path / "data")
+    refused = locara(*options, input=queued, text=False)
+    assert (refused.returncode, refused.stdout) == (1, b"")
+    assert not (tmp_path / "data").exists()
+    served = locara(*options, "--accept-consent", input=queued, text=False)
+    replies = {reply["id"]: reply for reply in answers(served.stdout)}
+    assert replies.keys() == {1, 2, 3}
+    assert replies[2]["error"]["code"] == "unknown_command"
+    assert {"fs.pick", "fs.stat", "db.query"} <= set(replies[3]["result"]["commands"])
+    log = (tmp_path / "data/acme.probe/audit/log.jsonl").read_text().splitlines()
+    commands = [json.loads(line)["cmd"] for line in log]
+    assert commands[0] == "runtime.start"
+    assert "fs.stat" in commands[1:]
