@@ -29,9 +29,42 @@ def test_a_fault_can_be_planted_and_names_real_rules(fault: planted.Planted) -> 
     named = (fault.rule, *fault.second) if fault.rule else ()
     assert all(rule in known for rule in named)
     assert all(any(known_id.startswith(rule) for known_id in known) for rule in fault.rules)
+    base = planted.APP if fault.of_app else planted.REPOSITORY
+    for edit in fault.edits:
+        if edit.find is not None:
+            assert (base / edit.file).read_text("utf-8").count(edit.find) == 1, f"{edit.file} has moved on"
+
+
+def test_a_fault_is_planted_in_a_copy_alone() -> None:
+    fault = planted.mutants()[0]
+    before = (planted.REPOSITORY / fault.edits[0].file).read_bytes()
     with planted.copies(fault) as (product, app):
-        assert (product / "locara").is_dir()
-        assert (app / "locara.json").is_file()
+        assert (product / fault.edits[0].file).read_bytes() != before
+        assert app == planted.APP
+    assert (planted.REPOSITORY / fault.edits[0].file).read_bytes() == before
+
+
+def test_an_edit_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one one")
+    with pytest.raises(ValueError, match="2 places"):
+        planted.apply(planted.Edit("a.txt", find="one"), tmp_path)
+    planted.apply(planted.Edit("b/c", write="x"), tmp_path)
+    planted.apply(planted.Edit("a.txt", link="b/c"), tmp_path)
+    assert (tmp_path / "a.txt").read_text() == "x"
+    planted.apply(planted.Edit("b", remove=True), tmp_path)
+    assert not (tmp_path / "b").exists()
+
+
+def test_only_a_finding_of_the_right_rule_kills() -> None:
+    fault, harmless = planted.mutants()[0], planted.harmless()[0]
+    found = planted.Verdict(1, {fault.rule: "failed"}, {}, "")
+    assert planted.killed(fault, found) is None
+    assert planted.killed(fault, planted.Verdict(1, {"LC999": "failed"}, {}, ""))
+    assert planted.killed(fault, planted.Verdict(3, {fault.rule: "inconclusive"}, {}, ""))
+    assert planted.killed(fault, planted.Verdict(70, {}, {}, "crash"))
+    assert planted.killed(harmless, found)
+    assert planted.killed(harmless, planted.Verdict(0, {"LC201": "passed"}, {}, "")) is None
+    assert planted.killed(harmless, planted.Verdict(0, {}, {}, ""))
 
 
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault.quick], ids=lambda fault: fault.id)
