@@ -83,6 +83,7 @@ class World:
 
     folder: Path
     dialled: list[str] = field(default_factory=list)
+    person: Picker | None = None
 
     def __post_init__(self) -> None:
         for name in ("documents", "pictures", "picked", "shared"):
@@ -100,8 +101,8 @@ class World:
 
     @property
     def picker(self) -> Picker:
-        """Picks the folder `picked`."""
-        return AlwaysPicks(self.folder / "picked")
+        """Picks the folder `picked`, where nobody else was named."""
+        return self.person or AlwaysPicks(self.folder / "picked")
 
     def hash(self) -> str:
         """What every folder holds."""
