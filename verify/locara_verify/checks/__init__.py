@@ -46,6 +46,9 @@ MODULES: Final = (
     "locara_verify.checks.sandbox.layers",
     "locara_verify.checks.sandbox.probes",
     "locara_verify.checks.storage.sql",
+    "locara_verify.checks.tools.attacks",
+    "locara_verify.checks.tools.cache",
+    "locara_verify.checks.tools.rights",
 )
 
 

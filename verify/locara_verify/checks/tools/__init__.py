@@ -1,0 +1,1 @@
+"""Checks on tools: hostile WebAssembly in the live runtime, its rights, its bounds, its cache."""

@@ -1,0 +1,128 @@
+"""LC607: a tool can do what it needs and the app is granted, and no more than either."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping
+from typing import Any, Final
+
+from locara_verify.check import CheckResult, check
+from locara_verify.checks.decide.translate import to_ask, to_request
+from locara_verify.checks.models.probe import Tally, survives
+from locara_verify.checks.tools.modules import echo, make, numbers, prober
+from locara_verify.checks.tools.stage import stage
+from locara_verify.context import Context
+from locara_verify.oracle import policy
+from locara_verify.strategies import manifests, requests
+
+RULE: Final = "LC607"
+NAME: Final = "tool-composition"
+SAMPLES: Final = 12
+
+Json = Any
+
+
+@check(NAME, rules=(RULE,), needs=frozenset({"live"}))
+def run(ctx: Context) -> CheckResult:
+    """Generated pairs against the oracle, then two apps that lack what a tool needs."""
+    tally = Tally()
+    decisions = algebra(ctx, tally)
+    live(ctx, tally)
+    result = tally.result()
+    return CheckResult(
+        findings=result.findings,
+        attempts=result.attempts,
+        attacks=result.attacks,
+        decisions=decisions,
+        inconclusive=result.inconclusive,
+        notes=result.notes,
+    )
+
+
+def algebra(ctx: Context, tally: Tally) -> int:
+    """`compose` on pairs of generated manifests; every question is answered by the oracle, twice."""
+    rng, decisions = ctx.rng(NAME), 0
+    for number in range(max(50, ctx.profile.decisions // 100)):
+        app, tool = manifests.valid(rng), manifests.valid(rng)
+        if rng.random() < 0.5:
+            tool["capabilities"] = {
+                key: value for key, value in app["capabilities"].items() if rng.random() < 0.7
+            }
+            for part in ("modalities", "profiles", "tooling"):
+                tool.pop(part, None)
+        decisions += SAMPLES
+        problem = wrong(rng, app, tool)
+        tally.expect(
+            RULE, problem is None, "the rights of a tool are not what it and the app share", problem or ""
+        )
+        if number % 200 == 0:
+            ctx.progress(number, 0, "compositions")
+    return decisions
+
+
+def wrong(rng: random.Random, app: Mapping[str, Json], tool: Mapping[str, Json]) -> str | None:
+    """The first way in which `compose` is wrong about a pair, or None."""
+    from locara.core.composition import compose  # noqa: PLC0415 - loads the framework
+    from locara.core.decision import decide  # noqa: PLC0415
+    from locara.core.grant import compile_grants  # noqa: PLC0415
+    from locara.core.manifest import parse_manifest  # noqa: PLC0415
+
+    grants = [compile_grants(parse_manifest(json.dumps(value).encode())) for value in (app, tool)]
+    found = compose(*grants)
+    for named in found.missing:
+        ask = to_ask(named)
+        if policy.judge(app, ask).allowed or not policy.judge(tool, ask).allowed:
+            return f"{named} is called missing and is not"
+    lacking = set(tool.get("tooling", [])) - set(app.get("tooling", []))
+    if set(found.missing_tooling) != lacking:
+        return f"missing tooling is {found.missing_tooling}, not {lacking}"
+    grown = {named.kind for named in found.missing}
+    for _ in range(SAMPLES):
+        ask = requests.ask(rng, rng.choice((app, tool)))
+        in_app, in_tool = policy.judge(app, ask).allowed, policy.judge(tool, ask).allowed
+        request = to_request(ask)
+        allowed = decide(found.rights, request).allowed
+        if allowed and not (in_app and in_tool):
+            return (
+                f"{ask} is allowed to the tool, and {'the app' if not in_app else 'the tool'} may not do it"
+            )
+        # A bare id that the two pin to different bytes names two things: denied, though each may do its own.
+        bare = ask["kind"] in ("model", "tool") and "@" not in str(ask[ask["kind"]])
+        if in_app and in_tool and not allowed and not bare:
+            return f"{ask} is allowed to both and denied to the tool"
+        if in_tool and not in_app and request.kind not in grown:
+            return f"{ask} is missing and no request of its kind is reported"
+    return None
+
+
+def live(ctx: Context, tally: Tally) -> None:
+    """A tool that reads files and one that runs code, in apps that do and do not declare that."""
+    reader = make("reader", prober(("own.txt",), (3,)), needs={"fs.app-data": "read"})
+    runner = make("runner", echo(), needs={"tooling": ["code-exec.javascript"]}, abi="quickjs")
+    cast = [reader, runner, make("echo", echo())]
+    with stage(ctx, tally, cast, granted={"fs.app-data": False}) as on, survives(tally, RULE, on.app.client):
+        for tool, line in (
+            ("reader", '"fs.app-data": "read"'),
+            ("runner", '"tooling": ["code-exec.javascript"]'),
+        ):
+            answer = on.invoke(tool)
+            told = answer.code == "capability_denied" and answer.fix == line
+            tally.expect(RULE, told, f"the {tool} ran without what it needs", f"{answer.code}: {answer.fix}")
+        answer = on.invoke("echo", 1)
+        tally.expect(RULE, answer.code == "ok", "a tool that needs nothing was refused", answer.code)
+    granted, tooling = {"fs.app-data": "read-write"}, ["code-exec.javascript"]
+    with (
+        stage(ctx, tally, cast, granted=granted, tooling=tooling) as on,
+        survives(tally, RULE, on.app.client),
+    ):
+        args = {"root": "$APP_DATA", "path": "own.txt", "data": "own", "encoding": "utf8", "mode": "replace"}
+        on.app.client.call("fs.write", args, timeout=20.0)
+        if 0 not in numbers(on.invoke("reader").output):
+            tally.undecided(RULE, "the allow twin failed: a tool with its need granted cannot read")
+        # It is no QuickJS, so it passes the gate and is refused for what it is.
+        answer = on.invoke("runner", {"code": "1"})
+        if answer.code != "tool_unavailable":
+            tally.undecided(
+                RULE, f"the allow twin failed: the tooling was declared and refused ({answer.code})"
+            )
