@@ -183,6 +183,21 @@ def parse_manifest(data: bytes, *, source: str = SOURCE) -> Manifest:
 
 def _clashes(manifest: Manifest) -> Iterator[tuple[str, str, str, str | None]]:
     """What no single field can tell: code, message, pointer and fix of every clash between fields."""
+    yield from _unserved(manifest)
+    yield from _repeated(manifest)
+    for tier in ("low", "mid", "high"):
+        profile: Profile | None = getattr(manifest.profiles, tier)
+        for index, pin in enumerate(profile.models if profile else ()):
+            if pin not in manifest.capabilities.models:
+                message = f'the model "{pin.partition("@")[0]}" of this profile is not in capabilities.models'
+                yield "bad_value", message, f"/profiles/{tier}/models/{index}", f'"models": ["{pin}"]'
+    if not manifest.entry.startswith(f"{manifest.build.out}/"):
+        message = f'the entry page is not below the build output "{manifest.build.out}"'
+        yield "bad_value", message, "/entry", f'"entry": "{manifest.build.out}/index.html"'
+
+
+def _unserved(manifest: Manifest) -> Iterator[tuple[str, str, str, str | None]]:
+    """Modalities and tooling that need a model or a tool, and none is declared."""
     declared = manifest.capabilities
     for index, modality in enumerate(manifest.modalities):
         if modality in MODALITIES_WITH_MODEL and not declared.models:
@@ -192,6 +207,11 @@ def _clashes(manifest: Manifest) -> Iterator[tuple[str, str, str, str | None]]:
         if work in TOOLING_WITH_TOOL and not declared.tools:
             message = f'the tooling "{work}" needs at least one tool in capabilities.tools'
             yield "bad_value", message, f"/tooling/{index}", '"tools": ["id@sha256:…"]'
+
+
+def _repeated(manifest: Manifest) -> Iterator[tuple[str, str, str, str | None]]:
+    """Ids that are declared twice, and a folder shared with oneself."""
+    declared = manifest.capabilities
     for key, listed in (("models", declared.models), ("tools", declared.tools)):
         names = [pin.partition("@")[0] for pin in listed]
         for index, name in enumerate(names):
@@ -205,12 +225,3 @@ def _clashes(manifest: Manifest) -> Iterator[tuple[str, str, str, str | None]]:
         if manifest.app_id in folder.with_:
             place = f"{where}/with/{folder.with_.index(manifest.app_id)}"
             yield "bad_value", "an app shares a folder with others, not with itself", place, None
-    for tier in ("low", "mid", "high"):
-        profile: Profile | None = getattr(manifest.profiles, tier)
-        for index, pin in enumerate(profile.models if profile else ()):
-            if pin not in declared.models:
-                message = f'the model "{pin.partition("@")[0]}" of this profile is not in capabilities.models'
-                yield "bad_value", message, f"/profiles/{tier}/models/{index}", f'"models": ["{pin}"]'
-    if not manifest.entry.startswith(f"{manifest.build.out}/"):
-        message = f'the entry page is not below the build output "{manifest.build.out}"'
-        yield "bad_value", message, "/entry", f'"entry": "{manifest.build.out}/index.html"'

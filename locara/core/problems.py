@@ -72,10 +72,8 @@ def pointer_of(location: tuple[int | str, ...], value: JSON) -> str:
         if step in UNION_TAGS and not inside:
             continue
         pointer = f"{pointer}/{escape(str(step))}"
-        if inside or (isinstance(node, list) and isinstance(step, int) and step < len(node)):
-            node = node[step]
-        else:
-            node = None
+        listed = isinstance(node, list) and isinstance(step, int) and step < len(node)
+        node = node[step] if inside or listed else None
     return pointer
 
 

@@ -17,16 +17,16 @@ from statistics import median
 from typing import Any
 
 import pytest
+
+from locara.core.digest import Digest
+from locara.models.cache import ModelCache, default_root
+from locara.runtime.launch import RunningApp
 from locara_verify.budget import PROFILES
 from locara_verify.checks.bench.compare import Cost, Pairs, measure
 from locara_verify.checks.bench.engines import ChatPair, chat_pair
 from locara_verify.checks.bench.inference import fixture
 from locara_verify.context import Context
 from locara_verify.target import load
-
-from locara.core.digest import Digest
-from locara.models.cache import ModelCache, default_root
-from locara.runtime.launch import RunningApp
 from tests.bench import random_model
 
 ROOT = Path(__file__).parents[2]

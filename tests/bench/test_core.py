@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from locara_verify.checks.bench.decisions import granting, many
 
 from locara.core.decision import decide
 from locara.core.grant import compile_grants
@@ -12,6 +11,7 @@ from locara.core.manifest import parse_manifest
 from locara.core.request import FsRequest, NetRequest, Request
 from locara.runtime.audit import AuditLog
 from locara.runtime.gate import Gate
+from locara_verify.checks.bench.decisions import granting, many
 
 APP = Path(__file__).parents[2] / "apps/docvault/locara.json"
 HUNDRED = granting([f"*.h{number}.example.com" for number in range(100)])

@@ -1,11 +1,11 @@
 """Chat and embeddings against raw llama.cpp: the same file, the same process, the same number of tokens."""
 
 import pytest
+
+from locara.inference.backend import ChatRequest, Message
 from locara_verify.checks.bench.engines import ChatPair, embed_pair
 from locara_verify.checks.bench.inference import ENDLESS, LONG, TEXTS, fixture
 from locara_verify.context import Context
-
-from locara.inference.backend import ChatRequest, Message
 from tests.bench.conftest import Compare
 
 MODELS = pytest.mark.parametrize("model", ["tiny", "100M"])

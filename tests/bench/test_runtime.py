@@ -5,14 +5,13 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from locara.runtime.launch import RunningApp
+from locara.sandbox.launcher import start
 from locara_verify.checks.bench.calls import answering, calling, echo
 from locara_verify.checks.bench.compare import Cost
 from locara_verify.checks.bench.launches import PAYLOAD, plan_for
 from locara_verify.checks.models.probe import roles
 from locara_verify.context import Context
-
-from locara.runtime.launch import RunningApp
-from locara.sandbox.launcher import start
 from tests.bench.conftest import Compare
 
 

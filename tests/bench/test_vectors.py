@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+
 from locara_verify.checks.bench import vectors
 from locara_verify.context import Context
-
 from tests.bench.conftest import Compare
 
 

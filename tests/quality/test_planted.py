@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from locara_verify.catalogue import catalogue
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from locara.errors import UsageError
-
 from locara_verify import selection
 from locara_verify.check import Check
 from locara_verify.rule import Rule

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from locara.errors import UsageError
-
 from locara_verify.rule import AREAS, Rule
 
 Predicate = Callable[[Rule], bool]

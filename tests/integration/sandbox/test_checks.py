@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from locara.sandbox.launcher import ALL_LAYERS
 from locara_verify.budget import PROFILES
 from locara_verify.check import CheckResult, registered
 from locara_verify.checks.sandbox import entitlements, hygiene, layers, probes
@@ -20,8 +22,6 @@ from locara_verify.checks.sandbox.plans import Run, app_plan, run_probes
 from locara_verify.checks.sandbox.variants import VARIANTS
 from locara_verify.context import Context
 from locara_verify.target import load
-
-from locara.sandbox.launcher import ALL_LAYERS
 
 MANIFEST: Mapping[str, Any] = {
     "schema": "locara/v1",

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from locara_verify.oracle.canaries import differences, snapshot
-from locara_verify.strategies.sql import Places, SqlAttack
-from locara_verify.strategies.sql_atoms import PREPARE
 
 from locara.errors import StorageError
 from locara.storage.limits import APP
 from locara.storage.search import SearchRequest
 from locara.storage.store import Store
+from locara_verify.oracle.canaries import differences, snapshot
+from locara_verify.strategies.sql import Places, SqlAttack
+from locara_verify.strategies.sql_atoms import PREPARE
 
 SECRET = "LOCARA-SECRET-71c1"
 # A bound short enough for a test; what is proven is that the bound holds, not its size.

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from locara_verify.strategies import sql
 from locara_verify.strategies.sql_atoms import TWINS
 

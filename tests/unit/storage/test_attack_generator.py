@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+
 from locara_verify.strategies import sql
 from locara_verify.strategies.sql_atoms import FILE_CALLS, FILES, PRAGMAS, TWINS
 

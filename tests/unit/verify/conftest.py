@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
+
 from locara_verify.budget import PROFILES
 from locara_verify.check import Check, CheckResult, always
 from locara_verify.events import CheckFinished
@@ -16,7 +18,6 @@ from locara_verify.plan import Plan, Task
 from locara_verify.report.value import Report
 from locara_verify.rule import Rule
 from locara_verify.verdict import judge
-from PIL import Image
 
 
 def rule(rule_id: str, slug: str = "", severity: Severity = Severity.ERROR, **more: object) -> Rule:

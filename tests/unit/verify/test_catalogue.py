@@ -3,8 +3,9 @@ from __future__ import annotations
 import pkgutil
 from pathlib import Path
 
-import locara_verify.checks
 import pytest
+
+import locara_verify.checks
 from locara_verify import checks
 from locara_verify.catalogue import CatalogueError, catalogue, read
 from locara_verify.check import registered

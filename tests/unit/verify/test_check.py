@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from locara_verify import checks
 from locara_verify.check import CheckResult, check, registered
 

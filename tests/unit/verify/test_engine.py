@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from locara_verify import engine
 from locara_verify.budget import PROFILES
 from locara_verify.check import Check

@@ -3,8 +3,9 @@ from __future__ import annotations
 import io
 
 import pytest
-from locara_verify.checks.manifest.images import size_of
 from PIL import Image
+
+from locara_verify.checks.manifest.images import size_of
 
 
 def picture(kind: str, width: int, height: int, **options: object) -> bytes:

@@ -7,6 +7,7 @@ import os
 import signal
 
 import pytest
+
 from locara_verify import progress
 from locara_verify.budget import PROFILES
 from locara_verify.check import CheckResult

@@ -4,10 +4,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from locara_verify.plan import Selection, plan
-from locara_verify.target import Target
 
 from locara.errors import UsageError
+from locara_verify.plan import Selection, plan
+from locara_verify.target import Target
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from locara_verify import replay
-from locara_verify.target import load
 
 from locara.errors import UsageError
+from locara_verify import replay
+from locara_verify.target import load
 
 
 @pytest.fixture

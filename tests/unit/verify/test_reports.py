@@ -6,6 +6,7 @@ import re
 import xml.etree.ElementTree as ET
 
 import pytest
+
 from locara_verify import cli
 from locara_verify.report import files
 from locara_verify.report.text import one_line, visible

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from locara_verify.rule import Rule
-from locara_verify.selection import expression, named
 
 from locara.errors import UsageError
+from locara_verify.rule import Rule
+from locara_verify.selection import expression, named
 
 
 @pytest.fixture

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from locara.core.label import Label
+from locara.sandbox.profile import Bind
 from locara_verify.budget import PROFILES
 from locara_verify.check import CheckResult
 from locara_verify.checks.manifest import projections as projecting
 from locara_verify.checks.manifest import static
 from locara_verify.context import Context
 from locara_verify.target import load
-
-from locara.core.label import Label
-from locara.sandbox.profile import Bind
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from locara_verify.target import EXCLUDED, TargetError, load
 
 

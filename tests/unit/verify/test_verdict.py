@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from locara_verify.check import CheckResult
 from locara_verify.finding import Finding, Severity
 from locara_verify.plan import Plan

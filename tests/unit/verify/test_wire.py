@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from locara_verify.check import CheckResult
 from locara_verify.finding import Finding, Severity
 from locara_verify.wire import WireError, result_from_json, result_to_json

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from itertools import cycle
 
 import pytest
+
 from locara_verify.checks.bench.compare import LEAST_PAIRS, Pairs, interval, measure, slowness, spin
 from locara_verify.checks.bench.inference import Bound, judge
 from locara_verify.checks.models.probe import Tally

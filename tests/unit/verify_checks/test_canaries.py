@@ -9,6 +9,7 @@ import socket
 from pathlib import Path
 
 import pytest
+
 from locara_verify.oracle import canaries, sinks
 
 

@@ -7,6 +7,7 @@ import json
 import random
 
 import pytest
+
 from locara_verify.checks.decide import algebra, oracle
 from locara_verify.checks.decide.translate import to_ask, to_request
 from locara_verify.checks.fuzz import manifest as fuzz

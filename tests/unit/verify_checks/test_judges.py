@@ -6,6 +6,7 @@ import hashlib
 import json
 
 import pytest
+
 from locara_verify.checks.escape import audit
 from locara_verify.checks.escape.link import shape_problem
 

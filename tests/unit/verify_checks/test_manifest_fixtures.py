@@ -7,10 +7,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from locara_verify.oracle import manifest
 
 from locara.core.manifest import parse_manifest
 from locara.errors import ManifestError
+from locara_verify.oracle import manifest
 
 FOLDER = Path(__file__).resolve().parents[3] / "fixtures/manifests"
 CODES = tomllib.loads((FOLDER / "refused/codes.toml").read_text("utf-8"))

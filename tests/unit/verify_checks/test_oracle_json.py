@@ -7,6 +7,7 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from locara_verify.oracle import json_text
 
 values = st.recursive(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from locara_verify.oracle import manifest as judge
 from locara_verify.oracle import policy
 from locara_verify.strategies import manifests

@@ -7,6 +7,7 @@ import json
 import random
 
 import pytest
+
 from locara_verify.oracle import json_text, manifest, policy
 from locara_verify.oracle import names as lexical
 from locara_verify.strategies import arguments, frames, hosts, manifests, names, paths, requests

@@ -9,7 +9,6 @@ from locara.core.label import privacy_label
 from locara.core.surface import command_table
 from locara.sandbox.entitlements import entitlements
 from locara.sandbox.profile import profile
-
 from locara_verify.finding import JSON
 from locara_verify.target import Target
 
