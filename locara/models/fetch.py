@@ -75,17 +75,24 @@ def fetch(cache: ModelCache, wanted: Wanted, *, web: Web, watch: Watch | None = 
     when none answered, `disk_full` (nothing is kept then), and whatever `watch.inspect` raises.
     """
     watch = watch or Watch()
-    with cache.hold(wanted.digest, watch.waiting):
-        if cache.is_intact(wanted.digest):
-            return
-        try:
-            _from_any(cache, wanted, web, watch)
-        except OSError as error:
-            if error.errno not in NO_SPACE:
-                reason = error.strerror or type(error).__name__
-                raise ModelError(f"the cache {cache.root} failed: {reason}", code="not_cached") from error
-            discard(cache, wanted.digest)
-            raise _disk_full(cache, wanted.size) from error
+    try:
+        with cache.hold(wanted.digest, watch.waiting):
+            if not cache.is_intact(wanted.digest):
+                _keeping_room(cache, wanted, web, watch)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ModelError(f"the cache {cache.root} failed: {reason}", code="not_cached") from error
+
+
+def _keeping_room(cache: ModelCache, wanted: Wanted, web: Web, watch: Watch) -> None:
+    """Fetch; when the disk is full, give back what was taken of it."""
+    try:
+        _from_any(cache, wanted, web, watch)
+    except OSError as error:
+        if error.errno not in NO_SPACE:
+            raise
+        discard(cache, wanted.digest)
+        raise _disk_full(cache, wanted.size) from error
 
 
 def discard(cache: ModelCache, digest: Digest) -> None:
