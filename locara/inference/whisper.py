@@ -7,6 +7,7 @@ beside those of llama.cpp in one process.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import hashlib
 import importlib
@@ -43,6 +44,8 @@ def binding() -> Binding:
                 "this installation has no speech backend", code="unknown_model", fix="install pywhispercpp"
             ) from error
         module.whisper_log_set(_ignore)
+        # The library keeps the callback in a variable that outlives the interpreter, which aborts the process.
+        atexit.register(module.whisper_log_set, None)
     return module
 
 

@@ -8,6 +8,7 @@ import { createFs, type Fs } from "./fs.ts";
 import { createLlm, type Llm } from "./llm.ts";
 import { createSettings, type Settings } from "./settings.ts";
 import { createTools, type Tools } from "./tools.ts";
+import { createTranscribe, type Transcribe } from "./transcribe.ts";
 import type { Transport } from "./transport.ts";
 
 export interface Locara {
@@ -19,6 +20,7 @@ export interface Locara {
   readonly llm: Llm;
   readonly settings: Settings;
   readonly tools: Tools;
+  readonly transcribe: Transcribe;
   close(): Promise<void>;
 }
 
@@ -32,6 +34,7 @@ export function createLocara(transport: Transport): Locara {
     llm: createLlm(transport),
     settings: createSettings(transport),
     tools: createTools(transport),
+    transcribe: createTranscribe(transport),
     close: () => transport.close(),
   };
 }

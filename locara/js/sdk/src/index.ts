@@ -22,7 +22,7 @@ const ofThisWindow: Transport = {
   },
 };
 
-export const { app, audit, db, embed, fs, llm, settings, tools } = createLocara(ofThisWindow);
+export const { app, audit, db, embed, fs, llm, settings, tools, transcribe } = createLocara(ofThisWindow);
 
 export { createLocara, type Locara } from "./client.ts";
 export { CapabilityDenied, ERROR_CODES, LocaraError, type ErrorCode } from "./errors.ts";
@@ -39,3 +39,11 @@ export { APP_DATA, FileTooLarge, type Entry, type Fs, type Handle, type Listing,
 export type { ChatDelta, ChatMessage, ChatRequest, ChatResponse, ChatUsage, Llm } from "./llm.ts";
 export type { Settings } from "./settings.ts";
 export type { ToolAnswer, ToolRequest, Tools, ToolUsage } from "./tools.ts";
+export {
+  MAX_PUSH_SAMPLES,
+  type LiveTranscript,
+  type Segment,
+  type Transcribe,
+  type TranscribeFile,
+  type Transcript,
+} from "./transcribe.ts";

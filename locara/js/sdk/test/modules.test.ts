@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { createLocara, createStream, FileTooLarge, type CallOptions, type Json, type JsonObject } from "../src/index.ts";
+import { createLocara, createStream, FileTooLarge, MAX_PUSH_SAMPLES, type CallOptions, type Json, type JsonObject } from "../src/index.ts";
 
 /** Records calls and answers them with `answer`: what the modules put on the wire, and what they make of replies. */
 function record(answer: (cmd: string, args: JsonObject) => Json): {
@@ -104,4 +104,38 @@ test("leaving a stream early aborts its work", async () => {
   }
   assert.equal(stopped?.aborted, true);
   await assert.rejects(stream.result, { name: "AbortError" });
+});
+
+test("transcribe.fromFile yields segments and ends with the whole", async () => {
+  const segment = { start: 0.3, end: 1.5, text: "Good morning everyone." };
+  const whole = {
+    segments: [segment],
+    text: segment.text,
+    duration: 2,
+    language: "en",
+    finishReason: "stop",
+    usage: { outputTokens: 6, msTotal: 1 },
+  };
+  const locara = createLocara({
+    async call(_cmd: string, _args: JsonObject, options?: CallOptions) {
+      options?.onEvent?.({ type: "segment", ...segment });
+      return whole;
+    },
+    close: async () => undefined,
+  });
+  const heard = locara.transcribe.fromFile({ model: "m", root: "$APP_DATA", path: "a.wav" });
+  const seen = [];
+  for await (const one of heard) seen.push(one);
+  assert.deepEqual(seen, [segment]);
+  assert.deepEqual(await heard.result, whole);
+});
+
+test("transcribe.stream sends little-endian samples in bounded pushes", async () => {
+  const { locara, calls } = record((cmd) => (cmd === "transcribe.open" ? { stream: "s" } : { segments: [] }));
+  const live = await locara.transcribe.stream({ model: "m", rate: 48_000 });
+  await live.push(Int16Array.of(1, -2));
+  await live.push(new Int16Array(MAX_PUSH_SAMPLES + 1));
+  assert.deepEqual(calls[0], ["transcribe.open", { model: "m", rate: 48_000 }]);
+  assert.deepEqual(calls[1], ["transcribe.push", { stream: "s", data: Buffer.from([1, 0, 254, 255]).toString("base64") }]);
+  assert.deepEqual(calls.slice(2).map(([, args]) => (args["data"] as string).length), [1_398_104, 4]);
 });
