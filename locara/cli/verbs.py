@@ -14,12 +14,14 @@ from typing import Final, Protocol, cast
 GROUP: Final = "locara.verbs"
 # Name to module and one-line summary. The summary is here too, so that --help imports no verb.
 BUILT_IN: Final = {
+    "init": ("locara.cli.init", "begin a new app from a template"),
     "run": ("locara.cli.run", "run an app inside its sandbox"),
     "explain": ("locara.cli.explain", "say what a capability or a rule means"),
     "audit-log": ("locara.cli.audit_log", "show or verify the record of an app's decisions"),
     "models": ("locara.cli.models", "get, pin, list, verify, import or collect models"),
     "tools": ("locara.cli.tools", "list, verify or import tools of the cache"),
     "consent": ("locara.cli.consent", "answer what an app asks for, see your answer, or take it back"),
+    "db": ("locara.cli.db", "compare, migrate, export or import an app's database"),
     "diff": ("locara.cli.diff", "say what one version of an app may do and another may not"),
     "doctor": ("locara.cli.doctor", "say what this machine can enforce, and why not"),
 }
