@@ -136,7 +136,9 @@ def decorate(rng: random.Random, value: dict[str, Json]) -> None:
     models, tools = (value["capabilities"].get(key, []) for key in ("models", "tools"))
     tooling = rng.choice(("vector.search", "code-exec.javascript")) if tools else "vector.search"
     if models:
-        value["modalities"] = rng.sample(("text-to-text", "text-to-embedding", "speech-to-text"), rng.randint(0, 3))
+        value["modalities"] = rng.sample(
+            ("text-to-text", "text-to-embedding", "speech-to-text"), rng.randint(0, 3)
+        )
         if rng.random() < 0.3:
             value["profiles"] = {
                 "low": {
