@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
-from locara.cli.__main__ import main
+
+def leave_out_working_folder() -> None:
+    """Take the folder one happens to stand in off the import path, where `python -m` put it first.
+
+    That folder may be the app that is being judged. Nothing in it is ever imported, neither as a module of
+    the standard library's name nor as a verb by an entry point. An explicit PYTHONPATH stays as it is.
+    """
+    if sys.flags.safe_path or not sys.path:
+        return
+    try:
+        here = os.getcwd()  # noqa: PTH109 - pathlib would be imported while the folder is still on the path
+    except FileNotFoundError:
+        here = ""
+    if sys.path[0] in {"", here}:
+        del sys.path[0]
+
 
 if __name__ == "__main__":
+    leave_out_working_folder()
+    from locara.cli.__main__ import main
+
     sys.exit(main())
