@@ -23,6 +23,7 @@ _EPILOG = """examples:
   locara explain net                      one capability: values, commands, the line to write
   locara explain net apps/docvault        and what this app declares of it
   locara explain LC202                    a rule of `locara verify`
+  locara explain apps/docvault#17         entry 17 of the app's audit log: why, and what would allow it
 """
 
 # Key to (what it gives, values, a line that declares it).
@@ -85,14 +86,15 @@ _KINDS: Final = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """NAME and, for a capability, APP."""
+    """NAME, for a capability APP, for an entry --data."""
     parser.epilog = _EPILOG
     parser.add_argument(
-        "name", metavar="NAME", nargs="?", help="a capability such as net, or a rule such as LC202"
+        "name", metavar="NAME", nargs="?", help="a capability such as net, a rule such as LC202, or APP#SEQ"
     )
     parser.add_argument(
         "app", metavar="APP", type=Path, nargs="?", help="folder of an app, for its own grant"
     )
+    parser.add_argument("--data", metavar="DIR", type=Path, help="APP#SEQ: the --data folder of that run")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -101,6 +103,11 @@ def run(args: argparse.Namespace) -> int:
         return _overview()
     if args.name in _KINDS:
         return _capability(args.name, args.app)
+    if "#" in args.name:
+        from locara.cli.denial import explain_entry, is_entry
+
+        if is_entry(args.name):
+            return explain_entry(args.name, args.data)
     return _rule(args.name)
 
 

@@ -23,6 +23,10 @@ BUILT_IN: Final = {
     "consent": ("locara.cli.consent", "answer what an app asks for, see your answer, or take it back"),
     "db": ("locara.cli.db", "compare, migrate, export or import an app's database"),
     "diff": ("locara.cli.diff", "say what one version of an app may do and another may not"),
+    "completion": (
+        "locara.cli.completion",
+        "print a script that completes locara's verbs and options in your shell",
+    ),
     "doctor": ("locara.cli.doctor", "say what this machine can enforce, and why not"),
 }
 # A clone has no installed entry points; these packages beside it offer the same verbs.
