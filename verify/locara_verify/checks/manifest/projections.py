@@ -170,6 +170,8 @@ def _with(document: dict[str, Any], capability: str, value: JSON) -> dict[str, A
         # What names a model goes with it; otherwise the manifest would contradict itself.
         changed.pop("modalities", None)
         changed.pop("profiles", None)
+    if capability == "tools":
+        changed.pop("tooling", None)
     return changed
 
 
