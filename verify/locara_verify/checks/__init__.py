@@ -38,6 +38,7 @@ MODULES: Final = (
     "locara_verify.checks.models.bits",
     "locara_verify.checks.models.hostile",
     "locara_verify.checks.models.pins",
+    "locara_verify.checks.models.speech",
     "locara_verify.checks.models.undeclared",
     "locara_verify.checks.offline.packets",
     "locara_verify.checks.offline.secrets",

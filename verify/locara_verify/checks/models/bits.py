@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from locara_verify.check import CheckResult, check
-from locara_verify.checks.models.probe import Roles, Tally, blob, pins_models, refusal, roles, survives
+from locara_verify.checks.models.probe import Roles, Tally, blob, reads, refusal, roles, survives
 from locara_verify.context import Context
 from locara_verify.finding import JSON
 
@@ -143,7 +143,7 @@ def pinned(ctx: Context, found: Roles) -> dict[str, tuple[str, Digest]]:
     return {role: (name, ctx.grants.models[name]) for role, name in names.items() if name is not None}
 
 
-@check(NAME, rules=(RULE,), needs=frozenset({"live", "models"}), applies=pins_models)
+@check(NAME, rules=(RULE,), needs=frozenset({"live", "models"}), applies=reads)
 def run(ctx: Context) -> CheckResult:
     """Start the app on a copy of the cache and change the copy under it."""
     tally = Tally()

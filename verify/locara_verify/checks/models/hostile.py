@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from locara.errors import LocaraError
 from locara_verify.check import CheckResult, check
-from locara_verify.checks.models.probe import Roles, Tally, chat, pins_models, refusal, roles, survives
+from locara_verify.checks.models.probe import Roles, Tally, chat, reads, refusal, roles, survives
 from locara_verify.context import Context
 from locara_verify.finding import JSON
 
@@ -148,7 +148,7 @@ def extremes() -> Iterator[Mapping[str, JSON]]:
     yield {"temperature": 1e-6, "topP": 0.999, "topK": 1, "seed": 1, "maxTokens": 3, "stop": ["x" * 64] * 8}
 
 
-@check(NAME, rules=(RULE,), needs=frozenset({"live", "models"}), applies=pins_models)
+@check(NAME, rules=(RULE,), needs=frozenset({"live", "models"}), applies=reads)
 def run(ctx: Context) -> CheckResult:
     """Every hostile value once, alone; then random ones together; the app must answer after each batch."""
     tally = Tally()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from locara_verify.check import CheckResult, check
-from locara_verify.checks.models.probe import Tally, pins_models
+from locara_verify.checks.models.probe import Tally, is_speech_model, pins_models
 from locara_verify.context import Context
 
 RULE: Final = "LC501"
@@ -18,6 +18,7 @@ def run(ctx: Context) -> CheckResult:
     from locara.core.digest import Digest  # noqa: PLC0415 - loads the framework
     from locara.errors import ModelError  # noqa: PLC0415 - loads the framework
     from locara.inference.gguf import read_header  # noqa: PLC0415 - loads the framework
+    from locara.inference.whisper_file import check_model  # noqa: PLC0415 - loads the framework
     from locara.models.pin import Pin  # noqa: PLC0415 - loads the framework
 
     tally = Tally()
@@ -32,14 +33,15 @@ def run(ctx: Context) -> CheckResult:
             continue
         try:
             cache.verify(pin.digest)
+            sound = is_speech_model(path)
+            if sound:
+                check_model(memoryview(path.read_bytes()))
             with path.open("rb") as file:
-                header = read_header(file, path.stat().st_size)
+                tensors = sound or bool(read_header(file, path.stat().st_size).tensors)
         except ModelError as error:
             tally.expect(RULE, False, f"{name}: {error.message}", error.code, model=name)
             continue
-        tally.expect(
-            RULE, bool(header.tensors), f"{name} holds no tensors", "read from its header", model=name
-        )
+        tally.expect(RULE, tensors, f"{name} holds no tensors", "read from its header", model=name)
         neighbour = Digest(("1" if digest.hex[0] == "0" else "0") + digest.hex[1:])
         tally.expect(
             RULE,

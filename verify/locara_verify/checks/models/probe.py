@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 CHAT: Final = "text-to-text"
 EMBED: Final = "text-to-embedding"
+SPEECH: Final = "speech-to-text"
 MOST_FINDINGS: Final = 8
 CALL_SECONDS: Final = 120.0
 
@@ -64,6 +65,12 @@ def pins_models(target: Target) -> str | None:
     return None if target.grants.models else "the app declares no models"
 
 
+def reads(target: Target) -> str | None:
+    """Applies to apps that give text to a model."""
+    reason = pins_models(target)
+    return reason or (None if target.grants.modalities & {CHAT, EMBED} else "no model of the app reads text")
+
+
 def talks(target: Target) -> str | None:
     """Applies to apps that may chat."""
     reason = pins_models(target)
@@ -88,12 +95,20 @@ def roles(ctx: Context) -> Roles:
     found: dict[str, str] = {}
     for name, digest in ctx.grants.models.items():
         path = blob(ctx, digest)
+        if is_speech_model(path):
+            continue
         with path.open("rb") as file:
             keys = read_header(file, path.stat().st_size).metadata
         kind = EMBED if any(key.endswith(".pooling_type") for key in keys) else CHAT
         found.setdefault(kind, name)
     modalities = ctx.grants.modalities
     return Roles(*(found.get(kind) if kind in modalities else None for kind in (CHAT, EMBED)))
+
+
+def is_speech_model(path: Path) -> bool:
+    """Whether a model file is of the whisper family, by its first bytes."""
+    with path.open("rb") as file:
+        return file.read(4) == b"lmgg"
 
 
 def blob(ctx: Context, digest: Digest) -> Path:

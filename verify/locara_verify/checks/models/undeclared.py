@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from locara_verify.check import CheckResult, check
-from locara_verify.checks.models.probe import Tally, pins_models, refusal, roles, survives
+from locara_verify.checks.models.probe import Tally, reads, refusal, roles, survives
 from locara_verify.context import Context
 from locara_verify.finding import JSON
 
@@ -87,7 +87,7 @@ def call(command: str, model: JSON) -> dict[str, JSON]:
     return {"model": model, "messages": [{"role": "user", "content": "text"}], "maxTokens": 1}
 
 
-@check(NAME, rules=(RULE,), needs=frozenset({"live", "models"}), applies=pins_models)
+@check(NAME, rules=(RULE,), needs=frozenset({"live", "models"}), applies=reads)
 def run(ctx: Context) -> CheckResult:
     """Ask the app, and a copy of it with fewer models, for models that their manifests do not pin."""
     tally = Tally()
