@@ -6,7 +6,7 @@ import type { CallOptions, Transport } from "./transport.ts";
 /** The app's own folder. Other roots: `$DOCUMENTS` and its like when declared, or a handle of `pick`. */
 export const APP_DATA = "$APP_DATA";
 /** The root of a folder that the manifest shares with other apps. Denied while one of them does not declare it. */
-export const shared = <Id extends string>(id: Id): `$SHARED/${Id}` => `$SHARED/${id}`;
+export const sharedRoot = <Id extends string>(id: Id): `$SHARED/${Id}` => `$SHARED/${id}`;
 /** Bytes asked for in one call when a file is read in slices. */
 const SLICE = 4 * 1024 * 1024;
 
