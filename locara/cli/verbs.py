@@ -16,6 +16,11 @@ GROUP: Final = "locara.verbs"
 BUILT_IN: Final = {
     "init": ("locara.cli.init", "begin a new app from a template"),
     "run": ("locara.cli.run", "run an app inside its sandbox"),
+    "dev": (
+        "locara.cli.dev",
+        "run an app in its sandbox with its page in your browser, renewed as you edit",
+    ),
+    "test": ("locara.cli.test", "run an app's own tests against its real runtime"),
     "explain": ("locara.cli.explain", "say what a capability or a rule means"),
     "audit-log": ("locara.cli.audit_log", "show or verify the record of an app's decisions"),
     "models": ("locara.cli.models", "get, pin, list, verify, import or collect models"),

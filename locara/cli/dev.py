@@ -1,0 +1,267 @@
+"""`locara dev`: an app in its real sandbox, its page in an ordinary browser, both renewed when files change."""
+
+# ruff: noqa: PLC0415 - a verb imports what it needs when it runs, so that the others start at once
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import signal
+import sys
+import threading
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from locara.cli.terminal import bold, print_error, printable
+from locara.errors import LocaraError, UsageError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from locara.cli.dev_link import Pages
+    from locara.cli.dev_server import Bridge
+    from locara.core.grant import Grants
+    from locara.runtime.app import AppBundle
+    from locara.runtime.launch import RunningApp
+
+summary = "run an app in its sandbox with its page in your browser, renewed as you edit"
+
+_EPILOG = """examples:
+  locara dev my-app
+  locara dev my-app --pick ~/letters --pick ~/one.pdf    what the file picker answers, by kind, again and again
+  locara dev my-app --port 4870 --data /tmp/trial
+
+The sandbox is the one of `locara run`. The page is served on 127.0.0.1 alone, under an address that holds a
+token of this session. A change of the built page reloads it; a change of locara.json or db/ starts the
+runtime again and says what the app may now do and no longer. Building the page (`npm run build`) stays yours.
+
+By starting it you agree to what locara.json asks for, also after each change, for this session alone. Its
+data is kept apart from your own, in $XDG_DATA_HOME/Locara/dev. Ctrl-C ends all of it (exit code 130).
+"""
+_POLL_SECONDS: Final = 0.25
+_MAX_FILES: Final = 20_000
+
+Seen = dict[str, tuple[int, int, int]]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """APP, --port, --pick, --data."""
+    parser.epilog = _EPILOG
+    parser.add_argument("app", metavar="APP", type=Path, help="folder of the app (it holds locara.json)")
+    parser.add_argument(
+        "--port", metavar="N", type=int, default=0, help="port on 127.0.0.1 (default: a free one)"
+    )
+    parser.add_argument(
+        "--pick", metavar="PATH", type=Path, action="append", default=[], help="what the picker answers"
+    )
+    parser.add_argument(
+        "--data", metavar="DIR", type=Path, help="folder for the data of this and later sessions"
+    )
+
+
+class RepeatingPicker:
+    """Answers each pick with the next of the given paths that is of the kind asked for, again and again."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._paths = [path.absolute() for path in paths]
+
+    def pick(self, kind: str, _access: str, *, multiple: bool) -> list[Path]:
+        """The next path of that kind, all of them for multiple; none when there is none."""
+        fitting = [path for path in self._paths if (path.is_dir() if kind == "directory" else path.is_file())]
+        if multiple or not fitting:
+            return fitting
+        self._paths.remove(fitting[0])
+        self._paths.append(fitting[0])
+        return fitting[:1]
+
+
+def run(args: argparse.Namespace) -> int:
+    """Until Ctrl-C. Raises what start raises when the first start fails."""
+    from locara.runtime.app import AppBundle
+    from locara.runtime.app_home import default_apps_root
+
+    if not 0 <= args.port <= 65_535:
+        raise UsageError(f"{args.port} is not a port", fix="0 to 65535; 0 takes a free one")
+    bundle = AppBundle.open(args.app)
+    data = args.data or default_apps_root().parent / "dev"
+    with ExitStack() as stack:
+        _serve(stack, bundle, data, args)
+    return 0
+
+
+def _serve(stack: ExitStack, bundle: AppBundle, data: Path, args: argparse.Namespace) -> None:
+    import tempfile
+
+    from locara.cli.dev_link import Pages
+    from locara.cli.dev_server import Bridge
+
+    def leave(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + signal.SIGTERM)
+
+    stack.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, leave))
+    # An answer given here is for this session: it is not the person's answer of `locara run`.
+    state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="locara-dev-")))
+    pages = Pages()
+    runtime = Runtime(pages, data=data, state=state, picker=RepeatingPicker(args.pick))
+    stack.callback(runtime.stop)
+    runtime.start(bundle)
+    out, entry = _page(bundle)
+    try:
+        server = Bridge(args.port, token=secrets.token_hex(24), pages=pages, out=out, entry=entry)
+    except OSError as error:
+        raise UsageError(
+            f"port {args.port} cannot be used: {error.strerror}", fix="leave --port out"
+        ) from error
+    stack.callback(server.server_close)
+    threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True).start()
+    stack.callback(server.shutdown)
+    print(f"{bold(printable(bundle.manifest.display_name))}  {server.url}", flush=True)
+    _watch(args.app, runtime, server, pages)
+
+
+def _page(bundle: AppBundle) -> tuple[Path, str]:
+    """The folder of the built page, and the entry in it."""
+    out = bundle.path.resolve() / bundle.manifest.build.out
+    entry = bundle.path.resolve() / bundle.manifest.entry
+    if not entry.is_file():
+        say(f"{bundle.manifest.entry} is not there yet: build the page")
+    return out, str(entry.relative_to(out)) if entry.is_relative_to(out) else entry.name
+
+
+def say(text: str) -> None:
+    """One line of what happens, on stderr: stdout holds the address alone."""
+    print(printable(text), file=sys.stderr, flush=True)
+
+
+class Runtime:
+    """The app's runtime of this session, started again when what it is made of changes."""
+
+    def __init__(self, pages: Pages, *, data: Path, state: Path, picker: RepeatingPicker) -> None:
+        self.pages = pages
+        self.bundle: AppBundle | None = None
+        self._data = data
+        self._state = state
+        self._picker = picker
+        self._count = 0
+
+    def start(self, bundle: AppBundle) -> None:
+        """Start it. Raises what `locara.runtime.launch.start` raises."""
+        from locara.models.cache import ModelCache, default_root
+        from locara.runtime.consent import StatedConsent
+        from locara.runtime.launch import default_user_roots, start
+
+        # Each start is a first one, so that what an edit adds works at once and not after the cool-down.
+        self._count += 1
+        running = start(
+            bundle,
+            home=self._data,
+            cache=ModelCache(default_root()),
+            picker=self._picker,
+            user_roots=default_user_roots(),
+            state=self._state / str(self._count),
+            consent=StatedConsent(),
+        )
+        self.bundle = bundle
+        self.pages.attach(running, self._ended)
+
+    def stop(self) -> None:
+        """End it, if it runs."""
+        running = self.pages.detach()
+        if running is not None:
+            running.close()
+
+    def _ended(self, running: RunningApp) -> None:
+        if self.pages.detach_if(running):
+            running.close()
+            say(
+                f"the runtime ended; it starts again when locara.json or db/ changes (see {running.stderr_path})"
+            )
+            self.pages.tell({"closed": "the runtime has ended"})
+
+    def restart(self, path: Path) -> bool:
+        """Read the app again and start what it is now. False, with the reasons told, when it cannot be."""
+        from locara.runtime.app import AppBundle
+
+        try:
+            bundle = AppBundle.open(path)
+        except LocaraError as error:
+            print_error(error.diagnostics())
+            say("the runtime goes on as it was")
+            return False
+        before = self.bundle
+        self.stop()
+        try:
+            self.start(bundle)
+        except LocaraError as error:
+            print_error(error.diagnostics())
+            self.pages.tell({"closed": "the runtime did not start again"})
+            return False
+        if before is not None:
+            _tell_grants(before.grants, bundle.grants)
+        say("started again")
+        return True
+
+
+def _tell_grants(old: Grants, new: Grants) -> None:
+    from locara.core.changes import gains
+
+    for mark, found in (("+ may now", gains(old, new)), ("- no longer may", gains(new, old))):
+        for gain in found:
+            say(f"  {mark} {gain.sentence}")
+
+
+def _watch(app: Path, runtime: Runtime, server: Bridge, pages: Pages) -> None:
+    """Look at the files again and again: a change is acted on when it has come to rest."""
+    folder = app.parent if app.name == "locara.json" else app
+    pause = threading.Event()
+    source, page = _sources(folder), _built(runtime)
+    while True:
+        pause.wait(_POLL_SECONDS)
+        now_source, now_page = _sources(folder), _built(runtime)
+        if (now_source, now_page) == (source, page):
+            continue
+        while True:
+            pause.wait(_POLL_SECONDS)
+            later = (_sources(folder), _built(runtime))
+            if later == (now_source, now_page):
+                break
+            now_source, now_page = later
+        if now_source != source and runtime.restart(app) and runtime.bundle:
+            server.out, server.entry = _page(runtime.bundle)
+            now_page = _built(runtime)
+        if now_page != page:
+            say("the page changed")
+        source, page = now_source, now_page
+        pages.tell({"reload": True})
+
+
+def _sources(folder: Path) -> Seen:
+    """What the runtime is made of: locara.json and db/."""
+    return seen([folder / "locara.json", folder / "db"])
+
+
+def _built(runtime: Runtime) -> Seen:
+    return {} if runtime.bundle is None else seen([_out(runtime.bundle)])
+
+
+def _out(bundle: AppBundle) -> Path:
+    return bundle.path / bundle.manifest.build.out
+
+
+def seen(places: Sequence[Path]) -> Seen:
+    """Every file in these places with its time of change, size and inode; what vanishes meanwhile is left out."""
+    found: Seen = {}
+    waiting = [str(place) for place in places]
+    while waiting and len(found) < _MAX_FILES:
+        path = waiting.pop()
+        try:
+            status = os.lstat(path)
+            found[path] = (status.st_mtime_ns, status.st_size, status.st_ino)
+            if (status.st_mode & 0o170000) == 0o040000:
+                waiting += [entry.path for entry in os.scandir(path)]
+        except OSError:
+            continue
+    return found
