@@ -70,7 +70,7 @@ def test_values_that_have_a_place(given_: object, kept: object) -> None:
         {1, 2},
         1j,
     ],
-    ids=repr,
+    ids=lambda value: repr(value).partition(" at 0x")[0],
 )
 def test_values_that_have_none_are_refused(value: object) -> None:
     with pytest.raises(StorageError) as caught:
