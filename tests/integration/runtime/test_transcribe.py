@@ -40,6 +40,12 @@ def app(write_app, start_app, home):
     return app
 
 
+def wav(samples: bytes) -> bytes:
+    description = struct.pack("<IHHIIHH", 16, 1, 1, 16_000, 32_000, 2, 16)
+    data = struct.pack("<I", len(samples)) + samples
+    return b"RIFF" + struct.pack("<I", 36 + len(samples)) + b"WAVEfmt " + description + b"data" + data
+
+
 def put(app, name: str, data: bytes) -> None:
     encoded = base64.b64encode(data).decode()
     app.client.call("fs.write", {"root": "$APP_DATA", "path": name, "data": encoded, "mode": "create"})
@@ -61,6 +67,17 @@ def test_every_recording_comes_out_word_for_word_and_on_time(app) -> None:
         assert found["duration"] == pytest.approx(sample["seconds"], abs=0.001)
         assert (found["finishReason"], found["language"]) == ("stop", "en")
         assert found["usage"]["outputTokens"] > 0
+
+
+def test_sound_of_two_pieces_has_all_its_sentences_at_their_times(app) -> None:
+    samples = (FIXTURES / "audio/s6-meeting.wav").read_bytes()[44:]
+    put(app, "twice.wav", wav(samples * 2))
+    meeting = next(sample for sample in SAMPLES if sample["file"] == "s6-meeting.wav")
+    found = hear(app, "twice.wav")
+    assert [segment["text"] for segment in found["segments"]] == texts(meeting) * 2
+    starts = [said["start"] + at for at in (0, meeting["seconds"]) for said in meeting["reference"]]
+    for segment, start in zip(found["segments"], starts, strict=True):
+        assert abs(segment["start"] - start) < 0.4
 
 
 def test_segments_stream_and_a_chat_model_answers_beside(app) -> None:
@@ -104,11 +121,7 @@ def test_sound_that_is_pushed_gives_the_same_words(app) -> None:
 
 def test_cancelling_ends_the_work_and_the_model_hears_on(app) -> None:
     one = (FIXTURES / "audio/s6-meeting.wav").read_bytes()[44:]
-    header = struct.pack(
-        "<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + 6 * len(one), b"WAVE", b"fmt ", 16, 1, 1, 16_000, 32_000, 2, 16,
-        b"data", 6 * len(one),
-    )  # fmt: skip
-    put(app, "long.wav", header + 6 * one)
+    put(app, "long.wav", wav(6 * one))
     args = {"model": SPEECH, "root": "$APP_DATA", "path": "long.wav", "stream": True}
     stream = app.client.stream("transcribe.fromFile", args)
     next(stream)
