@@ -1,0 +1,179 @@
+"""LC302 at the proxy itself: code inside the sandbox may leave the runtime's own checks out and speak to it.
+
+The real proxy runs in this process with a recording name server and a recording dialler, so every tunnel that
+would have been opened is seen and no packet leaves. Addresses are generated from the registries of special
+purpose, of which the product's list is independent.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import random
+import socket
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from locara.core.grant import Grants, compile_grants
+from locara.core.manifest import parse_manifest
+from locara.sandbox.proxy import Proxy
+from locara_verify.check import CheckResult, check
+from locara_verify.context import Context
+from locara_verify.finding import Finding
+from locara_verify.oracle import policy
+
+POLICY: Final = "LC302"
+GRANTED: Final = "api.granted.example"
+NET: Final = {"allowed_hosts": [GRANTED, "*.wild.example"], "allowed_ports": [443, 8443]}
+PUBLIC: Final = ("93.184.216.34", "2606:4700::1111")
+SPECIAL: Final = (
+    *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+    *("192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15"),
+    *("198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4", "255.255.255.255/32"),
+    *("::/128", "::1/128", "::ffff:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/32"),
+    *("2001:2::/48", "2001:10::/28", "2001:20::/28", "2001:db8::/32", "2002::/16", "3fff::/20"),
+    *("5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8"),
+)
+_REPLY_BYTES: Final = 4_096
+_SECONDS: Final = 20.0
+
+
+def special_addresses(rng: random.Random) -> Iterator[str]:
+    """First, last and some address of every network that is no app's business, and odd spellings of some."""
+    for text in SPECIAL:
+        network = ipaddress.ip_network(text)
+        size = network.num_addresses
+        for offset in {0, size - 1, rng.randrange(size)}:
+            yield str(network[offset])
+    yield from (
+        "::ffff:127.0.0.1",
+        "fe80::1%lo",
+        "127.1",
+        "0x7f000001",
+        "2130706433",
+        "010.0.0.1",
+        "localhost",
+        "",
+    )
+
+
+@dataclass(slots=True)
+class World:
+    """What the proxy is given in place of the network; it remembers what it was asked."""
+
+    answers: list[Sequence[str]] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    dialled: list[tuple[str, int]] = field(default_factory=list)
+
+    def resolve(self, host: str, _port: int) -> Sequence[str]:
+        """The next answer; the last one again and again."""
+        self.asked.append(host)
+        return self.answers[min(len(self.asked), len(self.answers)) - 1]
+
+    def dial(self, address: str, port: int) -> socket.socket:
+        """A connection whose far end has said goodbye."""
+        self.dialled.append((address, port))
+        near, far = socket.socketpair()
+        far.close()
+        return near
+
+
+@dataclass(frozen=True, slots=True)
+class Tunnel:
+    """One CONNECT: the status that was answered, the names resolved and the addresses dialled."""
+
+    status: str
+    asked: tuple[str, ...]
+    dialled: tuple[tuple[str, int], ...]
+
+
+def connect(grants: Grants, target: str, *answers: Sequence[str]) -> Tunnel:
+    """Ask a fresh proxy for one tunnel."""
+    world = World(list(answers))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        proxy = Proxy(grants, listener, resolver=world.resolve, dial=world.dial)
+        proxy.begin()
+        try:
+            with socket.create_connection(listener.getsockname(), timeout=_SECONDS) as client:
+                client.sendall(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
+                reply = client.recv(_REPLY_BYTES)
+        finally:
+            proxy.close()
+    status = reply.split(b" ")[1].decode("ascii", "replace") if b" " in reply else ""
+    return Tunnel(status, tuple(world.asked), tuple(world.dialled))
+
+
+def granted(ctx: Context, net: Any) -> tuple[dict[str, Any], Grants]:  # noqa: ANN401 - a manifest's JSON
+    """The target's manifest with another network grant, as JSON and compiled."""
+    document: dict[str, Any] = json.loads(ctx.target.manifest_bytes)
+    document["capabilities"]["net"] = net
+    return document, compile_grants(parse_manifest(json.dumps(document).encode()))
+
+
+def targets(rng: random.Random) -> list[tuple[str, int]]:
+    """Hosts and ports in the grant, beside it, and unlike any host."""
+    hosts = [
+        GRANTED,
+        "a.wild.example",
+        "b.a.wild.example",
+        "wild.example",
+        "xwild.example",
+        "granted.example",
+    ]
+    hosts += [
+        f"{GRANTED}.evil.test",
+        f"{GRANTED}.",
+        "a.wild.example.evil.test",
+        "intranet",
+        "127.0.0.1",
+        "[::1]",
+    ]
+    hosts += [f"x{GRANTED}", "*.wild.example", ".wild.example", "-.wild.example", "other.example"]
+    pairs = [(host, port) for host in hosts for port in (443, 8443, 80, 444)]
+    rng.shuffle(pairs)
+    return pairs
+
+
+@check("escape-tunnels", rules=(POLICY,))
+def run(ctx: Context) -> CheckResult:
+    """Hosts against the second judge, then addresses, mixed answers, and a name that changes its mind."""
+    rng, findings, tried = ctx.rng("escape-tunnels"), [], 0
+    for net in (False, NET):
+        document, grants = granted(ctx, net)
+        for host, port in targets(rng):
+            allowed = policy.judge(document, {"kind": "net", "host": host, "port": port}).allowed
+            tunnel = connect(grants, f"{host}:{port}", PUBLIC[:1])
+            tried += 1
+            if bool(tunnel.dialled or tunnel.asked) != allowed:
+                what = "carries what is not granted" if not allowed else "refuses what is granted"
+                findings.append(
+                    _finding(f"the proxy {what}", f"{host}:{port} under {json.dumps(net)}", tunnel)
+                )
+    _, grants = granted(ctx, NET)
+    for address in special_addresses(rng):
+        for answer in ([address], [PUBLIC[0], address], [address, PUBLIC[0]], [PUBLIC[1], address]):
+            tunnel = connect(grants, f"{GRANTED}:443", answer)
+            tried += 1
+            if tunnel.dialled:
+                findings.append(
+                    _finding("the proxy leaves for an address that is not public", str(answer), tunnel)
+                )
+    tunnel = connect(grants, f"{GRANTED}:443", PUBLIC[:1], ["127.0.0.1"])
+    if tunnel.dialled != ((PUBLIC[0], 443),) or len(tunnel.asked) != 1:
+        because = "a name is resolved once, and the address that was judged is the one that is dialled"
+        findings.append(_finding("the proxy looks a name up again", because, tunnel))
+    ordinary = connect(grants, f"{GRANTED}:443", PUBLIC[1:])
+    works = ordinary.status == "200" and ordinary.dialled == ((PUBLIC[1], 443),)
+    twin = (
+        {} if works else {POLICY: f"the allow twin failed: a granted host at a public address ({ordinary})"}
+    )
+    return CheckResult(
+        findings=tuple(findings[:5]), attempts={POLICY: tried + 1}, attacks=tried + 1, inconclusive=twin
+    )
+
+
+def _finding(message: str, because: str, tunnel: Tunnel) -> Finding:
+    dialled = [f"{address} port {port}" for address, port in tunnel.dialled]
+    evidence: dict[str, Any] = {"status": tunnel.status, "resolved": list(tunnel.asked), "dialled": dialled}
+    return Finding(POLICY, message, because=because, evidence=evidence)
