@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from locara.core.capability import FS_KINDS, Kind
-from locara.core.grant import Grants
 from locara.core.scope import AtomScope
+
+if TYPE_CHECKING:  # the table itself needs no manifest, so that `locara explain` starts at once
+    from locara.core.grant import Grants
 
 
 @dataclass(frozen=True, slots=True)
