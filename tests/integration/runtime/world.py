@@ -185,7 +185,9 @@ def make_certificate(folder: Path) -> None:
 
 
 def without_kernel(plan: LaunchPlan, world: World, wide: AppBundle) -> LaunchPlan:
-    """The plan with every kernel layer removed that can be, and everything of `wide` shown and writable."""
+    """The plan without its kernel layers, with everything of `wide` shown and writable, and with a broker and
+    a proxy that allow what `wide` says. The network stays a namespace of its own, where the proxy has its port.
+    """
     sources = {source.dest: source for source in plan.sources}
     for root, path in world.roots.items():
         sources[root_dest(root)] = Source(path, root_dest(root), "dir", writable=True)
@@ -202,11 +204,11 @@ def without_kernel(plan: LaunchPlan, world: World, wide: AppBundle) -> LaunchPla
         sources[tool_dest(digest)] = Source(folder, tool_dest(digest), "dir")
     return replace(
         plan,
+        grants=wide.grants,
         sources=tuple(sources.values()),
         seccomp=None,
         landlock=None,
         exec_filter=False,
-        unshare_net=False,
         unshare_pid=False,
         unshare_ipc=False,
         unshare_uts=False,
