@@ -45,6 +45,7 @@ MODULES: Final = (
     "locara_verify.checks.offline.packets",
     "locara_verify.checks.offline.secrets",
     "locara_verify.checks.sandbox.entitlements",
+    "locara_verify.checks.sandbox.filters",
     "locara_verify.checks.sandbox.hygiene",
     "locara_verify.checks.sandbox.layers",
     "locara_verify.checks.sandbox.probes",
