@@ -23,6 +23,7 @@ MODULES: Final = (
     "locara_verify.checks.decide.oracle",
     "locara_verify.checks.escape.arguments",
     "locara_verify.checks.escape.audit",
+    "locara_verify.checks.escape.bounds",
     "locara_verify.checks.escape.frames",
     "locara_verify.checks.escape.handles",
     "locara_verify.checks.escape.links",

@@ -1,0 +1,248 @@
+"""What an app may fill, overwrite and leave no trace of: its quotas, its settings, its own files, its record.
+
+A variant of the app with the smallest quota runs in the real sandbox. Sizes are taken from its data folder, and
+what was refused is looked up in the log that it leaves behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from locara.core.surface import COMMANDS
+from locara.errors import CallError, CapabilityDenied
+from locara.runtime.launch import RunningApp
+from locara_verify.check import CheckResult, check
+from locara_verify.context import Context
+from locara_verify.finding import Finding
+
+WIDENING: Final = "LC207"
+EXHAUSTION: Final = "LC224"
+INTERNAL: Final = "LC226"
+READS: Final = "LC225"
+RECORD: Final = "LC408"
+HOSTS: Final = "LC302"
+RULES: Final = (WIDENING, EXHAUSTION, INTERNAL, READS, RECORD, HOSTS)
+MIB: Final = 1_048_576
+GRANTED: Final = "api.granted.example"
+_ROOM: Final = 1.25  # the database may hold its log beside it for a moment, files their next version
+_SECONDS: Final = 30.0
+_FIELDS: Final = (
+    *("Host", "host", "Connection", "Content-Length", "Transfer-Encoding", "TE", "Upgrade", "Expect"),
+    *(
+        "Proxy-Authorization",
+        "proxy-connection",
+        "X-A\r\nHost",
+        "X A",
+        "",
+        "X-\u00e9",
+        "Keep-Alive",
+        "Trailer",
+    ),
+)
+_VALUES: Final = ("a\r\nHost: evil.test", "a\nb", "a\0b", "\u00e9", "a" * 9_000)
+_URLS: Final = (
+    "https://user@{}/",
+    "https://user:secret@{}/",
+    "http://{}/",
+    "https://evil.test@{}/",
+    "ftp://{}/",
+)
+
+
+class Attempts:
+    """What was tried and found in one run of the variant."""
+
+    def __init__(self, app: RunningApp) -> None:
+        self.app = app
+        self.findings: list[Finding] = []
+        self.tried = dict.fromkeys(RULES, 0)
+        self.broken: dict[str, str] = {}
+
+    def call(self, command: str, **args: Any) -> tuple[str, Any]:  # noqa: ANN401 - arguments and results are JSON
+        """("ok", result) or (code, None) of one call."""
+        try:
+            return "ok", self.app.client.call(command, args, timeout=_SECONDS)
+        except (CallError, CapabilityDenied) as error:
+            return error.code, None
+
+    def judge(self, rule: str, fault: bool, message: str, because: str) -> None:
+        """Count an attempt, and record what it showed."""
+        self.tried[rule] += 1
+        if fault and len(self.findings) < 20:
+            self.findings.append(Finding(rule, message, because=because))
+
+    def twin(self, rule: str, works: bool, what: str) -> None:
+        """An ordinary use that must work, or denials of the rule prove nothing."""
+        if not works:
+            self.broken.setdefault(rule, f"the allow twin failed: {what}")
+
+
+def smallest(document: dict[str, Any]) -> None:
+    """One MiB of room, files to write, and one host that no name server knows."""
+    document["storage"] = {**document.get("storage", {}), "quota_mb": 1}
+    document["capabilities"] |= {"net": {"allowed_hosts": [GRANTED]}, "fs.app-data": "read-write"}
+
+
+def nobody(host: str, _port: int) -> list[str]:
+    """A name server that knows nothing."""
+    raise OSError(f"no such name: {host}")
+
+
+@check("escape-bounds", rules=RULES, needs=frozenset({"live"}))
+def run(ctx: Context) -> CheckResult:
+    """Fill files and database, write settings of the runtime, overwrite, and read the log afterwards."""
+    home = ctx.fresh_dir("home")
+    with ctx.open_app(ctx.variant("bounds", smallest), home=home, resolver=nobody) as app:
+        tries = Attempts(app)
+        data = app.home.path
+        fill_files(tries, data / "files")
+        overwrite(tries)
+        settings(tries)
+        reading(tries)
+        network(tries)
+        called = call_everything(tries)
+        fill_database(tries, data / "db")
+    recorded(tries, app.home.audit_log, called)
+    return CheckResult(
+        findings=tuple(tries.findings),
+        attempts=tries.tried,
+        attacks=sum(tries.tried.values()),
+        inconclusive=tries.broken,
+    )
+
+
+def _bytes_in(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def fill_files(tries: Attempts, folder: Path) -> None:
+    """New files, growing files and replaced files, until long after the quota."""
+    code, _ = tries.call("fs.write", root="$APP_DATA", path="one", data="a", encoding="utf8", mode="create")
+    tries.twin(WIDENING, code == "ok", f"a small file could not be written ({code})")
+    piece = "a" * (MIB // 4)
+    for number in range(8):
+        for mode, path in (("create", f"new-{number}"), ("append", "grown"), ("replace", f"put-{number}")):
+            tries.call("fs.write", root="$APP_DATA", path=path, data=piece, encoding="utf8", mode=mode)
+            held = _bytes_in(folder)
+            over = held > MIB * _ROOM
+            tries.judge(WIDENING, over, "the files of an app outgrew its quota", f"{held} bytes after {mode}")
+    for path in (f"{kind}-{number}" for number in range(8) for kind in ("new", "put")):
+        tries.call("fs.remove", root="$APP_DATA", path=path)
+    tries.call("fs.remove", root="$APP_DATA", path="grown")
+
+
+def overwrite(tries: Attempts) -> None:
+    """create never takes the place of what is there."""
+    write = {"root": "$APP_DATA", "path": "kept", "encoding": "utf8", "mode": "create"}
+    first, _ = tries.call("fs.write", data="first", **write)
+    second, _ = tries.call("fs.write", data="second", **write)
+    _, read = tries.call("fs.read", root="$APP_DATA", path="kept", encoding="utf8")
+    kept = read is not None and read["data"] == "first"
+    tries.twin(WIDENING, first == "ok", f"a file could not be made ({first})")
+    tries.judge(WIDENING, second == "ok" or not kept, "create replaced a file", f"it answered {second}")
+
+
+def settings(tries: Attempts) -> None:
+    """The runtime's own settings, scopes that are none, and values larger than a setting."""
+    code, _ = tries.call("settings.set", key="a", value=1)
+    tries.twin(INTERNAL, code == "ok", f"a setting could not be written ({code})")
+    for scope in ("system", "System", "SYSTEM", "system ", "profile:", "profile:../x", "user\0", "*"):
+        for command, more in (("settings.set", {"value": 1}), ("settings.delete", {})):
+            code, _ = tries.call(command, key="a", scope=scope, **more)
+            tries.judge(
+                INTERNAL, code == "ok", "an app wrote settings that are not its own", f"{command} {scope!r}"
+            )
+    for size in (65_537, 200_000, 2_000_000):
+        code, _ = tries.call("settings.set", key="large", value="a" * size)
+        tries.judge(EXHAUSTION, code == "ok", "a setting of any size is kept", f"{size} characters")
+
+
+def reading(tries: Attempts) -> None:
+    """db.query changes nothing, whatever the statement is."""
+    made, _ = tries.call("db.exec", sql="CREATE TABLE bounds(a)")
+    tries.twin(READS, made == "ok", f"a table could not be made ({made})")
+    for sql in (
+        "INSERT INTO bounds VALUES(1)",
+        "WITH x AS (SELECT 1) INSERT INTO bounds SELECT * FROM x",
+        "INSERT INTO bounds VALUES(1) RETURNING a",
+        "REPLACE INTO bounds VALUES(1)",
+        "CREATE TABLE other(a)",
+        "DELETE FROM bounds",
+        "DROP TABLE bounds",
+    ):
+        tries.call("db.query", sql=sql)
+        code, found = tries.call("db.query", sql="SELECT count(*) FROM bounds")
+        changed = code != "ok" or found["rows"] != [[0]]
+        tries.judge(READS, changed, "db.query changed the database", sql)
+
+
+def fill_database(tries: Attempts, folder: Path) -> None:
+    """Rows until long after the quota; what a result may hold at most."""
+    code, _ = tries.call("db.exec", sql="INSERT INTO bounds VALUES(zeroblob(1000))")
+    tries.twin(EXHAUSTION, code == "ok", f"a row could not be written ({code})")
+    for _ in range(8):
+        tries.call("db.exec", sql="INSERT INTO bounds VALUES(randomblob(500000))")
+        held = sum(path.stat().st_size for path in folder.glob("*.sqlite3"))
+        tries.judge(
+            EXHAUSTION, held > MIB * _ROOM, "the database of an app outgrew its quota", f"{held} bytes"
+        )
+    many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT {}) SELECT {} FROM n"
+    for rows, column in ((60_000, "1"), (100_000, "NULL"), (20, "hex(zeroblob(400000))")):
+        code, _ = tries.call("db.query", sql=many.format(rows, column))
+        tries.judge(EXHAUSTION, code == "ok", "a result of any size is returned", f"{rows} rows of {column}")
+
+
+def network(tries: Attempts) -> None:
+    """Header fields that would steer the request, and URLs with more than a host."""
+    code, _ = tries.call("net.fetch", url=f"https://{GRANTED}/", headers={"X-A": "b"})
+    tries.twin(HOSTS, code == "not_found", f"a granted host does not reach the name server ({code})")
+    fields = [{name: "b"} for name in _FIELDS] + [{"X-A": value} for value in _VALUES]
+    for headers in fields:
+        code, _ = tries.call("net.fetch", url=f"https://{GRANTED}/", headers=headers)
+        tries.judge(
+            HOSTS, code != "bad_request", "a header field that steers the request is sent", f"{headers!r:.80}"
+        )
+    for url in _URLS:
+        code, _ = tries.call("net.fetch", url=url.format(GRANTED), headers={})
+        tries.judge(HOSTS, code != "bad_request", "a URL with more than host, port and path is fetched", url)
+
+
+def call_everything(tries: Attempts) -> list[str]:
+    """Each command with a power behind it, once; and names that no version has. The names that were called."""
+    _, told = tries.call("app.commands")
+    there = set(told["commands"]) if told else set()
+    names = [name for name, spec in COMMANDS.items() if spec.capability or name not in there]
+    names += ["fs.chmod", "shell.run", "FS.READ", "net.connect"]
+    models = [pin.partition("@")[0] for pin in tries.app.bundle.grants.models]
+    model = models[0] if models else "none"
+    arguments: dict[str, dict[str, Any]] = {
+        "llm.chat": {"model": model, "messages": []},
+        "embed.create": {"model": model, "texts": []},
+        "fs.pick": {"kind": "file", "access": "read"},
+        "fs.release": {"handle": "none"},
+        "fs.write": {"root": "$APP_DATA", "path": "x", "data": "", "encoding": "utf8", "mode": "replace"},
+        "net.fetch": {"url": f"https://{GRANTED}/", "headers": {}},
+        "fs.read": {"root": "$APP_DATA", "path": "kept", "encoding": "utf8"},
+    }
+    judged = [name for name in names if name not in there or name in arguments]
+    for name in judged:
+        tries.call(name, **arguments.get(name, {}))
+    return judged
+
+
+def recorded(tries: Attempts, log: Path, called: list[str]) -> None:
+    """Every one of these calls was decided, so every one is in the log under its name."""
+    entries = []
+    for line in log.read_text("utf-8").splitlines():
+        with contextlib.suppress(ValueError):
+            entries.append(json.loads(line)["cmd"])
+    for name in called:
+        tries.judge(
+            RECORD,
+            name not in entries,
+            "a decision left no record",
+            f"{name} was called and is not in the log",
+        )
