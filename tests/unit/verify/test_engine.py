@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -131,7 +132,15 @@ def run(make_app, make_rule, make_check, tmp_path, monkeypatch) -> Callable[...,
 
 
 def gone(pid: int) -> bool:
-    """Whether the process ended; a zombie that nobody collected yet counts as ended."""
+    """Whether a process that was killed has ended (the kernel may need a moment); a zombie counts as ended."""
+    try:
+        watched = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    with os.fdopen(watched, closefd=True):
+        ended, _, _ = select.select([watched], [], [], 30)
+    if not ended:
+        return False
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:
