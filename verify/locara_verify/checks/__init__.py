@@ -17,6 +17,7 @@ MODULES: Final = (
     "locara_verify.checks.bench.inference",
     "locara_verify.checks.bench.launches",
     "locara_verify.checks.bench.vectors",
+    "locara_verify.checks.consent.records",
     "locara_verify.checks.consent.starts",
     "locara_verify.checks.consent.words",
     "locara_verify.checks.decide.algebra",

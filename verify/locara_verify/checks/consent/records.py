@@ -1,0 +1,254 @@
+"""LC411, LC412 and LC407 at their records: words for generated grants, answers on file, lists of revocations, logs.
+
+Starting an app for each of these would take minutes; the functions that every start goes through are asked
+directly, with a folder of decisions and a log that are made for it.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from locara.core.consent import consent_text
+from locara.core.grant import compile_grants
+from locara.core.manifest import parse_manifest
+from locara.errors import AuditError, LocaraError
+from locara.runtime.app import AppBundle
+from locara.runtime.audit import AuditLog
+from locara.runtime.audit_chain import verify_chain
+from locara.runtime.consent import NoConsent, ScriptedConsent
+from locara.runtime.lifecycle import admit, withdraw
+from locara.runtime.state import StateFolder
+from locara_verify.check import CheckResult, check
+from locara_verify.context import Context
+from locara_verify.finding import Finding
+
+WORDS: Final = "LC411"
+ANSWERS: Final = "LC412"
+CHAIN: Final = "LC407"
+NOW: Final = 1_790_000_000.0
+_NO_YES: Final[tuple[object, ...]] = ("no", 1, 0, None, [], "yes")
+_REASON: Final = "keeps the clock right"
+
+
+class Tries:
+    """What was tried and found."""
+
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+        self.tried = {WORDS: 0, ANSWERS: 0, CHAIN: 0}
+        self.broken: dict[str, str] = {}
+
+    def judge(self, rule: str, fault: bool, message: str, because: str) -> None:
+        """Count an attempt, and record what it showed."""
+        self.tried[rule] += 1
+        if fault and len(self.findings) < 20:
+            self.findings.append(Finding(rule, message, because=because))
+
+    def twin(self, rule: str, works: bool, what: str) -> None:
+        """An ordinary use that must work."""
+        if not works:
+            self.broken.setdefault(rule, f"the allow twin failed: {what}")
+
+
+@check("consent-records", rules=(WORDS, ANSWERS, CHAIN))
+def run(ctx: Context) -> CheckResult:
+    """Words, answers, revocations, logs."""
+    tries = Tries()
+    words(tries, ctx)
+    answers(tries, ctx)
+    revocations(tries, ctx)
+    logs(tries, ctx)
+    return CheckResult(
+        findings=tuple(tries.findings),
+        attempts=tries.tried,
+        attacks=sum(tries.tried.values()),
+        inconclusive=tries.broken,
+    )
+
+
+def edited(ctx: Context, **capabilities: Any) -> bytes:  # noqa: ANN401 - values of a manifest
+    """The target's manifest with other capabilities."""
+    document = json.loads(ctx.target.manifest_bytes)
+    document["capabilities"] |= {
+        key.replace("__", "-").replace("_", "."): value for key, value in capabilities.items()
+    }
+    return json.dumps(document).encode()
+
+
+def grants_drawn(rng: random.Random) -> Iterator[tuple[dict[str, Any], list[str]]]:
+    """Capabilities, with the words that a person must read for them."""
+    for count in (1, 12, 13, 40):
+        hosts = [f"h{number:02}.example.org" for number in range(count)]
+        port = rng.choice((80, 8443, 22, 1))
+        told = hosts[:12] + ([f"{count - 12} more"] if count > 12 else [])
+        yield {"net": {"allowed_hosts": hosts, "allowed_ports": [port]}}, [*told, str(port)]
+        yield {"net": {"allowed_hosts": hosts}}, told
+        yield {"open__external": {"hosts": hosts}}, told
+    yield {"net": True}, ["every host", "every port"]
+    for key in ("fs_user__selected", "fs_app__data"):
+        yield {key: "read-write"}, ["read", "change"]
+        yield {key: "read"}, ["read"]
+    yield {"fs_user__paths": {"music": "read-write"}}, ["read and change", "Music"]
+    yield {"clipboard": {"read": True, "write": True}}, ["read and change the clipboard"]
+    yield {"background": {"mode": "active", "reasons": [_REASON]}}, ["active", _REASON]
+    for mode in ("alert", "badge", "sound"):
+        yield {"notifications": {"modes": [mode]}}, [mode]
+
+
+def words(tries: Tries, ctx: Context) -> None:
+    """Each grant is said with what limits it, and with how far it goes."""
+    before = set(consent_text(compile_grants(parse_manifest(edited(ctx)))).may)
+    for drawn, wanted in grants_drawn(ctx.rng("consent-words")):
+        text = consent_text(compile_grants(parse_manifest(edited(ctx, **drawn))))
+        key = next(iter(drawn))
+        lines = [line for line in text.may if line not in before] or list(text.may)
+        said = "\n".join(lines)
+        missing = [word for word in wanted if word not in said]
+        tries.judge(
+            WORDS, bool(missing), f"the consent text keeps {missing[:3]} back", f"{key}: {said[:200]}"
+        )
+
+
+def starts(bundle: AppBundle, state: StateFolder, answer: object = None) -> str:
+    """ "asked", "started" or the code of the refusal. The person answers so, or cannot be asked."""
+    consent = NoConsent() if answer is None else ScriptedConsent([answer])  # type: ignore[list-item]
+    try:
+        admit(bundle, state=state, consent=consent, now=NOW)
+    except LocaraError as error:
+        return error.code
+    return "asked" if isinstance(consent, ScriptedConsent) and consent.asked else "started"
+
+
+def answers(tries: Tries, ctx: Context) -> None:
+    """An answer counts for the app it was given for, until it is taken back, while nobody else could write it."""
+    bundle = AppBundle.open(ctx.variant("records", lambda _document: None))
+    for said in _NO_YES:
+        state = StateFolder(ctx.fresh_dir("state"))
+        code = starts(bundle, state, said) if said is not None else "consent_refused"
+        tries.judge(ANSWERS, code in ("asked", "started"), "what is no yes was taken for one", repr(said))
+    state = StateFolder(ctx.fresh_dir("state"))
+    first, second = starts(bundle, state, True), starts(bundle, state)
+    tries.twin(ANSWERS, (first, second) == ("asked", "started"), f"a yes is kept ({first}, {second})")
+    (record,) = (state.path / "consent").glob("*.json")
+    good = record.read_bytes()
+    for mode in (0o622, 0o666, 0o620, 0o602):
+        record.chmod(mode)
+        tries.judge(
+            ANSWERS,
+            starts(bundle, state) == "started",
+            "a record that others can write is believed",
+            oct(mode),
+        )
+    record.chmod(0o600)
+    other = json.loads(ctx.target.manifest_bytes) | {"name": "another-app"}
+    theirs = compile_grants(parse_manifest(json.dumps(other).encode()))
+    copied = state.path / "consent" / f"{theirs.app_id.replace('/', '.')}.json"
+    copied.write_bytes(good)
+    copied.chmod(0o600)
+    stranger = replace(bundle, grants=theirs, manifest=parse_manifest(json.dumps(other).encode()))
+    tries.judge(
+        ANSWERS, starts(stranger, state) == "started", "a record about another app is believed", "copied"
+    )
+    withdraw(state, bundle.grants.app_id)
+    tries.judge(
+        ANSWERS, starts(bundle, state) == "started", "an answer that was taken back still counts", "withdrawn"
+    )
+
+
+def revocations(tries: Tries, ctx: Context) -> None:
+    """Each way of naming a version stops exactly the versions it names."""
+    document = json.loads(ctx.target.manifest_bytes)
+    versions = ("1.2.2", "1.2.3", "1.2.10", "1.3.0", "2.0.0")
+    for version in versions:
+        data = json.dumps(document | {"version": version}).encode()
+        grants = compile_grants(parse_manifest(data))
+        bundle = replace(AppBundle.open(ctx.target.path), grants=grants, manifest=parse_manifest(data))
+        at, app = [int(part) for part in version.split(".")], grants.app_id
+        ranges = [
+            {},
+            {"from": "1.2.3"},
+            {"before": "1.2.10"},
+            {"from": "1.2.3", "before": "1.3.0"},
+            {"from": "1.2.10"},
+        ]
+        cases: list[tuple[dict[str, Any], bool]] = [
+            ({"manifest": str(grants.manifest_digest)}, True),
+            ({"manifest": "sha256:" + "0" * 64}, False),
+            ({"app": app}, True),
+            ({"app": "some/body-else"}, False),
+        ]
+        for span in ranges:
+            low = [int(part) for part in span.get("from", "0.0.0").split(".")]
+            high = [int(part) for part in span.get("before", "9.0.0").split(".")]
+            cases.append(({"app": app, "versions": span}, low <= at < high))
+        for named, stopped in cases:
+            state = StateFolder(ctx.fresh_dir("revoked"))
+            entry = {"id": "R1", "reason": "a test", "time": 1.0, **named}
+            state.write(
+                "revocations.json", {"format": "locara-revocations/1", "updated": 1.0, "entries": [entry]}
+            )
+            code = starts(bundle, state, True)
+            what = f"version {version}, list {json.dumps(named)}: {code}"
+            if stopped:
+                tries.judge(ANSWERS, code != "revoked", "a revoked version starts", what)
+            else:
+                tries.twin(ANSWERS, code == "asked", f"a version that is not revoked starts ({what})")
+
+
+def logs(tries: Tries, ctx: Context) -> None:
+    """A log goes on where it ended; what was torn is told; what was changed, dropped or swapped is refused."""
+    path = ctx.fresh_dir("log") / "log.jsonl"
+    write(path, 3)
+    write(path, 3)
+    lines = path.read_bytes().splitlines(keepends=True)
+    tries.judge(
+        CHAIN,
+        len(lines) != 6,
+        "a log that is opened again has lost what was in it",
+        f"{len(lines)} lines of 6",
+    )
+    links = {json.loads(line)["prev"] for line in lines}
+    tries.judge(
+        CHAIN,
+        len(links) != len(lines),
+        "lines of the log do not follow from one another",
+        f"{len(links)} links",
+    )
+    tries.twin(CHAIN, verify_chain(path).sound, "an honest log is sound")
+    path.write_bytes(b"".join(lines) + b'{"v":1,"seq":7,"torn')
+    write(path, 1)
+    told = [json.loads(line)["cmd"] for line in path.read_bytes().splitlines()]
+    tries.judge(CHAIN, "audit.repair" not in told, "a torn line is cut and nobody is told", str(told[-2:]))
+    changed = lines[2].replace(b'"cmd":"c', b'"cmd":"d')
+    damages = (
+        [*lines[:2], changed, *lines[3:]],
+        [*lines[:2], *lines[3:]],
+        [lines[1], lines[0], *lines[2:]],
+        [*lines, lines[-1]],
+        lines[1:],
+    )
+    for number, damage in enumerate(damages):
+        path.write_bytes(b"".join(damage))
+        sound = verify_chain(path).sound
+        try:
+            write(path, 1)
+        except AuditError as error:
+            opened = error.code != "broken_chain"
+        else:
+            opened = True
+        tries.judge(CHAIN, sound or opened, "a log that was changed is taken for whole", f"damage {number}")
+
+
+def write(path: Path, count: int) -> None:
+    """Open the log, append, close."""
+    log = AuditLog.open(path, app="test/log", clock=lambda: NOW)
+    try:
+        for number in range(count):
+            log.append(f"c{number}", "net", {"host": "x"}, allowed=False, because="a test")
+    finally:
+        log.close()
