@@ -61,11 +61,13 @@ def locara(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
     environment = {**os.environ, "HOME": str(tmp_path / "home"), "PYTHONHASHSEED": "random"}
     environment.pop("XDG_STATE_HOME", None)
 
-    def start(*args: object, cwd: Path = here, **options: object) -> subprocess.Popen[str]:
+    def start(
+        *args: object, cwd: Path = here, more: dict[str, str] | None = None, **options: object
+    ) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, "-m", "locara", *map(str, args)],
             cwd=cwd,
-            env=environment,
+            env={**environment, **(more or {})},
             stdin=subprocess.DEVNULL,
             text=True,
             **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
