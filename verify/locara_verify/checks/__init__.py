@@ -43,6 +43,7 @@ MODULES: Final = (
     "locara_verify.checks.models.hostile",
     "locara_verify.checks.models.pins",
     "locara_verify.checks.models.speech",
+    "locara_verify.checks.models.shelf",
     "locara_verify.checks.models.undeclared",
     "locara_verify.checks.offline.packets",
     "locara_verify.checks.offline.secrets",

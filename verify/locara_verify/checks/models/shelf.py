@@ -1,0 +1,91 @@
+"""LC502 at the cache: what it says is intact, what it lets in, and what it takes for a model."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from locara.core.digest import Digest
+from locara.errors import ModelError
+from locara.models.cache import ModelCache
+from locara_verify.check import CheckResult, check
+from locara_verify.context import Context
+from locara_verify.finding import Finding
+
+FLIPPED: Final = "LC502"
+_BYTES: Final = 100_000
+
+
+def refused(cache: ModelCache, digest: Digest) -> bool:
+    """Whether the cache says that this model is not what its digest says."""
+    try:
+        cache.verify(digest)
+    except ModelError as error:
+        return error.code == "digest_mismatch"
+    return False
+
+
+@check("models-cache", rules=(FLIPPED,))
+def run(ctx: Context) -> CheckResult:
+    """Flip bytes of an entry, add a file under another digest, and put other things in the place of a file."""
+    folder, rng = ctx.fresh_dir("cache"), ctx.rng("models-cache")
+    source, tried, findings = folder / "source", 0, []
+    source.write_bytes(rng.randbytes(_BYTES))
+    cache = ModelCache(folder / "models")
+    digest = cache.add_file(source)
+    works = cache.is_intact(digest) and cache.blob(digest) is not None
+    blob = cache.root / digest.hex / "model.gguf"
+    blob.chmod(0o600)
+    good = blob.read_bytes()
+    for at in (0, 1, _BYTES - 1, *(rng.randrange(_BYTES) for _ in range(8))):
+        blob.write_bytes(good[:at] + bytes([good[at] ^ 1 << rng.randrange(8)]) + good[at + 1 :])
+        tried += 1
+        if not refused(cache, digest) or cache.is_intact(digest):
+            findings.append(
+                _finding("the cache takes a damaged model for whole", f"one bit of byte {at} was flipped")
+            )
+    for shorter in (good[:-1], good + b"\0", b""):
+        blob.write_bytes(shorter)
+        tried += 1
+        if not refused(cache, digest):
+            findings.append(
+                _finding("the cache takes a damaged model for whole", f"{len(shorter)} bytes of {_BYTES}")
+            )
+    for stand_in in ("link", "fifo", "folder"):
+        _replace(blob, stand_in, source)
+        tried += 1
+        if cache.blob(digest) is not None:
+            findings.append(
+                _finding("the cache takes something else for a model", f"a {stand_in} in its place")
+            )
+    other = Digest.of(rng.randbytes(16))
+    try:
+        cache.add_file(source, expected=other)
+    except ModelError as error:
+        entered = error.code != "digest_mismatch" or cache.blob(other) is not None
+    else:
+        entered = True
+    if entered:
+        findings.append(_finding("a file entered the cache under a digest that is not its own", "add_file"))
+    twin = {} if works else {FLIPPED: "the allow twin failed: an honest file is intact after it was added"}
+    return CheckResult(
+        findings=tuple(findings[:10]), attempts={FLIPPED: tried + 1}, attacks=tried + 1, inconclusive=twin
+    )
+
+
+def _replace(blob: Path, stand_in: str, source: Path) -> None:
+    if blob.is_dir() and not blob.is_symlink():
+        blob.rmdir()
+    else:
+        blob.unlink()
+    if stand_in == "link":
+        blob.symlink_to(source)
+    elif stand_in == "fifo":
+        os.mkfifo(blob)
+    else:
+        blob.mkdir()
+
+
+def _finding(message: str, because: str) -> Finding:
+    return Finding(FLIPPED, message, because=because)
