@@ -85,14 +85,16 @@ def run(args: argparse.Namespace) -> int:
 
     if not 0 <= args.port <= 65_535:
         raise UsageError(f"{args.port} is not a port", fix="0 to 65535; 0 takes a free one")
+    # What is watched is what was there before anything was read: no edit falls between reading and watching.
+    before = _sources(_folder(args.app))
     bundle = AppBundle.open(args.app)
     data = args.data or default_apps_root().parent / "dev"
     with ExitStack() as stack:
-        _serve(stack, bundle, data, args)
+        _serve(stack, bundle, before, data, args)
     return 0
 
 
-def _serve(stack: ExitStack, bundle: AppBundle, data: Path, args: argparse.Namespace) -> None:
+def _serve(stack: ExitStack, bundle: AppBundle, before: Seen, data: Path, args: argparse.Namespace) -> None:
     import tempfile
 
     from locara.cli.dev_link import Pages
@@ -108,6 +110,7 @@ def _serve(stack: ExitStack, bundle: AppBundle, data: Path, args: argparse.Names
     runtime = Runtime(pages, data=data, state=state, picker=RepeatingPicker(args.pick))
     stack.callback(runtime.stop)
     runtime.start(bundle)
+    built = _built(runtime)
     out, entry = _page(bundle)
     try:
         server = Bridge(args.port, token=secrets.token_hex(24), pages=pages, out=out, entry=entry)
@@ -119,7 +122,7 @@ def _serve(stack: ExitStack, bundle: AppBundle, data: Path, args: argparse.Names
     threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True).start()
     stack.callback(server.shutdown)
     print(f"{bold(printable(bundle.manifest.display_name))}  {server.url}", flush=True)
-    _watch(args.app, runtime, server, pages)
+    _watch(args.app, runtime, server, (before, built))
 
 
 def _page(bundle: AppBundle) -> tuple[Path, str]:
@@ -213,11 +216,11 @@ def _tell_grants(old: Grants, new: Grants) -> None:
             say(f"  {mark} {gain.sentence}")
 
 
-def _watch(app: Path, runtime: Runtime, server: Bridge, pages: Pages) -> None:
-    """Look at the files again and again: a change is acted on when it has come to rest."""
-    folder = app.parent if app.name == "locara.json" else app
+def _watch(app: Path, runtime: Runtime, server: Bridge, known: tuple[Seen, Seen]) -> None:
+    """Look at the files again and again: a change from what is known is acted on when it has come to rest."""
+    folder = _folder(app)
     pause = threading.Event()
-    source, page = _sources(folder), _built(runtime)
+    source, page = known
     while True:
         pause.wait(_POLL_SECONDS)
         now_source, now_page = _sources(folder), _built(runtime)
@@ -235,7 +238,12 @@ def _watch(app: Path, runtime: Runtime, server: Bridge, pages: Pages) -> None:
         if now_page != page:
             say("the page changed")
         source, page = now_source, now_page
-        pages.tell({"reload": True})
+        runtime.pages.tell({"reload": True})
+
+
+def _folder(app: Path) -> Path:
+    """The app's folder, named by itself or by its manifest."""
+    return app.parent if app.name == "locara.json" else app
 
 
 def _sources(folder: Path) -> Seen:

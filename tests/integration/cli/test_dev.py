@@ -42,8 +42,9 @@ class Session:
         assert self._lines.status == 200
 
     def told(self) -> dict[str, object]:
-        while not (line := self._lines.readline().strip()):
+        while (line := self._lines.readline()) and not line.strip():
             pass
+        assert line, "the session ended"
         return json.loads(line)
 
     def call(self, cmd: str, call_id: int = 1, **args: object) -> int:
