@@ -82,14 +82,15 @@ def _pinned(name: str, lock: str) -> str:
 
 def first_party() -> None:
     """Locara's own packages, editable, so that entry points and the pytest plugin are registered."""
-    projects = ("pyproject.toml", "verify/pyproject.toml")
+    projects = ("pyproject.toml", "verify/pyproject.toml", "registry/pyproject.toml")
     wanted = hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in projects)).hexdigest()
     mark = VENV / ".locara-first-party"
     if mark.exists() and mark.read_text() == wanted:
         return
     with step("Locara's own packages"):
         uv = [VENV / "bin" / "uv", "pip", "install", "--quiet", "--python", PYTHON]
-        run([*uv, "--no-deps", "--no-build-isolation", "--no-index", "-e", ".", "-e", "verify"])
+        editable = [part for folder in (".", "verify", "registry") for part in ("-e", folder)]
+        run([*uv, "--no-deps", "--no-build-isolation", "--no-index", *editable])
         mark.write_text(wanted)
 
 
