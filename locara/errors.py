@@ -9,6 +9,7 @@ to act on one.
       CapabilityDenied     the app asked for a power its manifest does not declare
       CallError            any other error reply of an IPC call
       ModelError ToolError StorageError InferenceError SandboxError AuditError UsageError
+      TrustError           an attestation, a log, a list was refused; its reasons are in locara/trust/refusal.py
 """
 
 from __future__ import annotations

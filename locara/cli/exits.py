@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from locara.errors import LocaraError, ManifestError, SandboxError, UsageError
+from locara.trust.refusal import TrustError
 
 
 class Exit(IntEnum):
@@ -29,6 +30,8 @@ def exit_of(error: LocaraError) -> Exit:
         return Exit.USAGE
     if isinstance(error, SandboxError):
         return Exit.INCONCLUSIVE
+    if isinstance(error, TrustError):
+        return Exit.TRUST if error.of_material else Exit.FINDINGS
     if error.code == "revocation_unreadable":
         return Exit.TRUST
     if isinstance(error, ManifestError) or error.code in _UNREADABLE_CODES:

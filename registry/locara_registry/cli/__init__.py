@@ -1,0 +1,1 @@
+"""`locara-registry`: one file per verb, imported when it is called."""

@@ -1,0 +1,61 @@
+"""The folder an instance lives in, and where each part of it is."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from locara.trust.refusal import Reason, TrustError
+from locara_registry.trust import private_files
+from locara_registry.trust.key_files import FileKeys
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Paths of one instance. Everything below ``root`` belongs to it; its mode is 0700."""
+
+    root: Path
+
+    @property
+    def keys(self) -> FileKeys:
+        """The online keys. Root keys are elsewhere, offline."""
+        return FileKeys(self.root / "keys")
+
+    @property
+    def instance(self) -> Path:
+        """What is in use, what was retired and until when: public facts, in JSON."""
+        return self.root / "instance.json"
+
+    @property
+    def log(self) -> Path:
+        """The folder of the transparency log."""
+        return self.root / "log"
+
+    @property
+    def repository(self) -> Path:
+        """The folder of the TUF repository."""
+        return self.root / "repository"
+
+    def make(self) -> None:
+        """Make the folder. Raises TrustError when it is there and others may enter it."""
+        self.root.parent.mkdir(parents=True, exist_ok=True)
+        private_files.make_folder(self.root)
+
+    def exists(self) -> None:
+        """Raise TrustError (`MATERIAL_MISSING`) unless an instance was made here."""
+        if not self.instance.is_file():
+            raise TrustError(
+                Reason.MATERIAL_MISSING,
+                f"there is no instance in {self.root}",
+                fix=f"locara-registry trust init --home {self.root}",
+            )
+
+
+def default_root() -> Path:
+    """$LOCARA_REGISTRY_HOME, else the user's data folder."""
+    named = os.environ.get("LOCARA_REGISTRY_HOME")
+    if named:
+        return Path(named)
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data) / "locara-registry"
