@@ -1,0 +1,159 @@
+"""Small files that must survive a power cut and that others must not write: keys, states, checkpoints."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from locara.trust.log_refusal import LogRefused
+from locara.trust.note_keys import SigningKey
+
+MAX_KEY_FILE: Final = 4_096
+_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def read_file(path: Path, most: int, *, code: str) -> bytes | None:
+    """The bytes of a plain file of at most that many bytes, None when there is none. Links are not followed.
+
+    Raises LogRefused with `code` for anything else.
+    """
+    try:
+        fd = os.open(path, _READ)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise LogRefused(f"{path} cannot be read: {error.strerror}", code=code) from error
+    with os.fdopen(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise LogRefused(f"{path} is not a plain file", code=code)
+        try:
+            data = file.read(most + 1)
+        except OSError as error:
+            raise LogRefused(f"{path} cannot be read: {error.strerror}", code=code) from error
+    if len(data) > most:
+        raise LogRefused(f"{path} is larger than {most} bytes", code=code)
+    return data
+
+
+def replace_file(path: Path, data: bytes, *, mode: int = 0o600, code: str = "state_unwritable") -> None:
+    """Put a file in place whole: after a return it is on the disk, and a power cut leaves the old or the new.
+
+    Raises LogRefused: `disk_full`, else `code`.
+    """
+    try:
+        fd, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(fd, "wb") as file:
+                os.fchmod(fd, mode)
+                file.write(data)
+                file.flush()
+                os.fsync(fd)
+            Path(temporary).replace(path)
+        except BaseException:
+            with suppress(OSError):
+                Path(temporary).unlink()
+            raise
+        sync_folder(path.parent)
+    except OSError as error:
+        raise unwritable(path, error, code) from error
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable. Raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def unwritable(path: Path, error: OSError, code: str = "state_unwritable") -> LogRefused:
+    """The refusal for a file that could not be written."""
+    import errno  # noqa: PLC0415 - only when something went wrong
+
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return LogRefused(f"{path} could not be written: the disk is full", code="disk_full")
+    return LogRefused(f"{path} could not be written: {error.strerror}", code=code)
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that is its owner's alone, or see that it is. Raises LogRefused."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        seen = folder.lstat()
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.geteuid() or seen.st_mode & 0o077:
+        raise LogRefused(
+            f"{folder} must be a folder that only its owner can use",
+            code="key_exposed",
+            fix=f"chmod 700 {folder}, as the user who runs this",
+        )
+
+
+@contextmanager
+def alone(folder: Path, what: str) -> Iterator[None]:
+    """While the block runs no other process holds the folder this way. Raises LogRefused `in_use`."""
+    try:
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise LogRefused(f"{folder} cannot be opened: {error.strerror}", code="state_unreadable") from error
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise LogRefused(
+                f"another process is {what} with {folder}",
+                code="in_use",
+                fix="stop it first; two of them would contradict each other",
+            ) from error
+        yield
+    finally:
+        os.close(fd)
+
+
+def write_key(path: Path, key: SigningKey) -> None:
+    """Keep a new private key in a file that only its owner can read. A file that is there is not replaced.
+
+    Raises LogRefused.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        fd = os.open(path, flags, 0o600)
+        with os.fdopen(fd, "wb") as file:
+            file.write(key.text.encode() + b"\n")
+            file.flush()
+            os.fsync(fd)
+        sync_folder(path.parent)
+    except FileExistsError as error:
+        raise LogRefused(f"{path} is there already and is kept", code="state_unwritable") from error
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def read_key(path: Path, kind: int) -> SigningKey:
+    """The private key in a file. Raises LogRefused: `key_exposed` when others can read or write the file,
+    `key_unreadable` when it is not there or holds no key of this kind."""
+    raw = read_file(path, MAX_KEY_FILE, code="key_unreadable")
+    if raw is None:
+        raise LogRefused(f"there is no key at {path}", code="key_unreadable")
+    seen = path.lstat()
+    if seen.st_uid not in (os.geteuid(), 0) or seen.st_mode & 0o077 or seen.st_nlink != 1:
+        raise LogRefused(
+            f"others can use the key {path}",
+            code="key_exposed",
+            fix=f"chmod 600 {path}; if others may have read it, make a new key",
+        )
+    try:
+        key = SigningKey.parse(raw.decode("utf-8").removesuffix("\n"))
+    except (LogRefused, UnicodeDecodeError) as error:
+        raise LogRefused(f"{path} does not hold the private key of a note", code="key_unreadable") from error
+    if key.kind != kind:
+        raise LogRefused(f"{path} holds a key for another kind of signature", code="key_unreadable")
+    return key
