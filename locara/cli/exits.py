@@ -21,6 +21,7 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
+_TRUST_CODES = frozenset({"revocation_unreadable", "revocation_stale"})
 _UNREADABLE_CODES = frozenset({"not_an_app", "unreadable"})
 
 
@@ -32,7 +33,7 @@ def exit_of(error: LocaraError) -> Exit:
         return Exit.INCONCLUSIVE
     if isinstance(error, TrustError):
         return Exit.TRUST if error.of_material else Exit.FINDINGS
-    if error.code == "revocation_unreadable":
+    if error.code in _TRUST_CODES:
         return Exit.TRUST
     if isinstance(error, ManifestError) or error.code in _UNREADABLE_CODES:
         return Exit.UNREADABLE

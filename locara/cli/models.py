@@ -204,6 +204,7 @@ def _import(cache: ModelCache, args: argparse.Namespace) -> int:
     import time
 
     from locara.cli.model_files import inspect
+    from locara.cli.not_revoked import inspect_wanted
     from locara.models.pin import Pin
 
     path = Path(args.item)
@@ -214,7 +215,7 @@ def _import(cache: ModelCache, args: argparse.Namespace) -> int:
     inspect(path)  # before the copy, to be quick, and again on the copy, to be sure
     print(f"copying {path} ({size_text(path.stat().st_size)}) into {cache.root}", flush=True)
     meta = {"id": args.id, "origin": path.name, "license": args.license}
-    digest = cache.add_file(path, expected=expected, meta=meta, inspect=inspect)
+    digest = cache.add_file(path, expected=expected, meta=meta, inspect=inspect_wanted)
     cache.note_verified(digest, time.time())
     print(f'added. Pin it in locara.json: "models": ["{args.id}@{digest}"]')
     return Exit.PASSED

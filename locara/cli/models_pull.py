@@ -12,6 +12,7 @@ from pathlib import Path
 
 from locara.cli.exits import Exit
 from locara.cli.model_files import inspect
+from locara.cli.not_revoked import not_revoked
 from locara.cli.terminal import colours, print_error, printable, size_text
 from locara.core.manifest import parse_manifest
 from locara.errors import ModelError, UsageError
@@ -22,6 +23,7 @@ from locara.models.pin import Pin
 from locara.models.profiles import choose, ram_bytes
 from locara.models.users import MANIFEST, remember
 from locara.models.web import Url, Web
+from locara.runtime.state import StartError
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def pull(cache: ModelCache, args: argparse.Namespace) -> int:
     for pin in dict.fromkeys(pins):
         try:
             failed |= not _one(cache, pin, (*given, *indexes), web, dry=args.dry_run)
-        except ModelError as error:
+        except (ModelError, StartError) as error:
             print_error(f"{pin.id}: {error.diagnostics()}")
             failed = True
             if error.code == "disk_full":
@@ -85,6 +87,7 @@ def _one(cache: ModelCache, pin: Pin, indexes: tuple[Index, ...], web: Web, *, d
     if cache.blob(pin.digest) is not None and (dry or cache.is_intact(pin.digest)):
         print(f"{pin.id}  in the cache")
         return True
+    not_revoked(model=pin.digest)
     found = _find(pin, indexes)
     hosts = ", ".join(dict.fromkeys(_place(source) for source in found.sources))
     print(f"{pin.id}  {size_text(found.entry.size)}, licence {found.entry.license}, from {hosts}", flush=True)

@@ -112,12 +112,15 @@ def _verify(cache: ToolCache, item: str | None) -> int:
 
 
 def _import(cache: ToolCache, args: argparse.Namespace) -> int:
+    from locara.cli.not_revoked import not_revoked
     from locara.tools.cache import read_folder
+    from locara.tools.manifest import read_tool
 
     if args.item is None:
         raise UsageError("import needs a folder", fix="locara tools import my-tool")
     expected = None if args.expect is None else _digest(args.expect)
     manifest, wasm = read_folder(Path(args.item))
+    not_revoked(tool=read_tool(manifest).digest)
     tool = cache.add(manifest, wasm, expected=expected)
     print(f"added {tool.id} {tool.version} ({size_text(len(wasm))}) to {cache.root}")
     print(f'Pin it in locara.json: "tools": ["{tool.id}@{tool.digest}"]')

@@ -26,6 +26,7 @@ BUILT_IN: Final = {
     "models": ("locara.cli.models", "get, pin, list, verify, import or collect models"),
     "tools": ("locara.cli.tools", "list, verify or import tools of the cache"),
     "consent": ("locara.cli.consent", "answer what an app asks for, see your answer, or take it back"),
+    "revocations": ("locara.cli.revocations", "say what is revoked on this machine, and what that stops"),
     "db": ("locara.cli.db", "compare, migrate, export or import an app's database"),
     "diff": ("locara.cli.diff", "say what one version of an app may do and another may not"),
     "completion": (

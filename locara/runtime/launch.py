@@ -10,9 +10,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
@@ -27,6 +27,7 @@ from locara.runtime.app_home import AppHome, shared_root
 from locara.runtime.client import Client, ConnectionLost, error_of
 from locara.runtime.consent import Consent
 from locara.runtime.lifecycle import AWAKE_NAME, Admission, KeepingPicker, admit, awake_file
+from locara.runtime.recall import recalled
 from locara.runtime.shared_folders import open_folders
 from locara.runtime.state import START_CODES, StartError, StateFolder, default_state_root
 from locara.sandbox.broker import Picker, ScriptedPicker
@@ -54,6 +55,7 @@ class RunningApp:
     home: AppHome
     process: Process
     client: Client
+    watch: ExitStack = field(default_factory=ExitStack)
 
     @property
     def pid(self) -> int:
@@ -67,6 +69,7 @@ class RunningApp:
 
     def close(self) -> None:
         """End the input, let the runtime shut down in order, then take the rest away. Idempotent."""
+        self.watch.close()
         self.client.end_input()
         self.process.close()
         self.client.close()
@@ -156,6 +159,7 @@ def start(
     clock: float | None = None,
     plan: LaunchPlan | None = None,
     tools: ToolCache | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> RunningApp:
     """Start an app and return when it answers.
 
@@ -163,7 +167,8 @@ def start(
     app may reach; consent asks the person where they have not agreed yet, before anything of the app runs.
     clock is the time, in seconds since 1970, that it is taken to be at the start; plan a launch plan to use
     in place of the app's own (the verifier's variants); tools a tool cache in place of the person's own.
-    What the app shares with others lies in `shared_root(home)`. Raises StartError when it may not start,
+    What the app shares with others lies in `shared_root(home)`. tell is told what the list of revocations says
+    about the app, now and while it runs; None writes it to stderr. Raises StartError when it may not start,
     SandboxError when a layer is missing, ModelError when a pinned model is, and CallError with the runtime's own
     words when it refused to start.
     """
@@ -186,6 +191,7 @@ def start(
         process, client = _begin(_guarded(plan, admission, folder, awake), place, services)
     running = RunningApp(admission.bundle, place, process, client)
     try:
+        running.watch.enter_context(_recalled(folder, bundle, admission, process, tell))
         _greet(running)
     except BaseException:
         running.kill()
@@ -308,11 +314,30 @@ def run_headless(
             process = stack.enter_context(
                 start_sandbox(guarded, stdin=0, stdout=1, stderr=2, services=Services(picker=picker))
             )
+        stack.enter_context(_recalled(folder, bundle, admission, process, None))
         signals = stack.enter_context(_killing(process))
         code = process.wait()
     if signals:
         return 128 + signals[0]
     return code if code >= 0 else 128 - code
+
+
+def _recalled(
+    folder: StateFolder,
+    bundle: AppBundle,
+    admission: Admission,
+    process: Process,
+    tell: Callable[[str], None] | None,
+) -> AbstractContextManager[None]:
+    """Say what the start had to say, and watch the lists while the app runs."""
+    say = _say if tell is None else tell
+    for notice in admission.notices:
+        say(notice)
+    return recalled(folder, bundle.grants, kill=process.kill, tell=say)
+
+
+def _say(text: str) -> None:
+    print(f"locara: {text}", file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -40,10 +40,14 @@ _NO_SIZES: Final[Mapping[str, int]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """A version that may start. ``bundle`` holds the Grants that are awake, ``asleep`` the rest."""
+    """A version that may start. ``bundle`` holds the Grants that are awake, ``asleep`` the rest.
+
+    ``notices`` is what the person should be told about it: warnings of the list of revocations, and its age.
+    """
 
     bundle: AppBundle
     asleep: Asleep
+    notices: tuple[str, ...] = ()
 
 
 def admit(
@@ -57,11 +61,11 @@ def admit(
     """Let a version start, asking the person where they have not agreed yet.
 
     They are asked when the app is new, when an update asks for what they did not agree to, and after they
-    withdrew. ``now`` is in seconds since 1970. Raises StartError: ``revoked``, ``revocation_unreadable``,
-    ``consent_refused``, ``consent_needed``, ``consent_unreadable``, ``state_unwritable``.
+    withdrew. ``now`` is in seconds since 1970. Raises StartError: ``revoked``, ``revocation_stale``,
+    ``revocation_unreadable``, ``consent_refused``, ``consent_needed``, ``consent_unreadable``, ``state_unwritable``.
     """
     grants = bundle.grants
-    refuse_revoked(state, grants)
+    notices = refuse_revoked(state, grants, now=now)
     with state.alone(record_name(grants.app_id)):
         before = load(state, grants.app_id)
         text = consent_text(grants, model_sizes=model_sizes)
@@ -72,7 +76,7 @@ def admit(
         if record is None:
             raise _refused(text, update=False)
         save(state, record)
-    return Admission(replace(bundle, grants=record.standing.awake), Asleep(record.standing.asleep))
+    return Admission(replace(bundle, grants=record.standing.awake), Asleep(record.standing.asleep), notices)
 
 
 def _first(grants: Grants, text: ConsentText, consent: Consent, now: float) -> ConsentRecord | None:

@@ -47,7 +47,7 @@ def _declares(state: StateFolder, app_id: str, folder_id: str, circle: frozenset
         if record is None or record.answer != "yes":
             return False
         awake = record.standing.seen_at(now).awake
-        refuse_revoked(state, awake)
+        refuse_revoked(state, awake, now=now)
     except StartError:
         return False
     return any(

@@ -30,6 +30,7 @@ START_CODES: Final = frozenset(
         "consent_refused",
         "consent_unreadable",
         "manifest_changed",
+        "revocation_stale",
         "revocation_unreadable",
         "revoked",
         "state_exposed",
@@ -69,9 +70,23 @@ class StateFolder:
 
         Raises StartError with ``code`` for anything else: a link, a file others can write, damaged text.
         """
-        place = self.path / name
+        data = self.read_bytes(name, code=code)
+        if data is None:
+            return None
         try:
-            fd = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            value = parse(data, max_bytes=MAX_BYTES).value
+        except ManifestError as error:
+            reason = f"line {error.problems[0].line}: {error.problems[0].message}"
+            raise self.unreadable(name, reason, code=code) from error
+        if not isinstance(value, dict):  # above all no null, which would pass for an absent file
+            raise self.unreadable(name, "it does not hold an object", code=code)
+        return value
+
+    def read_bytes(self, name: str, *, code: str) -> bytes | None:
+        """The bytes of a file, ``None`` only when there is no such file. Raises StartError with ``code`` as
+        `read` does, except for what the text says."""
+        try:
+            fd = os.open(self.path / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -82,14 +97,9 @@ class StateFolder:
             if theirs or not stat.S_ISREG(seen.st_mode):
                 raise self.unreadable(name, _NOT_OURS, code=code)
             data = file.read(MAX_BYTES + 1)
-        try:
-            value = parse(data, max_bytes=MAX_BYTES).value
-        except ManifestError as error:
-            reason = f"line {error.problems[0].line}: {error.problems[0].message}"
-            raise self.unreadable(name, reason, code=code) from error
-        if not isinstance(value, dict):  # above all no null, which would pass for an absent file
-            raise self.unreadable(name, "it does not hold an object", code=code)
-        return value
+        if len(data) > MAX_BYTES:
+            raise self.unreadable(name, f"it is larger than {MAX_BYTES:,} bytes", code=code)
+        return data
 
     def unreadable(self, name: str, reason: str, *, code: str) -> StartError:
         """The error for a file whose content cannot be believed."""

@@ -98,10 +98,13 @@ def test_a_revoked_version_is_1_and_an_unreadable_list_5(locara, app, record, tm
     options = ("--headless", app, "--data", tmp_path / "data", "--accept-consent")
     listed = record.parents[1] / "revocations.json"
     listed.parent.mkdir(parents=True)
-    entry = {"id": "LR-1", "reason": "Malware.", "time": 0, "app": "acme/probe"}
-    listed.write_text(json.dumps({"format": "locara-revocations/1", "updated": 0, "entries": [entry]}))
+    entry = {"id": "LR-1", "severity": "block", "kind": "malware", "reason": "Malware.", "time": 0}
+    entries = [entry | {"app": "acme/probe", "fixedIn": "9.0.0"}]
+    known = {"format": "locara-revocations/2", "seq": 1, "updated": 0, "entries": entries}
+    listed.write_text(json.dumps(known))
     done = locara("run", *options, stdin=subprocess.DEVNULL)
-    assert (done.returncode, "was revoked (LR-1): Malware." in done.stderr) == (1, True)
+    assert (done.returncode, "was revoked (LR-1): Malware.; put right in 9.0.0" in done.stderr) == (1, True)
+    assert "install version 9.0.0" in done.stderr
     listed.write_text("null")
     assert locara("run", *options, stdin=subprocess.DEVNULL).returncode == 5
     assert not (tmp_path / "data").exists()

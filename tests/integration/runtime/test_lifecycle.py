@@ -218,9 +218,19 @@ def test_a_revoked_version_starts_nothing_and_keeps_its_data(
         data = running.home.path
     before = (data / "audit/log.jsonl").read_bytes()
     listed = {
-        "format": "locara-revocations/1",
+        "format": "locara-revocations/2",
+        "seq": 1,
         "updated": 0,
-        "entries": [{"id": "LR-7", "reason": "Malware.", "time": 0, "app": "acme/probe"}],
+        "entries": [
+            {
+                "id": "LR-7",
+                "severity": "block",
+                "kind": "malware",
+                "reason": "Malware.",
+                "time": 0,
+                "app": "acme/probe",
+            }
+        ],
     }
     (tmp_path / "state/revocations.json").write_text(json.dumps(listed))
     with pytest.raises(StartError) as caught:

@@ -187,8 +187,11 @@ def test_a_record_that_cannot_be_relied_on_keeps_the_folder_closed(
         record.rename(tmp_path / "moved")
         record.symlink_to(tmp_path / "moved")
     elif damage == "revoked":
-        entry = {"id": "R-1", "reason": "a test", "time": NOW, "app": "acme/editor"}
-        state.write(LIST_NAME, {"format": "locara-revocations/1", "updated": NOW, "entries": [entry]})
+        entry = {"id": "R-1", "severity": "block", "kind": "defect", "reason": "a test", "time": NOW}
+        listed = [entry | {"app": "acme/editor"}]
+        state.write(
+            LIST_NAME, {"format": "locara-revocations/2", "seq": 1, "updated": NOW, "entries": listed}
+        )
     else:
         record.chmod(0o666)
     assert open_folders(grants, state, root=tmp_path, now=NOW) == {}

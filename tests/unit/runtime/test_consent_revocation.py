@@ -20,11 +20,12 @@ APP = version(frozenset({"camera"}), 5)  # acme/probe 1.5.0
 
 
 def entry(**fields: Any) -> dict[str, Any]:
-    return {"id": "LR-1", "reason": "It sends files away.", "time": START, **fields}
+    about = {"id": "LR-1", "severity": "block", "kind": "malware", "reason": "It sends files away."}
+    return {**about, "time": START, **fields}
 
 
 def listed(*entries: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    return {"format": "locara-revocations/1", "updated": 0, "entries": list(entries), **fields}
+    return {"format": "locara-revocations/2", "seq": 1, "updated": 0, "entries": list(entries), **fields}
 
 
 def attempt(tmp_path: Path, value: object) -> StartError | None:
@@ -78,7 +79,10 @@ def test_a_known_block_wins_however_old_the_list_is(tmp_path: Path) -> None:
         0,
         [],
         {},
-        listed(format="locara-revocations/2"),
+        listed(format="locara-revocations/1"),
+        listed(format="locara-revocations/3"),
+        listed(seq=-1),
+        listed(seq=None),
         listed(more=1),
         listed(entry()),
         listed(entry(app="acme/probe", manifest=str(APP.manifest.digest))),
@@ -87,7 +91,11 @@ def test_a_known_block_wins_however_old_the_list_is(tmp_path: Path) -> None:
         listed(entry(app="acme/other", versions={"first": "1.0.0"})),
         listed(entry(manifest="sha256:00")),
         listed(entry(manifest="sha256:" + "0" * 64, versions={"from": "1.0.0"})),
-        listed({**entry(app="acme/other"), "severity": "warn"}),
+        listed({**entry(app="acme/other"), "severity": "fatal"}),
+        listed({**entry(app="acme/other"), "kind": "whim"}),
+        listed(entry(app="acme/other"), lifted=["LR-1"]),
+        listed(entry(app="acme/other"), entry(app="acme/third")),
+        listed(entry(app="acme/other", signedAfter=1)),
         listed({"id": "LR-1", "app": "acme/other", "time": 0}),
     ],
 )

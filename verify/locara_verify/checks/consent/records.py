@@ -188,9 +188,17 @@ def revocations(tries: Tries, ctx: Context) -> None:
             cases.append(({"app": app, "versions": span}, low <= at < high))
         for named, stopped in cases:
             state = StateFolder(ctx.fresh_dir("revoked"))
-            entry = {"id": "R1", "reason": "a test", "time": 1.0, **named}
+            entry = {
+                "id": "R1",
+                "severity": "block",
+                "kind": "defect",
+                "reason": "a test",
+                "time": 1.0,
+                **named,
+            }
             state.write(
-                "revocations.json", {"format": "locara-revocations/1", "updated": 1.0, "entries": [entry]}
+                "revocations.json",
+                {"format": "locara-revocations/2", "seq": 1, "updated": 1.0, "entries": [entry]},
             )
             code = starts(bundle, state, True)
             what = f"version {version}, list {json.dumps(named)}: {code}"

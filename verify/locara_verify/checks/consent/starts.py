@@ -354,8 +354,15 @@ def revoked(trial: Trial) -> None:
     place = trial.state / "revocations.json"
 
     def listed(**fields: Json) -> str:
-        entry = {"id": "LR-1", "reason": "For the verifier.", "time": 0, **fields}
-        return json.dumps({"format": "locara-revocations/1", "updated": 0, "entries": [entry]})
+        entry = {
+            "id": "LR-1",
+            "severity": "block",
+            "kind": "defect",
+            "reason": "For the verifier.",
+            "time": 0,
+        }
+        entries = [entry | fields]
+        return json.dumps({"format": "locara-revocations/2", "seq": 1, "updated": 0, "entries": entries})
 
     for text, code in (
         (listed(app=name), "revoked"),
