@@ -24,6 +24,8 @@ const FOLDERS = [
     also: [`${SDK}/src/**`, `${SDK}/*.json`],
     built: ["build/modules/docvault.js", "dist/index.html"],
   },
+  // Schemas and judges that tests hold our reports against; there is nothing to build.
+  { folder: "tests/judges", build: null, sources: [], built: [] },
 ];
 
 function digestOf(folder, patterns) {
@@ -57,7 +59,9 @@ function setUp({ folder: name, build, sources, also = [], built }, checkOnly) {
   const inputs = digestOf(folder, sources) + digestOf(ROOT, also) + wanted;
   const steps = [];
   if (!isStamped(installed, wanted)) steps.push("install");
-  if (steps.length > 0 || !outputs.every((path) => existsSync(path)) || !isStamped(buildStamp, inputs)) steps.push("build");
+  if (build === null) {
+    // Only packages.
+  } else if (steps.length > 0 || !outputs.every((path) => existsSync(path)) || !isStamped(buildStamp, inputs)) steps.push("build");
   if (checkOnly || steps.length === 0) return steps.length === 0;
   for (const step of steps) {
     const start = performance.now();

@@ -64,6 +64,7 @@ class _State:
     inbox: queue.Queue[tuple[int, bytes | None, str]] = field(default_factory=queue.Queue)
     finished: list[CheckFinished] = field(default_factory=list)
     halt: str = ""
+    begun: float = field(default_factory=time.monotonic)
 
 
 def run(plan: Plan, job: Job, emit: Emit) -> tuple[CheckFinished, ...]:
@@ -100,7 +101,7 @@ def _start_some(state: _State) -> None:
 def _start(state: _State, task: Task) -> None:
     job = state.job
     if job.target.manifest is None and not task.check.broken_manifest:
-        _finish(state, task, None, "locara.json is not valid, so there is nothing to judge", started=False)
+        _finish(state, task, None, "locara.json is not valid, so there is nothing to judge")
         return
     number = len(state.finished) + len(state.running)
     workdir = job.workdir / f"{number:02d}-{task.check.name.replace('/', '-')}"
@@ -124,7 +125,7 @@ def _start(state: _State, task: Task) -> None:
         workdir.mkdir(parents=True)
         worker = state.nursery.start(message, workdir)
     except OSError as error:
-        _finish(state, task, None, f"the worker did not start: {error}", started=False)
+        _finish(state, task, None, f"the worker did not start: {error}")
         return
     now = time.monotonic()
     state.running[worker.pid] = _Running(task, worker, now, now + job.budget.task_seconds)
@@ -192,8 +193,7 @@ def _close(state: _State, entry: _Running, problem: str) -> None:
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
         entry.result = None
         entry.reason = f"the worker {how} without a result" + (f" (last words: {words})" if words else "")
-    ms = round((time.monotonic() - entry.begun) * 1000)
-    _finish(state, entry.task, None if entry.reason else entry.result, entry.reason, started=True, ms=ms)
+    _finish(state, entry.task, None if entry.reason else entry.result, entry.reason, entry.begun)
 
 
 def _end_overdue(state: _State) -> None:
@@ -206,9 +206,13 @@ def _end_overdue(state: _State) -> None:
 
 
 def _finish(
-    state: _State, task: Task, result: CheckResult | None, reason: str, *, started: bool, ms: int = 0
+    state: _State, task: Task, result: CheckResult | None, reason: str, begun: float | None = None
 ) -> None:
-    event = CheckFinished(task, result, reason, started, ms)
+    """Record the end of ``task``. Without ``begun`` no worker took it up."""
+    now = time.monotonic()
+    since = now if begun is None else begun
+    ms, began_ms = (round(seconds * 1000) for seconds in (now - since, since - state.begun))
+    event = CheckFinished(task, result, reason, begun is not None, ms, began_ms)
     state.finished.append(event)
     state.emit(event)
     if state.job.stop_at_first and not state.halt and result is not None and result.findings:
@@ -223,4 +227,4 @@ def _halt(state: _State, reason: str) -> None:
     waiting = list(state.waiting)
     state.waiting.clear()
     for task in waiting:
-        _finish(state, task, None, reason, started=False)
+        _finish(state, task, None, reason)

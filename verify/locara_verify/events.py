@@ -31,7 +31,8 @@ class CheckProgress:
 class CheckFinished:
     """A task ended. ``result`` is None when the check gave none; ``reason`` then says why.
 
-    ``started`` is False for a task that no worker took up (the run was stopped before).
+    ``started`` is False for a task that no worker took up (the run was stopped before). ``began_ms`` and
+    ``ms`` say when it began, counted from the start of the run, and how long it took.
     """
 
     task: Task
@@ -39,6 +40,7 @@ class CheckFinished:
     reason: str
     started: bool
     ms: int
+    began_ms: int = 0
 
 
 Event: TypeAlias = CheckStarted | CheckProgress | CheckFinished

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -41,3 +43,10 @@ class Finding:
     def with_severity(self, default: Severity) -> Finding:
         """The same finding with its severity settled."""
         return self if self.severity is not None else replace(self, severity=default)
+
+
+def fingerprint(finding: Finding) -> str:
+    """The identity of what was found: rule, file, message and evidence, wherever the lines have moved to."""
+    evidence = {key: value for key, value in finding.evidence.items() if key not in ("line", "column")}
+    parts = [finding.rule_id, finding.file or "", finding.message, json.dumps(evidence, sort_keys=True)]
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "backslashreplace")).hexdigest()

@@ -22,7 +22,7 @@ from locara_verify.events import Emit
 from locara_verify.fixtures import fixtures_dir
 from locara_verify.plan import Plan, Selection, Task, plan
 from locara_verify.report.app import describe
-from locara_verify.report.value import Report
+from locara_verify.report.value import Report, Span
 from locara_verify.target import Target
 from locara_verify.verdict import Judgement, judge
 
@@ -113,6 +113,8 @@ def execute(
         started=started,
         seconds=time.monotonic() - begun,
         jobs=settings.jobs,
+        spans=tuple(Span.of(event) for event in finished),
+        prefix=_prefix(subject.path),
         replays={} if settings.case is not None else _replays(settings, subject, made.tasks, judgement),
     )
 
@@ -129,6 +131,17 @@ def _replays(
         strict=settings.strict,
         checks={rule: task.check.name for task in tasks for rule in task.rules},
     )
+
+
+def _prefix(app: Path) -> str:
+    """The app's folder relative to its repository, or to the current folder, with a slash; empty for neither."""
+    roots = [parent for parent in (app, *app.parents) if (parent / ".git").exists()]
+    for root in (*roots[:1], Path.cwd()):
+        if app != root and app.is_relative_to(root):
+            return f"{app.relative_to(root).as_posix()}/"
+        if app == root:
+            return ""
+    return ""
 
 
 def _changed(subject: Target) -> str:

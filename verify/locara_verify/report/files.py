@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from locara_verify.report import github, human, json_report, junit, ndjson, sarif
+from locara_verify.report import github, html, human, json_report, junit, ndjson, sarif
 from locara_verify.report.value import Report
 
 FORMATS: Final[Mapping[str, Callable[[Report], str]]] = {
@@ -19,6 +19,7 @@ FORMATS: Final[Mapping[str, Callable[[Report], str]]] = {
     "sarif": sarif.render,
     "junit": junit.render,
     "github": github.render,
+    "html": html.render,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from locara_verify.finding import Severity
 from locara_verify.report.text import visible
 from locara_verify.report.value import Report
+from locara_verify.target import MANIFEST
 from locara_verify.verdict import Result
 
 LIMIT = 10
@@ -18,7 +19,8 @@ def render(report: Report) -> str:
         title = f"{outcome.rule.id} {outcome.rule.slug}"
         for finding in outcome.findings:
             level = "error" if (finding.severity or outcome.rule.severity) is Severity.ERROR else "warning"
-            place = f"file={_property(finding.file or 'locara.json')},line={finding.line or 1}"
+            file = f"{report.prefix}{finding.file or MANIFEST}"
+            place = f"file={_property(file)},line={finding.line or 1}"
             lines.append(f"::{level} {place},title={_property(title)}::{_data(finding.message)}")
         if outcome.result in (Result.SKIPPED, Result.INCONCLUSIVE):
             lines.append(f"::error title={_property(title)}::{outcome.result.value}: {_data(outcome.reason)}")

@@ -1,4 +1,8 @@
-"""The report as JUnit XML: one test case per planned rule, grouped into a suite per area."""
+"""The report as JUnit XML: one test case per planned rule, grouped into a suite per area.
+
+There is no one JUnit schema. What is written is valid by the two that tools use: Ant's, which wants much and allows
+little, and Jenkins'.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +15,12 @@ from locara_verify.verdict import Result, RuleOutcome
 
 def render(report: Report) -> str:
     """``report`` as JUnit XML. Inconclusive and skipped rules are errors: neither is a pass."""
-    root = ET.Element("testsuites", name="locara verify", time=f"{report.seconds:.3f}")
+    root = ET.Element("testsuites")
     areas: dict[str, list[RuleOutcome]] = {}
     for outcome in report.judgement.outcomes:
         areas.setdefault(outcome.rule.area, []).append(outcome)
-    for area, outcomes in areas.items():
+    started = report.started.partition("+")[0]
+    for number, (area, outcomes) in enumerate(areas.items()):
         suite = ET.SubElement(
             root,
             "testsuite",
@@ -23,9 +28,11 @@ def render(report: Report) -> str:
             tests=str(len(outcomes)),
             failures=str(sum(outcome.result is Result.FAILED for outcome in outcomes)),
             errors=str(sum(outcome.result in (Result.INCONCLUSIVE, Result.SKIPPED) for outcome in outcomes)),
-            skipped="0",
             time=f"{sum(outcome.ms for outcome in outcomes) / 1000:.3f}",
-            timestamp=report.started,
+            timestamp=started,
+            id=str(number),
+            package="locara",
+            hostname="localhost",
         )
         properties = ET.SubElement(suite, "properties")
         facts = {
@@ -38,6 +45,11 @@ def render(report: Report) -> str:
             ET.SubElement(properties, "property", name=name, value=value)
         for outcome in outcomes:
             _case(suite, area, outcome)
+        warned = [
+            f"{o.rule.id}: {text}" for o in outcomes if o.result is not Result.FAILED for text in _texts(o)
+        ]
+        ET.SubElement(suite, "system-out").text = "\n".join(warned)
+        ET.SubElement(suite, "system-err")
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
@@ -50,14 +62,24 @@ def _case(suite: ET.Element, area: str, outcome: RuleOutcome) -> None:
         name=f"{outcome.rule.id} {outcome.rule.slug}",
         time=f"{outcome.ms / 1000:.3f}",
     )
-    texts = [visible(f"{finding.message}\n{finding.because}".strip()) for finding in outcome.findings]
     match outcome.result:
         case Result.FAILED:
             first = visible(outcome.findings[0].message)
-            ET.SubElement(case, "failure", message=first, type=outcome.rule.id).text = "\n\n".join(texts)
+            ET.SubElement(case, "failure", message=first, type=outcome.rule.id).text = "\n\n".join(
+                _texts(outcome)
+            )
         case Result.INCONCLUSIVE | Result.SKIPPED:
             ET.SubElement(case, "error", message=visible(outcome.reason), type=outcome.result.value)
-        case Result.WARNED:
-            ET.SubElement(case, "system-out").text = "\n\n".join(texts)
-        case Result.PASSED:
+        case Result.WARNED | Result.PASSED:
             pass
+
+
+def _texts(outcome: RuleOutcome) -> list[str]:
+    return [
+        visible(
+            f"{finding.message}\n{finding.because}\nhow to fix: {outcome.rule.fix}".replace(
+                "\n\n", "\n"
+            ).strip()
+        )
+        for finding in outcome.findings
+    ]

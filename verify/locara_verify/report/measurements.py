@@ -16,7 +16,7 @@ _UNITS = {"us": "µs"}
 
 def measurement_lines(bench: Mapping[str, JSON]) -> Iterator[str]:
     """One line a figure, aligned, with a header; nothing when nothing was measured."""
-    rows = [_row(name, value) for name, value in bench.items() if isinstance(value, Mapping)]
+    rows = list(measurement_rows(bench))
     if not rows:
         return
     table = [("measured", "ours", "raw engine", "kept of raw (95 % interval)"), *rows]
@@ -24,6 +24,11 @@ def measurement_lines(bench: Mapping[str, JSON]) -> Iterator[str]:
     for row in table:
         cells = [cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True)]
         yield "  ".join([*cells, row[3]]).rstrip()
+
+
+def measurement_rows(bench: Mapping[str, JSON]) -> Iterator[tuple[str, str, str, str]]:
+    """One row a figure: its name, our time, the raw engine's, and what is judged."""
+    return (_row(name, value) for name, value in bench.items() if isinstance(value, Mapping))
 
 
 def _row(name: str, value: Mapping[str, JSON]) -> tuple[str, str, str, str]:

@@ -1,4 +1,8 @@
-"""The report as SARIF 2.1.0, for code scanning. Rules come from the catalogue, results from the findings."""
+"""The report as SARIF 2.1.0, for code scanning. Rules come from the catalogue, results from the findings.
+
+Files are named relative to the repository, so that a finding is shown at its line, and each result has a fingerprint
+of what was found, not of where, so that it keeps its identity when lines move.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import json
 from urllib.parse import quote
 
 import locara_verify
-from locara_verify.finding import JSON, Finding, Severity
+from locara_verify.finding import JSON, Finding, Severity, fingerprint
 from locara_verify.report.text import visible
 from locara_verify.report.value import Report, to_json
 from locara_verify.rule import Rule
@@ -21,7 +25,7 @@ def render(report: Report) -> str:
     rules = [outcome.rule for outcome in report.judgement.outcomes]
     index = {rule.id: number for number, rule in enumerate(rules)}
     results = [
-        _result(outcome.rule, index[outcome.rule.id], finding)
+        _result(report, outcome.rule, index[outcome.rule.id], finding)
         for outcome in report.judgement.outcomes
         for finding in outcome.findings
     ]
@@ -48,6 +52,10 @@ def render(report: Report) -> str:
                         "toolExecutionNotifications": undecided,
                     }
                 ],
+                "automationDetails": {"id": f"locara-verify/{report.budget.profile}/{report.prefix}"},
+                "originalUriBaseIds": {
+                    "SRCROOT": {"description": {"text": "the root of the repository that holds the app"}}
+                },
                 "columnKind": "unicodeCodePoints",
                 "results": results,
                 "properties": {
@@ -67,15 +75,33 @@ def _rule(rule: Rule) -> dict[str, JSON]:
         "name": rule.slug,
         "shortDescription": {"text": rule.title},
         "fullDescription": {"text": rule.why},
-        "help": {"text": rule.fix},
+        "help": {"text": f"{rule.fix}\n\n{rule.why}", "markdown": _markdown(rule)},
         "defaultConfiguration": {"level": rule.severity.value},
-        "properties": {"tags": [rule.area], "since": rule.since},
+        "properties": {
+            "tags": ["security", rule.area],
+            "since": rule.since,
+            "precision": "very-high",
+            "problem.severity": {"error": "error", "warning": "warning"}.get(
+                rule.severity.value, "recommendation"
+            ),
+            "security-severity": {"error": "8.0", "warning": "5.0"}.get(rule.severity.value, "2.0"),
+        },
     }
 
 
-def _result(rule: Rule, index: int, finding: Finding) -> dict[str, JSON]:
+def _markdown(rule: Rule) -> str:
+    parts = [rule.fix, f"**Why it matters.** {rule.why}"]
+    parts += [f"**{name}:** `{text}`" for name, text in (("Wrong", rule.bad), ("Right", rule.good)) if text]
+    return "\n\n".join(parts)
+
+
+def _result(report: Report, rule: Rule, index: int, finding: Finding) -> dict[str, JSON]:
     text = visible(f"{finding.message}\n{finding.because}".strip())
     region: dict[str, JSON] = {"startLine": finding.line or 1}
+    column = finding.evidence.get("column")
+    if finding.line and isinstance(column, int) and column > 0:
+        region["startColumn"] = column
+    uri = quote(f"{report.prefix}{finding.file or MANIFEST}")
     return {
         "ruleId": rule.id,
         "ruleIndex": index,
@@ -84,11 +110,12 @@ def _result(rule: Rule, index: int, finding: Finding) -> dict[str, JSON]:
         "locations": [
             {
                 "physicalLocation": {
-                    "artifactLocation": {"uri": quote(finding.file or MANIFEST), "uriBaseId": "SRCROOT"},
+                    "artifactLocation": {"uri": uri, "uriBaseId": "SRCROOT"},
                     "region": region,
                 }
             }
         ],
+        "partialFingerprints": {"finding/v1": fingerprint(finding)},
     }
 
 

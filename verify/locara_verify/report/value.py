@@ -13,6 +13,7 @@ from typing import Final
 import locara
 import locara_verify
 from locara_verify.budget import Budget
+from locara_verify.events import CheckFinished
 from locara_verify.finding import JSON, Finding
 from locara_verify.plan import Plan
 from locara_verify.rule import Rule
@@ -22,9 +23,30 @@ SCHEMA: Final = "locara-report/1"
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """When one check ran, in milliseconds from the start of the run, and how it ended.
+
+    ``state`` is ``ok``, ``found`` (it has findings) or ``none`` (it gave no result).
+    """
+
+    check: str
+    rules: tuple[str, ...]
+    began_ms: int
+    ms: int
+    state: str
+
+    @classmethod
+    def of(cls, event: CheckFinished) -> Span:
+        """The span of a task that ended."""
+        state = "none" if event.result is None else "found" if event.result.findings else "ok"
+        return cls(event.task.check.name, event.task.rules, event.began_ms, event.ms, state)
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Everything a reader is told about one run. ``replays`` maps (rule id, number of the finding)
-    to the file that repeats it.
+    to the file that repeats it; ``spans`` say when each check ran. ``prefix`` is the app's folder in its
+    repository, with a slash at the end, so that annotations name files as the repository does.
     """
 
     path: Path
@@ -40,6 +62,8 @@ class Report:
     seconds: float
     jobs: int
     replays: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    spans: tuple[Span, ...] = ()
+    prefix: str = ""
 
     @property
     def verdict(self) -> Verdict:
@@ -80,6 +104,7 @@ def to_json(report: Report) -> dict[str, JSON]:
             "seconds": round(report.seconds, 3),
             "jobs": report.jobs,
             "interrupted": report.interrupted,
+            "checks": [asdict(span) for span in report.spans],
         },
     }
 

@@ -56,6 +56,12 @@ class Pairs:
         """The share of the raw speed that is kept: raw cost over our cost, 1 is none lost."""
         return interval([raw / ours for ours, raw in zip(self.ours, self.raw, strict=True)], self.seed)
 
+    def spread(self) -> dict[str, JSON]:
+        """Where the shares kept of the single pairs lie: five percentiles."""
+        shares = sorted(raw / ours for ours, raw in zip(self.ours, self.raw, strict=True))
+        last = len(shares) - 1
+        return {f"p{part:02d}": round(shares[round(last * part / 100)], 4) for part in (5, 25, 50, 75, 95)}
+
     def extra(self) -> Interval:
         """What one unit costs more than with the raw engine, in seconds."""
         return interval([ours - raw for ours, raw in zip(self.ours, self.raw, strict=True)], self.seed)

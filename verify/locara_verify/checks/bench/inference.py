@@ -92,8 +92,9 @@ def pin_of(ctx: Context, name: str) -> Pin:
     return Pin.parse(f"{name}@{found['digest']}")
 
 
-def report(pairs: Pairs, *, unit: str, scale: float) -> dict[str, JSON]:
-    """One benchmark as plain data: costs, share kept, extra, and whether the machine was busy."""
+def report(pairs: Pairs, *, unit: str, scale: float, bound: Bound | None = None) -> dict[str, JSON]:
+    """One benchmark as plain data: costs, share kept with its spread and bound, extra, and whether the machine was
+    busy."""
     from statistics import median  # noqa: PLC0415
 
     return {
@@ -102,6 +103,8 @@ def report(pairs: Pairs, *, unit: str, scale: float) -> dict[str, JSON]:
         "ours": round(median(pairs.ours) * scale, 3),
         "raw": round(median(pairs.raw) * scale, 3),
         "kept": pairs.kept().json(),
+        "spread": pairs.spread(),
+        "bound": None if bound is None else bound.kept,
         "extra": pairs.extra().json(scale, 3),
         "wide": pairs.is_wide(),
     }
@@ -147,7 +150,7 @@ def run(ctx: Context) -> CheckResult:
             ctx.progress(0, 4, "decoding against the raw engine")
             decoded = measure(*pair.decode(short, TOKENS), seconds=seconds, seed=ctx.seed_for(DECODE))
             judge(tally, DECODED, decoded, slow)
-            bench["decode_token"] = report(decoded, unit="us", scale=1e6)
+            bench["decode_token"] = report(decoded, unit="us", scale=1e6, bound=DECODED)
             ctx.progress(1, 4, "first tokens against the raw engine")
             first = measure(*pair.first(short), seconds=seconds / 2, seed=ctx.seed_for(FIRST))
             judge(tally, FIRST_TOKEN, first, slow)
@@ -157,7 +160,7 @@ def run(ctx: Context) -> CheckResult:
             whole = measure(*pair.first(long), seconds=seconds / 2, seed=ctx.seed_for(PREFILL))
             each = Pairs(tuple(a / size for a in whole.ours), tuple(b / size for b in whole.raw), whole.seed)
             judge(tally, PREFILLED, each, slow)
-            bench["prompt_token"] = report(each, unit="us", scale=1e6)
+            bench["prompt_token"] = report(each, unit="us", scale=1e6, bound=PREFILLED)
     except ModelError as error:
         for rule in (DECODE, FIRST, PREFILL):
             tally.undecided(rule, error.message)
@@ -166,7 +169,7 @@ def run(ctx: Context) -> CheckResult:
         with embed_pair(*fixture(ctx, "all-minilm-l6-v2"), list(TEXTS)) as (_, ours, raw):
             embedded = measure(ours, raw, seconds=seconds / 2, seed=ctx.seed_for(EMBED))
         judge(tally, EMBEDDED, embedded, slow)
-        bench["embed_text"] = report(embedded, unit="ms", scale=1e3)
+        bench["embed_text"] = report(embedded, unit="ms", scale=1e3, bound=EMBEDDED)
     except ModelError as error:
         tally.undecided(EMBED, error.message)
     return tally.result(bench)
