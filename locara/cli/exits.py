@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from locara.errors import LocaraError, ManifestError, SandboxError, UsageError
+from locara.trust.log_refusal import MATERIAL_CODES
 from locara.trust.refusal import TrustError
 
 
@@ -21,8 +22,8 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-_TRUST_CODES = frozenset({"revocation_unreadable", "revocation_stale"})
-_UNREADABLE_CODES = frozenset({"not_an_app", "unreadable"})
+_TRUST_CODES = frozenset({"revocation_unreadable", "revocation_stale"}) | MATERIAL_CODES
+_UNREADABLE_CODES = frozenset({"not_an_app", "unreadable", "source_unreadable"})
 
 
 def exit_of(error: LocaraError) -> Exit:

@@ -25,6 +25,14 @@ BUILT_IN: Final = {
     "audit-log": ("locara.cli.audit_log", "show or verify the record of an app's decisions"),
     "models": ("locara.cli.models", "get, pin, list, verify, import or collect models"),
     "tools": ("locara.cli.tools", "list, verify or import tools of the cache"),
+    "log": (
+        "locara.cli.log",
+        "follow a transparency log, look at it, and check proofs of its entries",
+    ),
+    "witness": (
+        "locara.cli.witness",
+        "remember what transparency logs said, and cosign only what continues it",
+    ),
     "consent": ("locara.cli.consent", "answer what an app asks for, see your answer, or take it back"),
     "revocations": ("locara.cli.revocations", "say what is revoked on this machine, and what that stops"),
     "db": ("locara.cli.db", "compare, migrate, export or import an app's database"),

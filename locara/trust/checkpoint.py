@@ -14,7 +14,7 @@ from locara.trust.log_refusal import LogRefused
 from locara.trust.log_text import read_base64, read_number, write_base64
 from locara.trust.merkle import EMPTY_ROOT, HASH_BYTES, MAX_SIZE
 from locara.trust.note import Note, Signature
-from locara.trust.note_keys import COSIGNATURE, SigningKey, VerifierKey
+from locara.trust.note_keys import COSIGNATURE, Signer, VerifierKey
 
 MAX_SKEW: Final = 600  # seconds a witness's clock may be ahead of ours
 _TIME_BYTES: Final = 8
@@ -145,7 +145,7 @@ def cosignatures(note: Note, witnesses: tuple[tuple[str, VerifierKey], ...]) -> 
     return tuple(found)
 
 
-def cosign(note: Note, key: SigningKey, time: int) -> Signature:
+def cosign(note: Note, key: Signer, time: int) -> Signature:
     """A witness's signature line for the note at that time, in seconds since 1970."""
     if key.kind != COSIGNATURE or not 0 <= time <= MAX_SIZE:
         raise LogRefused("a cosignature has a time and is made by a witness's key", code="key_malformed")

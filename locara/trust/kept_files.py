@@ -98,15 +98,16 @@ def make_private(folder: Path) -> None:
 
 
 @contextmanager
-def alone(folder: Path, what: str) -> Iterator[None]:
-    """While the block runs no other process holds the folder this way. Raises LogRefused `in_use`."""
+def alone(folder: Path, what: str, *, wait: bool = False) -> Iterator[None]:
+    """While the block runs nobody else holds the folder this way. Raises LogRefused `in_use`, unless told to
+    wait for them."""
     try:
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise LogRefused(f"{folder} cannot be opened: {error.strerror}", code="state_unreadable") from error
     try:
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError as error:
             raise LogRefused(
                 f"another process is {what} with {folder}",

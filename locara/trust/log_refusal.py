@@ -46,6 +46,18 @@ LOG_CODES: Final = frozenset(
     }
 )
 
+MATERIAL_CODES: Final = frozenset(
+    {
+        "key_malformed",
+        "policy_malformed",
+        "key_exposed",
+        "key_unreadable",
+        "state_unreadable",
+        "anchor_missing",
+    }
+)
+"""What this machine checks or signs with is missing or not to be believed: exit code 5."""
+
 
 class LogRefused(LocaraError):
     """Something of a log, or said about one, was refused. ``code`` is one of `LOG_CODES`."""

@@ -12,7 +12,7 @@ from typing import Final
 
 from locara.trust.log_refusal import LogRefused
 from locara.trust.log_text import read_base64, write_base64
-from locara.trust.note_keys import ED25519, SigningKey, VerifierKey, check_name
+from locara.trust.note_keys import ED25519, Signer, VerifierKey, check_name
 
 MAX_NOTE: Final = 256 * 1024  # bytes; sixteen post-quantum signatures fit
 MAX_SIGNATURES: Final = 64
@@ -115,7 +115,7 @@ def _signature(line: str) -> Signature:
     return Signature(name, value[:4], value[4:])
 
 
-def sign_note(text: bytes, key: SigningKey) -> Note:
+def sign_note(text: bytes, key: Signer) -> Note:
     """The text signed by a log's key. Raises LogRefused `note_malformed` when no note can hold it."""
     if not text.endswith(b"\n") or key.kind != ED25519:
         raise LogRefused("a note is a text of whole lines, signed by a log's key", code="note_malformed")

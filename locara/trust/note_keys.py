@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from locara.trust.log_refusal import LogRefused
 from locara.trust.log_text import read_base64, write_base64
@@ -71,6 +71,43 @@ class VerifierKey:
         except (InvalidSignature, ValueError):
             return False
         return True
+
+
+class Signer(Protocol):
+    """Whoever can sign notes under a name: a key in memory, or one in a hardware module."""
+
+    @property
+    def name(self) -> str:
+        """The name that stands in the signature line."""
+
+    @property
+    def kind(self) -> int:
+        """`ED25519` or `COSIGNATURE`."""
+
+    @property
+    def verifier(self) -> VerifierKey:
+        """The public half."""
+
+    def sign(self, message: bytes) -> bytes:
+        """The 64 bytes of the signature of exactly this message."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldKey:
+    """An Ed25519 key that somebody else keeps, under a name and for one kind of signature."""
+
+    name: str
+    kind: int
+    private: Ed25519PrivateKey = field(repr=False)
+
+    @property
+    def verifier(self) -> VerifierKey:
+        """The public half."""
+        return VerifierKey(self.name, self.kind, self.private.public_key().public_bytes_raw())
+
+    def sign(self, message: bytes) -> bytes:
+        """The 64 bytes of the signature of exactly this message."""
+        return self.private.sign(message)
 
 
 @dataclass(frozen=True, slots=True)

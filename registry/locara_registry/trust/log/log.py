@@ -21,7 +21,7 @@ from locara.trust.log_policy import LogPolicy
 from locara.trust.log_refusal import LogRefused
 from locara.trust.merkle import leaf_hash
 from locara.trust.note import Note, Signature, sign_note
-from locara.trust.note_keys import ED25519, SigningKey
+from locara.trust.note_keys import ED25519, Signer
 from locara.trust.proof_file import ProofFile
 from locara.trust.tiles import MAX_ENTRY, Edge
 from locara.trust.tree import Tree
@@ -67,7 +67,7 @@ class Log:
     """
 
     def __init__(
-        self, store: Store, public: PublicFolder, key: SigningKey, held: ExitStack, *, once: bool
+        self, store: Store, public: PublicFolder, key: Signer, held: ExitStack, *, once: bool
     ) -> None:
         self.origin = key.name
         self.key = key.verifier
@@ -84,7 +84,7 @@ class Log:
         self._closed = False
 
     @classmethod
-    def create(cls, folder: Path, public: Path, key: SigningKey, *, once: bool = True) -> Log:
+    def create(cls, folder: Path, public: Path, key: Signer, *, once: bool = True) -> Log:
         """A new, empty log in a folder of its own, published at once.
 
         Raises LogRefused: `not_a_log` when there is one in either folder, `in_use`, `key_malformed`.
@@ -105,7 +105,7 @@ class Log:
         cls,
         folder: Path,
         public: Path,
-        key: SigningKey,
+        key: Signer,
         *,
         anchors: Iterable[bytes] = (),
         once: bool = True,
@@ -291,7 +291,7 @@ class Log:
         self.close()
 
 
-def _hold(folder: Path, public: Path, key: SigningKey, held: ExitStack) -> PublicFolder:
+def _hold(folder: Path, public: Path, key: Signer, held: ExitStack) -> PublicFolder:
     """Both folders, held against a second writer until `held` is closed."""
     if key.kind != ED25519:
         raise LogRefused("a log signs with a log's key", code="key_malformed")
