@@ -43,8 +43,8 @@ TOOLING: Final = (
     "browser.fetch",
     "vector.search",
 )
-TOOLING_WITH_TOOL: Final = frozenset({"code-exec.javascript"})
-TOOLING_WITH_BACKEND: Final = frozenset({"vector.search", "code-exec.javascript"})
+TOOLING_WITH_TOOL: Final = frozenset({"code-exec.javascript", "code-exec.python"})
+TOOLING_WITH_BACKEND: Final = frozenset({"vector.search"}) | TOOLING_WITH_TOOL
 
 VECTOR_ENGINES: Final = ("sqlite-vec", "zvec")
 VECTOR_ENGINES_WITH_BACKEND: Final = frozenset({"sqlite-vec"})

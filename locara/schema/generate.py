@@ -30,7 +30,7 @@ PARSER_ONLY: Final = (
     "paths: 255 bytes of UTF-8 (the schema counts characters)",
     "modalities, tooling and vector engines without a backend in this version are refused as unsupported",
     "text-to-text, text-to-embedding and speech-to-text need at least one entry in capabilities.models",
-    "code-exec.javascript needs at least one entry in capabilities.tools",
+    "code-exec.javascript and code-exec.python need at least one entry in capabilities.tools",
     "ids of models, tools and shared folders are unique; an app does not share a folder with itself",
     "the models of a profile are among capabilities.models",
     "the entry page lies below build.out",

@@ -1,4 +1,4 @@
-"""Precompiled modules, kept from one start to the next.
+"""Precompiled code, kept from one start to the next.
 
 `deserialize` runs what it is given as native code, so only what this runtime wrote itself may reach it. A folder of
 the app's own private data holds the files: no other app, no command of the frontend and no tool can write there.
@@ -16,13 +16,12 @@ import secrets
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, Generic, Protocol, Self, TypeVar
 
 import wasmtime
 
 from locara.core.digest import Digest
 from locara.errors import ToolError
-from locara.tools.engine import engine_key
 
 _MAC_BYTES: Final = 32
 _MOST_BYTES: Final = 256 * 1024 * 1024
@@ -31,27 +30,50 @@ _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class CompiledModules:
-    """Compiles modules for one engine, or reads what it compiled before from `folder` (None: never kept)."""
+class _Code(Protocol):
+    """What Wasmtime compiles, keeps as bytes and reads back."""
 
-    def __init__(self, engine: wasmtime.Engine, folder: Path | None) -> None:
+    def __init__(self, engine: wasmtime.Engine, wasm: bytes) -> None: ...
+
+    @classmethod
+    def deserialize(cls, engine: wasmtime.Engine, encoded: bytes) -> Self:
+        """Native code that `serialize` gave."""
+
+    def serialize(self) -> bytearray:
+        """Native code as bytes."""
+
+
+Code = TypeVar("Code", bound=_Code)
+
+
+class Compiled(Generic[Code]):
+    """Compiles for one engine, or reads what it compiled before from `folder` (None: never kept).
+
+    `kind` makes one thing out of WebAssembly and reads it back: `wasmtime.Module`, or a component.
+    """
+
+    def __init__(
+        self, kind: type[Code], engine: wasmtime.Engine, folder: Path | None, *, engine_key: str
+    ) -> None:
+        self._kind = kind
         self._engine = engine
         self._folder = folder
-        self._engine_key = engine_key()
+        self._engine_key = engine_key
 
-    def module(self, wasm: bytes) -> wasmtime.Module:
-        """The module of these bytes, whose digest was checked. Raises ToolError `bad_format`."""
+    def get(self, wasm: bytes) -> Code:
+        """What these bytes are compiled to; their digest was checked. Raises ToolError `bad_format`."""
         key = f"{Digest.of(wasm).hex}-{self._engine_key[:32]}"
         kept = self._kept(key)
         if kept is not None:
             with suppress(wasmtime.WasmtimeError):
-                return wasmtime.Module.deserialize(self._engine, kept)
+                return self._kind.deserialize(self._engine, kept)
+        name = self._kind.__name__.lower()
         try:
-            module = wasmtime.Module(self._engine, wasm)
+            made = self._kind(self._engine, wasm)
         except wasmtime.WasmtimeError as error:
-            raise ToolError("the tool is not a WebAssembly module", code="bad_format") from error
-        self._keep(key, bytes(module.serialize()))
-        return module
+            raise ToolError(f"the tool is not a WebAssembly {name}", code="bad_format") from error
+        self._keep(key, bytes(made.serialize()))
+        return made
 
     def _kept(self, key: str) -> bytes | None:
         if self._folder is None:

@@ -12,6 +12,7 @@ import hashlib
 import platform
 import threading
 import time
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
@@ -25,10 +26,26 @@ _STACK_BYTES: Final = 512 * 1024
 _TABLE_ELEMENTS: Final = 100_000
 # Part of the key of precompiled code: change it with any setting of `make_engine`.
 _SETTINGS: Final = "fuel epoch stack=524288 no-threads no-memory64 no-multi-memory deterministic-nan 1"
+_OF_COMPONENTS: Final = " components unoptimised"
 
 
-def make_engine() -> wasmtime.Engine:
-    """An engine with fuel and epochs, and without the proposals that no tool needs."""
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many of each a call may make, whatever its tool's manifest says."""
+
+    instances: int = 1
+    tables: int = 4
+    memories: int = 1
+
+
+_ONE: Final = Bounds()
+
+
+def make_engine(*, components: bool = False) -> wasmtime.Engine:
+    """An engine with fuel and epochs, and without the proposals that no tool needs.
+
+    With `components` it compiles those: they are large, so by all processors and without the optimiser.
+    """
     config = wasmtime.Config()
     config.consume_fuel = True
     config.epoch_interruption = True
@@ -37,31 +54,40 @@ def make_engine() -> wasmtime.Engine:
     config.shared_memory = False
     config.wasm_memory64 = False
     config.wasm_multi_memory = False
-    config.wasm_component_model = False
+    config.wasm_component_model = components
     config.cranelift_nan_canonicalization = True
-    config.parallel_compilation = False
+    config.parallel_compilation = components
+    if components:
+        config.cranelift_opt_level = "none"
     # A process that confines itself keeps address space and memory files for what it needs.
     config.memory_init_cow = False
     return wasmtime.Engine(config)
 
 
-def engine_key() -> str:
+def engine_key(*, components: bool = False) -> str:
     """What precompiled code depends on besides the module: Wasmtime, the settings above, the processor."""
+    settings = _SETTINGS + (_OF_COMPONENTS if components else "")
     flags = ""
     try:
         with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
             flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
     except OSError:
         flags = platform.processor()
-    parts = (version("wasmtime"), _SETTINGS, platform.system(), platform.machine(), flags)
+    parts = (version("wasmtime"), settings, platform.system(), platform.machine(), flags)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def limited_store(engine: wasmtime.Engine, *, fuel: int, memory_bytes: int) -> wasmtime.Store:
+def limited_store(
+    engine: wasmtime.Engine, *, fuel: int, memory_bytes: int, bounds: Bounds = _ONE
+) -> wasmtime.Store:
     """A fresh store: one instance, one memory, so much fuel, and the epoch's next move ends it."""
     store = wasmtime.Store(engine)
     store.set_limits(
-        memory_size=memory_bytes, table_elements=_TABLE_ELEMENTS, instances=1, tables=4, memories=1
+        memory_size=memory_bytes,
+        table_elements=_TABLE_ELEMENTS,
+        instances=bounds.instances,
+        tables=bounds.tables,
+        memories=bounds.memories,
     )
     store.set_fuel(fuel)
     store.set_epoch_deadline(1)

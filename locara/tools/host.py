@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import wasmtime
 
@@ -22,24 +22,35 @@ from locara.core.grant import Grants
 from locara.core.request import FsRequest
 from locara.errors import ManifestError, ToolError
 from locara.tools import quickjs, wasi
-from locara.tools.compiled import CompiledModules
-from locara.tools.engine import Watch, limited_store, make_engine
+from locara.tools.compiled import Compiled
+from locara.tools.engine import Watch, engine_key, limited_store, make_engine
 from locara.tools.manifest import Tool
+
+if TYPE_CHECKING:
+    from locara.tools.components import Components
 
 _MOST_DEPTH: Final = 32
 _STOPS: Final = {
     wasmtime.TrapCode.OUT_OF_FUEL: "it used up the instructions that its manifest allows",
     wasmtime.TrapCode.INTERRUPT: "it took longer than it may",
 }
+_TRAPS: Final = {
+    "wasm `unreachable`": wasmtime.TrapCode.UNREACHABLE,
+    "call stack exhausted": wasmtime.TrapCode.STACK_OVERFLOW,
+    "out of bounds memory": wasmtime.TrapCode.MEMORY_OUT_OF_BOUNDS,
+    "integer divide by zero": wasmtime.TrapCode.INTEGER_DIVISION_BY_ZERO,
+}
+_NO_ROOM: Final = ("exceeds memory limits", "memory minimum size", "resource limit exceeded")
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a call used: instructions (about), milliseconds of wall time, bytes of memory at its end."""
+    """What a call used: instructions (about), milliseconds of wall time, bytes of memory at its end (None: of a
+    component, whose memory cannot be seen)."""
 
     fuel: int
     ms: float
-    memory_bytes: int
+    memory_bytes: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +75,9 @@ class ToolHost:
     def __init__(self, folders: Folders, *, compiled: Path | None = None) -> None:
         self._folders = folders
         self._engine = make_engine()
-        self._compiled = CompiledModules(self._engine, compiled)
+        self._compiled = Compiled(wasmtime.Module, self._engine, compiled, engine_key=engine_key())
+        self._kept = compiled
+        self._components: Components | None = None
         self._watch = Watch(self._engine)
         self._outputs = wasi.Outputs()
         self._linker = wasi.make_linker(self._engine, self._outputs)
@@ -79,7 +92,10 @@ class ToolHost:
             raise ToolError(
                 f"the module of the tool {tool.id} has other bytes than it should", code="digest_mismatch"
             )
-        module = self._compiled.module(wasm)
+        if tool.abi == "python":
+            self._of_components().load(tool, wasm)
+            return
+        module = self._compiled.get(wasm)
         if tool.abi == "quickjs":
             wasi.check_module(module, host=quickjs.HOST, needs=quickjs.EXPORTS)
         else:
@@ -94,11 +110,22 @@ class ToolHost:
 
     def is_loaded(self, tool: Tool) -> bool:
         """Whether `load` was called for this tool."""
+        if tool.abi == "python":
+            return self._components is not None and self._components.is_loaded(tool)
         return tool.digest.hex in self._ready
 
     def close(self) -> None:
-        """End the thread that watches calls."""
+        """End the threads that watch calls."""
         self._watch.close()
+        if self._components is not None:
+            self._components.watch.close()
+
+    def _of_components(self) -> Components:
+        if self._components is None:
+            from locara.tools.components import Components  # noqa: PLC0415 - few apps have such a tool
+
+            self._components = Components(self._kept)
+        return self._components
 
     def invoke(
         self,
@@ -119,20 +146,25 @@ class ToolHost:
         stop = cancelled or threading.Event()
         with self._lock, self._folders_of(tool, rights) as preopens:
             started = time.perf_counter()
-            with self._watch.guard(seconds, stop):
-                store = limited_store(
-                    self._engine, fuel=tool.limits.fuel, memory_bytes=tool.limits.memory_bytes
-                )
+            watch = self._components.watch if self._components and tool.abi == "python" else self._watch
+            with watch.guard(seconds, stop):
+                store = self._store(tool)
                 try:
                     text, memory = self._run(tool, store, data, value, preopens)
                 except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
-                    raise _stopped(tool, error, stop) from error
+                    late = time.perf_counter() - started >= seconds
+                    raise _stopped(tool, error, stop, late=late, fuel=store.get_fuel()) from error
                 finally:
                     left = store.get_fuel()
                     store.close()
             ms = (time.perf_counter() - started) * 1_000
         output = _decoded(tool, text)
         return Answer(output, Usage(tool.limits.fuel - left, round(ms, 3), memory))
+
+    def _store(self, tool: Tool) -> wasmtime.Store:
+        if tool.abi == "python":
+            return self._of_components().store(tool)
+        return limited_store(self._engine, fuel=tool.limits.fuel, memory_bytes=tool.limits.memory_bytes)
 
     def _run(
         self,
@@ -141,7 +173,9 @@ class ToolHost:
         data: bytes,
         value: object,
         preopens: tuple[wasi.Preopen, ...],
-    ) -> tuple[bytes, int]:
+    ) -> tuple[bytes, int | None]:
+        if tool.abi == "python":
+            return self._of_components().run(tool, store, data), None
         pre = self._ready[tool.digest.hex]
         if tool.abi == "quickjs":
             if not isinstance(value, dict) or not isinstance(value.get("code"), str):
@@ -233,17 +267,37 @@ def _of_javascript(text: bytes) -> bytes:
     return json.dumps({"value": value, "logs": logs}, ensure_ascii=True).encode()
 
 
-def _stopped(tool: Tool, error: wasmtime.Trap | wasmtime.WasmtimeError, stop: threading.Event) -> ToolError:
-    code = error.trap_code if isinstance(error, wasmtime.Trap) else None
+def _stopped(
+    tool: Tool, error: wasmtime.Trap | wasmtime.WasmtimeError, stop: threading.Event, *, late: bool, fuel: int
+) -> ToolError:
+    code = (
+        error.trap_code
+        if isinstance(error, wasmtime.Trap)
+        else _trap_of_component(error, late or stop.is_set(), fuel)
+    )
     if code is wasmtime.TrapCode.INTERRUPT and stop.is_set():
         return ToolError(f"the tool {tool.id} was cancelled", code="cancelled")
     if code in _STOPS:
         return ToolError(f"the tool {tool.id} was stopped: {_STOPS[code]}", code="limit_exceeded")
+    if code is wasmtime.TrapCode.UNREACHABLE and tool.abi == "python":
+        return ToolError(
+            "the code asked for a file, the time, chance or the network, and a tool has none of them"
+        )
     if code is not None:
         return ToolError(f"the tool {tool.id} crashed: {code.name.lower().replace('_', ' ')}")
-    if "exceeds memory limits" in str(error) or "memory minimum size" in str(error):
+    if any(words in str(error) for words in _NO_ROOM):
         return ToolError(f"the tool {tool.id} needs more memory than it may have", code="limit_exceeded")
     return ToolError(f"the tool {tool.id} could not be run")
+
+
+def _trap_of_component(error: wasmtime.WasmtimeError, ended: bool, fuel: int) -> wasmtime.TrapCode | None:
+    """Components end with an error that tells its trap only in words: what this host did is known without them."""
+    if fuel == 0:
+        return wasmtime.TrapCode.OUT_OF_FUEL
+    text = str(error)
+    if ended and "wasm trap: interrupt" in text:
+        return wasmtime.TrapCode.INTERRUPT
+    return next((code for words, code in _TRAPS.items() if f"wasm trap: {words}" in text), None)
 
 
 __all__ = ["Answer", "Folders", "ToolHost", "Usage"]

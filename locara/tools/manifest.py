@@ -24,9 +24,10 @@ from locara.errors import ManifestError, ToolError
 from locara.tools.schemas import Schema, read_schema
 
 MAX_MANIFEST: Final = 262_144
-MAX_MODULE: Final = 16 * 1024 * 1024
-CODE_EXEC: Final = ("code-exec.javascript",)
-Abi = Literal["wasi-p1-json", "quickjs"]
+MAX_MODULE: Final = 32 * 1024 * 1024
+Abi = Literal["wasi-p1-json", "quickjs", "python"]
+# An interpreter runs whatever a model writes: the app must have said that it wants that, by its language.
+CODE_EXEC: Final[Mapping[str, str]] = {"quickjs": "code-exec.javascript", "python": "code-exec.python"}
 TOOL_ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 _VERSION: Final = re.compile(r"(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})", re.ASCII)
 
@@ -70,8 +71,8 @@ class _Needs(_Part):
 
     app_data: Annotated[Literal["read"] | None, Field(alias="fs.app-data")] = None
     scratch: bool = False
-    tooling: Annotated[list[Literal["code-exec.javascript"]], Field(max_length=4)] = Field(
-        default_factory=list
+    tooling: Annotated[list[Literal["code-exec.javascript", "code-exec.python"]], Field(max_length=4)] = (
+        Field(default_factory=list)
     )
 
 
@@ -119,11 +120,15 @@ def read_tool(data: bytes) -> Tool:
         raise ToolError("tool.json: module is not a digest", code="bad_format") from error
     digest = Digest.of(data)
     needs = written.capability_requirements
-    if (written.abi == "quickjs") != (needs.tooling == ["code-exec.javascript"]):
+    wanted = [CODE_EXEC[written.abi]] if written.abi in CODE_EXEC else []
+    if needs.tooling != wanted:
+        listed = ", ".join(wanted) or "none"
         raise ToolError(
-            'tool.json: a tool of the abi "quickjs", and no other, needs the tooling code-exec.javascript',
+            f'tool.json: the tooling that a tool of the abi "{written.abi}" needs is {listed}',
             code="bad_format",
         )
+    if written.abi == "python" and (needs.scratch or needs.app_data is not None):
+        raise ToolError('tool.json: a tool of the abi "python" is given no folder', code="bad_format")
     limits = written.limits
     return Tool(
         digest=digest,

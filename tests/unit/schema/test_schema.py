@@ -248,8 +248,9 @@ def test_a_rule_of_the_parser_alone(key: str, value: Any) -> None:
         parse_manifest(json.dumps(document).encode())
 
 
-def test_code_needs_a_tool_that_runs_it() -> None:
-    document = copy.deepcopy(FULL) | {"tooling": ["code-exec.javascript"]}
+@pytest.mark.parametrize("language", ["javascript", "python"])
+def test_code_needs_a_tool_that_runs_it(language: str) -> None:
+    document = copy.deepcopy(FULL) | {"tooling": [f"code-exec.{language}"]}
     parse_manifest(json.dumps(document).encode())
     document["capabilities"]["tools"] = []
     assert VALIDATOR.is_valid(document)

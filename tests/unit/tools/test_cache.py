@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import lzma
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from locara.core.digest import Digest
 from locara.errors import ToolError
 from locara.tools.cache import ToolCache, load_tool, read_folder
+from locara.tools.manifest import read_tool
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "tools"
 
@@ -72,6 +74,10 @@ def test_the_pins_of_the_repository_are_those_of_its_files() -> None:
         data = (FIXTURES / tool["id"] / "tool.json").read_bytes()
         assert str(Digest.of(data)) == tool["digest"]
         module = FIXTURES / tool["id"] / "tool.wasm"
-        if "package" not in tool:
+        packed = module.with_name("tool.wasm.xz")
+        if packed.exists():
+            named = read_tool(data).module
+            assert Digest.of(lzma.decompress(packed.read_bytes())) == named
+        elif "package" not in tool:
             assert load_tool(module.parent, Digest.parse(tool["digest"]))[0].id == tool["id"]
             assert module.stat().st_size < 300_000

@@ -40,12 +40,24 @@ def test_needs_become_grants_with_their_line() -> None:
     assert tool.scratch
 
 
-def test_javascript_is_what_the_abi_quickjs_needs_and_no_other() -> None:
-    tooling = {"tooling": ["code-exec.javascript"]}
-    assert read_tool(written(abi="quickjs", capability_requirements=tooling)).needs.tooling
-    for changes in ({"abi": "quickjs"}, {"capability_requirements": tooling}):
-        with pytest.raises(ToolError, match="quickjs"):
-            read_tool(written(**changes))
+@pytest.mark.parametrize(("abi", "language"), [("quickjs", "javascript"), ("python", "python")])
+def test_a_language_is_what_its_abi_needs_and_no_other(abi: str, language: str) -> None:
+    tooling = {"tooling": [f"code-exec.{language}"]}
+    assert read_tool(written(abi=abi, capability_requirements=tooling)).needs.tooling
+    other = {"tooling": ["code-exec.javascript" if language == "python" else "code-exec.python"]}
+    both = {"tooling": [*tooling["tooling"], *other["tooling"]]}
+    for needs in ({}, other, both):
+        with pytest.raises(ToolError, match=f'the abi "{abi}" needs is code-exec.{language}'):
+            read_tool(written(abi=abi, capability_requirements=needs))
+    with pytest.raises(ToolError, match="needs is none"):
+        read_tool(written(capability_requirements=tooling))
+
+
+@pytest.mark.parametrize("folder", [{"scratch": True}, {"fs.app-data": "read"}])
+def test_a_component_is_given_no_folder(folder: dict[str, Any]) -> None:
+    needs = {"tooling": ["code-exec.python"], **folder}
+    with pytest.raises(ToolError, match="given no folder"):
+        read_tool(written(abi="python", capability_requirements=needs))
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,8 @@ CATEGORIES = (
     "media", "communication", "finance", "health", "games",
 )  # fmt: skip
 BACKED_MODALITIES = ("text-to-text", "text-to-embedding", "speech-to-text")
-BACKED_TOOLING = ("vector.search", "code-exec.javascript")
+RUN_BY_A_TOOL = ("code-exec.javascript", "code-exec.python")
+BACKED_TOOLING = ("vector.search", *RUN_BY_A_TOOL)
 ACCESS = ("read", "read-write")
 REFUSED_CATEGORIES = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 DRAWN_AS_NOTHING = (
@@ -361,7 +362,7 @@ def judge_lists(judge: Judge, value: Mapping[str, Json], models: Sequence[str]) 
         judge.need(not modalities or len(models) > 0, "/modalities")
     tooling = value.get("tooling", [])
     if judge.distinct(tooling, "/tooling", lambda item: is_one_of(item, BACKED_TOOLING), 0, 16):
-        judge.need("code-exec.javascript" not in tooling or has_tools(value), "/tooling")
+        judge.need(not any(name in tooling for name in RUN_BY_A_TOOL) or has_tools(value), "/tooling")
 
 
 def has_tools(value: Mapping[str, Json]) -> bool:

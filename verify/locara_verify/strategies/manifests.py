@@ -134,7 +134,11 @@ def valid(rng: random.Random) -> dict[str, Json]:
 def decorate(rng: random.Random, value: dict[str, Json]) -> None:
     """Add optional parts, keeping the rules that hold between fields."""
     models, tools = (value["capabilities"].get(key, []) for key in ("models", "tools"))
-    tooling = rng.choice(("vector.search", "code-exec.javascript")) if tools else "vector.search"
+    tooling = (
+        rng.choice(("vector.search", "code-exec.javascript", "code-exec.python"))
+        if tools
+        else "vector.search"
+    )
     if models:
         value["modalities"] = rng.sample(
             ("text-to-text", "text-to-embedding", "speech-to-text"), rng.randint(0, 3)

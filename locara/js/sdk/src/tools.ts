@@ -7,7 +7,8 @@ export interface ToolUsage {
   /** Instructions, about. */
   readonly fuel: number;
   readonly ms: number;
-  readonly memoryBytes: number;
+  /** null where the runtime cannot see it: a tool of the abi `python`. */
+  readonly memoryBytes: number | null;
 }
 
 export interface ToolAnswer {

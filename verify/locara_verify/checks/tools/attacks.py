@@ -9,6 +9,7 @@ from typing import Final
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.models.probe import Tally, survives
 from locara_verify.checks.models.undeclared import other_names
+from locara_verify.checks.tools import components
 from locara_verify.checks.tools.modules import (
     Made,
     assemble,
@@ -57,13 +58,16 @@ def run(ctx: Context) -> CheckResult:
     """Two apps: one whose tools may read its data, one that grants no file at all."""
     tally = Tally()
     reader = [make("reader", prober(PATHS, range(3, 6)), needs={"fs.app-data": "read"}), flood_of_files()]
-    cast = [*ordinary(), *reader, *greedy(), *broken()]
+    cast = [*ordinary(), *reader, *greedy(), *broken(), *components.cast()]
     home = ctx.fresh_dir("home")
     with (
-        stage(ctx, tally, cast, home=home, granted={"fs.app-data": "read-write"}) as on,
+        stage(
+            ctx, tally, cast, home=home, granted={"fs.app-data": "read-write"}, tooling=[components.TOOLING]
+        ) as on,
         survives(tally, LIMITS, on.app.client),
     ):
-        steps: list[Step] = [undeclared, isolation, limits, nothing, schemas, lambda s: files(s, tally)]
+        steps: list[Step] = [undeclared, isolation, limits, nothing, schemas, components.attack]
+        steps.append(lambda on_stage: files(on_stage, tally))
         for number, step in enumerate(steps):
             ctx.progress(number, len(steps), step.__name__)
             step(on)
@@ -133,10 +137,10 @@ def greedy() -> list[Made]:
 
 
 def sleeper() -> bytes:
-    """Asks to be woken in a thousand hours; tells the error it got instead."""
+    """Asks to be woken in ten seconds; tells the error it got instead."""
     return program(
         """(i32.store8 (i32.const 128) (i32.const 0)) (i32.store (i32.const 144) (i32.const 1))
-        (i64.store (i32.const 152) (i64.const 3600000000000000))
+        (i64.store (i32.const 152) (i64.const 10000000000))
         (call $number (call $poll_oneoff (i32.const 128) (i32.const 256) (i32.const 1) (i32.const 96))) (call $list)""",
         imports=wasi("poll_oneoff", 4),
     )

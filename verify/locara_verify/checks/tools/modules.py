@@ -97,6 +97,30 @@ def program(body: str, *, imports: str = "", parts: str = "", pages: int = 1) ->
     )
 
 
+def component(body: str, *, parts: str = "", imports: str = "", of: str = "") -> bytes:
+    """A component of the abi `python`: `run` gives back its input after `body`, which sees `$at` and `$len`.
+
+    `parts` go into its module, `imports` and `of` into the component before and after that.
+    """
+    return assemble(
+        f"""(component {imports}
+ (core module $m (memory (export "memory") 1) (global $free (mut i32) (i32.const 1024)) {parts}
+  (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+    (global.get $free)
+    (global.set $free (i32.add (global.get $free) (local.get 3)))
+    (br_if 0 (i32.le_u (global.get $free) (i32.mul (memory.size) (i32.const 65536))))
+    (drop (memory.grow (i32.add (i32.const 1) (i32.div_u (local.get 3) (i32.const 65536))))))
+  (func (export "run") (param $at i32) (param $len i32) (result i32)
+    {body}
+    (i32.store (i32.const 0) (i32.const 0))
+    (i32.store (i32.const 4) (local.get $at)) (i32.store (i32.const 8) (local.get $len))
+    (i32.const 0)))
+ (core instance $i (instantiate $m)) {of}
+ (func (export "run") (param "input" string) (result (result string (error string)))
+  (canon lift (core func $i "run") (memory (core memory $i "memory")) (realloc (core func $i "realloc")))))"""
+    )
+
+
 def wasi(name: str, parameters: int, *, sixty_four: Sequence[int] = ()) -> str:
     """The import `$name` of a system call with so many i32 parameters, some of them i64."""
     kinds = " ".join("i64" if index in sixty_four else "i32" for index in range(parameters))

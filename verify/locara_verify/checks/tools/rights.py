@@ -10,7 +10,7 @@ from typing import Any, Final
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.decide.translate import to_ask, to_request
 from locara_verify.checks.models.probe import Tally, survives
-from locara_verify.checks.tools.modules import echo, make, numbers, prober
+from locara_verify.checks.tools.modules import component, echo, make, numbers, prober
 from locara_verify.checks.tools.stage import stage
 from locara_verify.context import Context
 from locara_verify.oracle import policy
@@ -100,18 +100,20 @@ def live(ctx: Context, tally: Tally) -> None:
     """A tool that reads files and one that runs code, in apps that do and do not declare that."""
     reader = make("reader", prober(("own.txt",), (3,)), needs={"fs.app-data": "read"})
     runner = make("runner", echo(), needs={"tooling": ["code-exec.javascript"]}, abi="quickjs")
-    cast = [reader, runner, make("echo", echo())]
+    python = make("python", component(""), needs={"tooling": ["code-exec.python"]}, abi="python")
+    cast = [reader, runner, python, make("echo", echo())]
     with stage(ctx, tally, cast, granted={"fs.app-data": False}) as on, survives(tally, RULE, on.app.client):
         for tool, line in (
             ("reader", '"fs.app-data": "read"'),
             ("runner", '"tooling": ["code-exec.javascript"]'),
+            ("python", '"tooling": ["code-exec.python"]'),
         ):
-            answer = on.invoke(tool)
+            answer = on.invoke(tool, {"code": "1"})
             told = answer.code == "capability_denied" and answer.fix == line
             tally.expect(RULE, told, f"the {tool} ran without what it needs", f"{answer.code}: {answer.fix}")
         answer = on.invoke("echo", 1)
         tally.expect(RULE, answer.code == "ok", "a tool that needs nothing was refused", answer.code)
-    granted, tooling = {"fs.app-data": "read-write"}, ["code-exec.javascript"]
+    granted, tooling = {"fs.app-data": "read-write"}, ["code-exec.javascript", "code-exec.python"]
     with (
         stage(ctx, tally, cast, granted=granted, tooling=tooling) as on,
         survives(tally, RULE, on.app.client),
@@ -120,6 +122,8 @@ def live(ctx: Context, tally: Tally) -> None:
         on.app.client.call("fs.write", args, timeout=20.0)
         if 0 not in numbers(on.invoke("reader").output):
             tally.undecided(RULE, "the allow twin failed: a tool with its need granted cannot read")
+        if (answer := on.invoke("python", {"code": "1"})).code != "ok":
+            tally.undecided(RULE, f"the allow twin failed: a component was refused ({answer.code})")
         # It is no QuickJS, so it passes the gate and is refused for what it is.
         answer = on.invoke("runner", {"code": "1"})
         if answer.code != "tool_unavailable":
