@@ -50,9 +50,9 @@ def _writes_files(grants: Grants) -> bool:
     return any(use == "write" for scope in scopes if isinstance(scope, AtomScope) for _, use in scope.atoms)
 
 
-def _modality(name: str) -> Callable[[Grants], bool]:
+def _modality(*names: str) -> Callable[[Grants], bool]:
     def opens(grants: Grants) -> bool:
-        return name in grants.modalities and bool(grants.models)
+        return not grants.modalities.isdisjoint(names) and bool(grants.models)
 
     return opens
 
@@ -76,7 +76,7 @@ _COMMANDS: Final = (
     CommandSpec("db.search", _always, "", False, "Search the app's own store by vector, by text or by both"),
     CommandSpec(
         "llm.chat",
-        _modality("text-to-text"),
+        _modality("text-to-text", "text-to-text-thinking"),
         "models",
         True,
         "Answer a conversation with a pinned model",

@@ -27,7 +27,9 @@ MODALITIES: Final = (
     "text-to-image",
     "text-to-embedding",
 )
-MODALITIES_WITH_BACKEND: Final = frozenset({"text-to-text", "text-to-embedding", "speech-to-text"})
+MODALITIES_WITH_BACKEND: Final = frozenset(
+    {"text-to-text", "text-to-text-thinking", "text-to-embedding", "speech-to-text"}
+)
 MODALITIES_WITH_MODEL: Final = MODALITIES_WITH_BACKEND
 
 TOOLING: Final = (

@@ -6,18 +6,45 @@ import ctypes
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "user", "assistant", "tool"]
 FinishReason = Literal["stop", "length", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True)
+class PastCall:
+    """A tool call of an earlier turn, as the caller tells it. All of it is data."""
+
+    id: str
+    name: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation. The content is data: text that looks like a control token stays text."""
+    """One turn of a conversation. The content is data: text that looks like a control token stays text.
+
+    `calls` are what an assistant's turn called; `call_id` names the call that a tool's turn answers.
+    """
 
     role: Role
     content: str
+    calls: tuple[PastCall, ...] = ()
+    call_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOffer:
+    """A tool that the model may call in its answer: its name, what it does, the JSON Schema of its input."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+
+
+ANY_TOOL: Final = "*"
+"""As `ChatRequest.forced`: whichever of the offered tools."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +54,9 @@ class ChatRequest:
     temperature 0 is greedy: the likeliest token each time. A seed makes sampling repeatable; without one,
     seed 0 is used, so that equal requests always give equal text. `schema` is a JSON Schema of the subset
     in `locara.inference.schema`; with it the text is one JSON value.
+
+    `tools` are offered to the model. With `forced` (the name of one, or ANY_TOOL) the answer is one call and
+    nothing else, and its arguments keep to the tool's schema. `thinking` asks for the model's reasoning.
     """
 
     messages: Sequence[Message]
@@ -37,16 +67,23 @@ class ChatRequest:
     seed: int = 0
     stop: Sequence[str] = ()
     schema: Mapping[str, Any] | None = None
+    tools: Sequence[ToolOffer] = ()
+    forced: str | None = None
+    thinking: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts and wall times in milliseconds. The end-of-turn token is not counted as output."""
+    """Token counts and wall times in milliseconds. The end-of-turn token is not counted as output.
+
+    `reasoning_tokens` are those of the output that were reasoning, whether it was asked for or not.
+    """
 
     input_tokens: int
     output_tokens: int
     ms_total: float
     ms_first_token: float
+    reasoning_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +94,43 @@ class Delta:
 
 
 @dataclass(frozen=True, slots=True)
+class Thought:
+    """The next piece of reasoning, never empty."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenCall:
+    """A tool call as the model wrote it: a wish, which nobody has judged.
+
+    `problem` says why it cannot be read, in words that hold nothing of the model's; name and arguments are
+    then whatever could be read of it.
+    """
+
+    name: str
+    arguments: Mapping[str, Any] | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """The end of a generation, always the last event.
 
-    text is everything that was generated (the deltas joined). `value` is the parsed JSON when a schema was
-    given and the text is complete; it then conforms to the schema.
+    text is everything that was said (the deltas joined). `value` is the parsed JSON when a schema was given
+    and the text is complete; it then conforms to the schema. `reasoning` is None unless it was asked for,
+    `calls` is empty unless tools were offered.
     """
 
     reason: FinishReason
     text: str
     usage: Usage
     value: Any = None
+    reasoning: str | None = None
+    calls: tuple[WrittenCall, ...] = ()
+
+
+ChatEvent = Delta | Thought | Finish
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +153,8 @@ class Cancellation(Protocol):
 class ChatBackend(Protocol):
     """A loaded chat model."""
 
-    def stream(self, request: ChatRequest, cancel: Cancellation | None = None) -> Iterator[Delta | Finish]:
-        """Generate; yields deltas and then one Finish. See `locara.inference.llama_cpp` for errors."""
+    def stream(self, request: ChatRequest, cancel: Cancellation | None = None) -> Iterator[ChatEvent]:
+        """Generate; yields deltas (and thoughts, where asked) and then one Finish. See `LlamaChat.stream`."""
         ...
 
     def close(self) -> None:

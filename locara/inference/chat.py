@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import json
-import re
-import secrets
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,24 +14,27 @@ from locara.errors import InferenceError
 from locara.inference.backend import (
     CancelFlag,
     Cancellation,
+    ChatEvent,
     ChatRequest,
-    Delta,
     Finish,
     FinishReason,
     Message,
     Usage,
 )
+from locara.inference.calls import read_calls
 from locara.inference.constraint import Constraint
+from locara.inference.conversation import Conversation, Prompt
+from locara.inference.markers import CallSyntax
 from locara.inference.native import Library, Model, library
 from locara.inference.parameters import check
-from locara.inference.schema import conforms, read_schema
-from locara.inference.template import CHATML, ChatTemplate
-from locara.inference.text import TextStream
+from locara.inference.reply import Reply
+from locara.inference.schema import Shape, conforms
+from locara.inference.template import CHATML
+from locara.inference.turns import Turns
 
 DEFAULT_CONTEXT = 4096
 BATCH = 512
 _ABORTED = 2
-_WAIT_STEP_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +42,22 @@ class _Work:
     """One request on its way through the model; `start` is when it was accepted."""
 
     request: ChatRequest
-    prompt: list[int]
+    prompt: Prompt
+    shape: Shape | None
     constraint: Constraint | None
     cancel: Cancellation
     start: float
 
-    def usage(self, count: int, first: float | None) -> Usage:
+    def usage(self, count: int, first: float | None, reasoned: int = 0) -> Usage:
         """Return the counts and times so far; without a first token, its time is the whole time."""
         now = perf_counter()
         total = (now - self.start) * 1e3
-        return Usage(len(self.prompt), count, total, total if first is None else (first - self.start) * 1e3)
+        first_ms = total if first is None else (first - self.start) * 1e3
+        return Usage(len(self.prompt.tokens), count, total, first_ms, reasoned)
 
 
 class LlamaChat:
-    """A chat model with one context. Requests to it run one after the other.
+    """A chat model with one context. Requests to it run one after the other, in the order they came.
 
     Every request starts from an empty context: its text depends on the request alone, never on what was asked
     before, by this or another conversation.
@@ -69,75 +71,76 @@ class LlamaChat:
         self._lib = library()
         self._model = model
         self.context_tokens = min(model.trained_context, context_tokens)
-        self._busy = threading.Lock()
-        self._border = secrets.token_hex(16)
-        texts = [text for text in model.control_texts() if len(text) > 1]
-        self._control = re.compile("|".join(map(re.escape, texts))) if texts else None
+        self._turns = Turns()
         self._first = _beginning(self._lib, model)
-        self._template = _template(self._lib, model, texts)
+        control = [text for text in model.control_texts() if len(text) > 1]
+        self._conversation = _conversation(self._lib, model, control)
+        self._marks = _marks(model, self._conversation)
         self._context = _make_context(self._lib, model, self.context_tokens)
         self._memory = self._lib.llama_get_memory(self._context)
 
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for their turn."""
+        return self._turns.waiting
+
     def close(self) -> None:
         """Free the context and the model; waits for a running request. A second call does nothing."""
-        with self._busy:
+        self._turns.take()
+        try:
             if self._context is not None:
                 context, self._context = self._context, None
                 self._lib.llama_free(context)
                 self._model.close()
+        finally:
+            self._turns.give()
 
-    def stream(self, request: ChatRequest, cancel: Cancellation | None = None) -> Iterator[Delta | Finish]:
+    def stream(self, request: ChatRequest, cancel: Cancellation | None = None) -> Iterator[ChatEvent]:
         """Generate an answer: deltas in order, then exactly one Finish.
 
         A set `cancel` ends the work before the next token, with reason "cancelled"; a `CancelFlag` also
         interrupts a long prompt. Leaving the iterator early frees everything and decodes nothing more.
 
-        Raises InferenceError before anything is decoded: `bad_request` (a parameter or the schema),
-        `context_overflow` (the prompt leaves no room for an answer); later only `model_error`.
+        Raises InferenceError before anything is decoded: `bad_request` (a parameter, the schema, or something
+        the model's template has no form for), `context_overflow` (the prompt leaves no room for an answer);
+        later only `model_error`.
         """
         start = perf_counter()
         check(request)
-        prompt = self.prompt(request.messages)
-        if len(prompt) >= self.context_tokens:
+        self._conversation.check(request)
+        shape = self._conversation.shape(request)
+        prompt = self._prompt(request)
+        if len(prompt.tokens) >= self.context_tokens:
             raise InferenceError(
-                f"the conversation has {len(prompt)} tokens, this model can hold {self.context_tokens}",
+                f"the conversation has {len(prompt.tokens)} tokens, this model can hold {self.context_tokens}",
                 code="context_overflow",
                 fix="send fewer or shorter messages",
             )
-        constraint = None if request.schema is None else Constraint(self._model, read_schema(request.schema))
-        return self._run(_Work(request, prompt, constraint, cancel or CancelFlag(), start))
+        constraint = None if shape is None else Constraint(self._model, shape)
+        return self._run(_Work(request, prompt, shape, constraint, cancel or CancelFlag(), start))
 
     def prompt(self, messages: Sequence[Message]) -> list[int]:
-        """Return the tokens of a conversation.
+        """Return the tokens of a conversation."""
+        return self._prompt(ChatRequest(messages)).tokens
 
-        Control tokens come from the template only: where content spells one, it is cut into pieces that are
-        tokenised apart, so that no document can end a turn or begin another.
-        """
-        guarded = [Message(message.role, self._guard(message.content)) for message in messages]
-        tokens: list[int] = []
-        for fragment in self._template.render(guarded).split(self._border):
-            if fragment:
-                tokens += self._model.tokenize(fragment.encode("utf-8"), special=True)
-        if self._first is not None and tokens[:1] != [self._first]:
-            tokens.insert(0, self._first)
-        return tokens
+    def _prompt(self, request: ChatRequest) -> Prompt:
+        def tokenize(text: str) -> list[int]:
+            return self._model.tokenize(text.encode("utf-8"), special=True)
 
-    def _guard(self, content: str) -> str:
-        if self._control is None:
-            return content
-        border = self._border
-        return self._control.sub(lambda found: border + border.join(found[0]) + border, content)
+        prompt = self._conversation.prompt(request, tokenize)
+        if self._first is not None and prompt.tokens[:1] != [self._first]:
+            prompt.tokens.insert(0, self._first)
+        return prompt
 
-    def _run(self, work: _Work) -> Iterator[Delta | Finish]:
+    def _run(self, work: _Work) -> Iterator[ChatEvent]:
         """Wait for the context, generate, and free what the request used, whatever happens."""
         with ExitStack() as cleanup:
             if work.constraint is not None:
                 cleanup.callback(work.constraint.close)
-            while not self._busy.acquire(timeout=_WAIT_STEP_S):
-                if work.cancel.is_set():
-                    yield Finish("cancelled", "", work.usage(0, None))
-                    return
-            cleanup.callback(self._busy.release)
+            if not self._turns.take(work.cancel):
+                yield Finish("cancelled", "", work.usage(0, None))
+                return
+            cleanup.callback(self._turns.give)
             if self._context is None:
                 raise InferenceError("the model was closed", code="model_error")
             if isinstance(work.cancel, CancelFlag):
@@ -147,22 +150,22 @@ class LlamaChat:
             cleanup.callback(self._lib.llama_sampler_free, sampler)
             yield from self._generate(work, sampler)
 
-    def _generate(self, work: _Work, sampler: Any) -> Iterator[Delta | Finish]:  # noqa: ANN401  (a native pointer)
+    def _generate(self, work: _Work, sampler: Any) -> Iterator[ChatEvent]:  # noqa: ANN401  (a native pointer)
         request, prompt, constraint, cancel = work.request, work.prompt, work.constraint, work.cancel
-        lib, context = self._lib, self._context
+        lib, context, marks = self._lib, self._context, self._marks
         ends, piece_of = self._model.end_tokens, self._model.piece
-        room = self.context_tokens - len(prompt)
+        room = self.context_tokens - len(prompt.tokens)
         limit = room if request.max_tokens is None else min(request.max_tokens, room)
-        text = TextStream(request.stop)
-        shown: list[str] = []
-        count = 0
+        reply = self._conversation.reply(request, thinking=prompt.thinking)
+        push = reply.push
+        count = reasoned = 0
         first: float | None = None
         reason: FinishReason = "length"
         slot = (lib.llama_token * 1)()
         batch = lib.llama_batch_get_one(slot, 1)
         decode, sample = lib.llama_decode, lib.llama_sampler_sample
 
-        going = self._read_prompt(prompt, cancel)
+        going = self._read_prompt(prompt.tokens, cancel)
         while going:
             token = sample(sampler, context, -1)
             if constraint is not None:
@@ -171,13 +174,12 @@ class LlamaChat:
                 reason = "stop"
                 break
             count += 1
-            fresh = text.push(piece_of(token))
+            events = push(marks.get(token) or piece_of(token))
+            reasoned += reply.is_thinking
             if first is None:
                 first = perf_counter()
-            if fresh:
-                shown.append(fresh)
-                yield Delta(fresh)
-            if text.stopped:
+            yield from events
+            if reply.stopped:
                 reason = "stop"
                 break
             if count == limit:
@@ -189,14 +191,12 @@ class LlamaChat:
             status = decode(context, batch)
             if status != 0:
                 going = self._judge(status)
-        if not going:
+        if going:
+            yield from reply.finish()
+        else:
             reason = "cancelled"
-        elif rest := text.finish():
-            shown.append(rest)
-            yield Delta(rest)
-        whole = "".join(shown)
-        value = _parsed(request, whole) if reason == "stop" else None
-        yield Finish(reason, whole, work.usage(count, first), value)
+        usage = work.usage(count, first, reasoned)
+        yield _finish(work, reply, self._conversation.calls, reason, usage)
 
     def _read_prompt(self, prompt: list[int], cancel: Cancellation) -> bool:
         """Decode the prompt in batches; returns False when the request was cancelled meanwhile."""
@@ -265,7 +265,7 @@ def _beginning(lib: Library, model: Model) -> int | None:
     return token if token >= 0 else None
 
 
-def _template(lib: Library, model: Model, control: Sequence[str]) -> ChatTemplate:
+def _conversation(lib: Library, model: Model, control: Sequence[str]) -> Conversation:
     """The model's own template, or ChatML for a vocabulary that has its tokens; never a guess."""
     source = model.metadata("tokenizer.chat_template")
     if source is None:
@@ -277,21 +277,43 @@ def _template(lib: Library, model: Model, control: Sequence[str]) -> ChatTemplat
         lib.llama_vocab_get_text(model.vocabulary, token).decode("utf-8", "replace") if token >= 0 else ""
         for token in special
     )
-    return ChatTemplate(source, bos=begin, eos=end)
+    return Conversation(source, bos=begin, eos=end, control=control)
+
+
+def _marks(model: Model, conversation: Conversation) -> dict[int, bytes]:
+    """Control tokens that are markers: they stand for no text elsewhere, and here for their own."""
+    texts = [conversation.think.open, conversation.think.close] if conversation.think else []
+    texts += [conversation.calls.open, conversation.calls.close] if conversation.calls else []
+    found = {}
+    for text in filter(None, texts):
+        tokens = model.tokenize(text.encode("utf-8"), special=True)
+        if len(tokens) == 1 and tokens[0] not in model.end_tokens:
+            found[tokens[0]] = text.encode("utf-8")
+    return found
 
 
 def _strlen(lib: Library) -> Any:  # noqa: ANN401  (a native function)
     return ctypes.cast(ctypes.CDLL(None).strlen, lib.ggml_abort_callback)
 
 
-def _parsed(request: ChatRequest, text: str) -> Any:  # noqa: ANN401  (any JSON value)
-    """The JSON value of a complete answer under a schema; None without a schema."""
-    if request.schema is None:
-        return None
+def _finish(
+    work: _Work, reply: Reply, syntax: CallSyntax | None, reason: FinishReason, usage: Usage
+) -> Finish:
+    """The last event. A complete answer under a schema, or a forced call, keeps to it or is an error."""
+    request, text = work.request, reply.text
+    value = _parsed(work.shape, text) if work.shape is not None and reason == "stop" else None
+    if request.forced is None:
+        return Finish(reason, text, usage, value, reply.reasoning, tuple(reply.calls))
+    calls = read_calls(text, syntax) if reason == "stop" and syntax is not None else []
+    return Finish(reason, "", usage, calls=tuple(calls))
+
+
+def _parsed(shape: Shape, text: str) -> Any:  # noqa: ANN401  (any JSON value)
+    """The JSON value of a complete answer under a shape."""
     try:
         value = json.loads(text)
     except ValueError as error:
         raise InferenceError("the model's answer is not JSON", code="model_error") from error
-    if not conforms(read_schema(request.schema), value):
+    if not conforms(shape, value):
         raise InferenceError("the model's answer does not follow the schema", code="model_error")
     return value

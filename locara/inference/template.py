@@ -18,7 +18,7 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from locara.errors import InferenceError, LocaraError
-from locara.inference.backend import Message
+from locara.inference.backend import Message, ToolOffer
 
 MAX_TEMPLATE_CHARS: Final = 65_536
 MAX_PROMPT_CHARS: Final = 4_000_000
@@ -105,8 +105,13 @@ class ChatTemplate:
         except Exception as error:  # the engine and Python's compiler fail in many ways on hostile text
             raise _failed("it is not a valid template") from error
 
-    def render(self, messages: Sequence[Message]) -> str:
+    def render(
+        self, messages: Sequence[Message], *, tools: Sequence[ToolOffer] = (), thinking: bool = False
+    ) -> str:
         """Return the prompt for these messages, ready for the model's answer.
+
+        Tools are shown in the form that templates expect (`type`, `function`); whether reasoning is wanted is
+        told under the two names that templates ask for, `enable_thinking` and `thinking`.
 
         Raises InferenceError: `bad_request` when the template itself rejects the conversation (for example
         roles that do not alternate), `model_error` when it fails or exceeds its budget.
@@ -114,9 +119,11 @@ class ChatTemplate:
         environment = self._environment
         environment.fuel = FUEL
         variables = {
-            "messages": [{"role": message.role, "content": message.content} for message in messages],
+            "messages": [_turn(message) for message in messages],
             "add_generation_prompt": True,
-            "tools": None,
+            "tools": [_function(tool) for tool in tools] or None,
+            "enable_thinking": thinking,
+            "thinking": thinking,
             **self._tokens,
         }
         pieces: list[str] = []
@@ -281,6 +288,24 @@ class _Environment(ImmutableSandboxedEnvironment):
             if (found == other) if test in {"equalto", "==", "eq"} else bool(found):
                 chosen.append(value)
         return chosen
+
+
+def _turn(message: Message) -> dict[str, Value]:
+    """A message as templates know it; what it does not have is not there."""
+    turn: dict[str, Value] = {"role": message.role, "content": message.content}
+    if message.calls:
+        turn["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in message.calls
+        ]
+    if message.call_id is not None:
+        turn["tool_call_id"] = message.call_id
+    return turn
+
+
+def _function(tool: ToolOffer) -> dict[str, Value]:
+    inner = {"name": tool.name, "description": tool.description, "parameters": tool.schema}
+    return {"type": "function", "function": inner}
 
 
 def _replace_concatenation(tree: nodes.Node) -> None:

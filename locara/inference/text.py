@@ -13,12 +13,11 @@ class TextStream:
     becomes True when a stop string is complete; it and everything after it is never shown.
     """
 
-    __slots__ = ("_decoder", "_held", "_longest", "_stops", "stopped")
+    __slots__ = ("_decoder", "_held", "_stops", "stopped")
 
     def __init__(self, stops: Sequence[str] = ()) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._stops = tuple(stops)
-        self._longest = max(map(len, stops), default=0)
         self._held = ""
         self.stopped = False
 
@@ -45,14 +44,16 @@ class TextStream:
             self.stopped = True
             self._held = ""
             return whole[: min(cuts)]
-        keep = self._open_length(whole)
+        keep = open_length(whole, self._stops)
         self._held = whole[len(whole) - keep :]
         return whole[: len(whole) - keep]
 
-    def _open_length(self, text: str) -> int:
-        """The length of the longest end of `text` with which some stop string begins."""
-        for length in range(min(self._longest - 1, len(text)), 0, -1):
-            end = text[len(text) - length :]
-            if any(stop.startswith(end) for stop in self._stops):
-                return length
-        return 0
+
+def open_length(text: str, marks: Sequence[str]) -> int:
+    """The length of the longest end of `text` with which some mark begins, without being all of it."""
+    longest = max(map(len, marks), default=0)
+    for length in range(min(longest - 1, len(text)), 0, -1):
+        end = text[len(text) - length :]
+        if any(len(mark) > length and mark.startswith(end) for mark in marks):
+            return length
+    return 0

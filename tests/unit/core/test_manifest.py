@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from locara.core.digest import Digest
 from locara.core.manifest import Manifest, parse_manifest
-from locara.core.vocabulary import LICENSES
+from locara.core.vocabulary import LICENSES, MODALITIES, MODALITIES_WITH_BACKEND
 from locara.errors import MANIFEST_CODES, ManifestError, Problem
 
 Build = Callable[..., dict[str, Any]]
@@ -212,7 +212,6 @@ BAD = [
     ("/tags", ["x" * 33], "bad_value"),
     ("/tags", [""], "bad_value"), ("/tags", None, "wrong_type"), ("/tags", "a", "wrong_type"),
     ("/modalities", ["text-to-txt"], "bad_value"), ("/modalities", ["voice-to-voice"], "unsupported"),
-    ("/modalities", ["text-to-text-thinking"], "unsupported"),
     ("/modalities", ["text-to-speech"], "unsupported"), ("/modalities", ["image-to-text"], "unsupported"),
     ("/modalities", ["text-to-image"], "unsupported"), ("/modalities", [1], "wrong_type"),
     *(("/tooling", [name], "unsupported") for name in ("ocr", "filesystem.search", "filesystem.read",
@@ -380,8 +379,19 @@ def test_an_unknown_key_is_met_with_a_guess(minimal: Build, key: str, fix: str |
     assert problems(write(minimal(**{key: "x"})))[0].fix == fix
 
 
+def test_a_modality_without_a_backend_is_refused_by_name(minimal: Build) -> None:
+    for modality in MODALITIES:
+        document = write(minimal(modalities=[modality], capabilities={"models": [PIN]}))
+        if modality in MODALITIES_WITH_BACKEND:
+            assert parse_manifest(document).modalities == (modality,)
+            continue
+        (problem,) = problems(document)
+        assert (problem.code, problem.pointer) == ("unsupported", "/modalities/0")
+        assert problem.message.startswith(f'the modality "{modality}" has no backend in this version')
+
+
 def test_a_modality_needs_a_model(minimal: Build) -> None:
-    for modality in ("text-to-text", "text-to-embedding"):
+    for modality in ("text-to-text", "text-to-text-thinking", "text-to-embedding"):
         (problem,) = problems(write(minimal(modalities=[modality])))
         assert (problem.code, problem.pointer) == ("bad_value", "/modalities/0")
         assert problem.fix == '"models": ["id@sha256:…"]'

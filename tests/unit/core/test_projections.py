@@ -222,6 +222,7 @@ def test_a_capability_opens_its_commands_and_no_other(
     ("modality", "command"),
     [
         ("text-to-text", "llm.chat"),
+        ("text-to-text-thinking", "llm.chat"),
         ("text-to-embedding", "embed.create"),
         ("speech-to-text", "transcribe.fromFile"),
         ("speech-to-text", "transcribe.open"),

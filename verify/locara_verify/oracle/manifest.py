@@ -29,7 +29,7 @@ CATEGORIES = (
     "productivity", "creative", "developer", "education", "utilities",
     "media", "communication", "finance", "health", "games",
 )  # fmt: skip
-BACKED_MODALITIES = ("text-to-text", "text-to-embedding", "speech-to-text")
+BACKED_MODALITIES = ("text-to-text", "text-to-text-thinking", "text-to-embedding", "speech-to-text")
 RUN_BY_A_TOOL = ("code-exec.javascript", "code-exec.python")
 BACKED_TOOLING = ("vector.search", *RUN_BY_A_TOOL)
 ACCESS = ("read", "read-write")

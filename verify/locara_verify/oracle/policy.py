@@ -177,7 +177,7 @@ def commands(manifest: Mapping[str, Json]) -> frozenset[str]:
         "db.search",
     }
     if capabilities.get("models"):
-        if "text-to-text" in modalities:
+        if "text-to-text" in modalities or "text-to-text-thinking" in modalities:
             opened.add("llm.chat")
         if "text-to-embedding" in modalities:
             opened.add("embed.create")

@@ -141,7 +141,8 @@ def decorate(rng: random.Random, value: dict[str, Json]) -> None:
     )
     if models:
         value["modalities"] = rng.sample(
-            ("text-to-text", "text-to-embedding", "speech-to-text"), rng.randint(0, 3)
+            ("text-to-text", "text-to-text-thinking", "text-to-embedding", "speech-to-text"),
+            rng.randint(0, 4),
         )
         if rng.random() < 0.3:
             value["profiles"] = {

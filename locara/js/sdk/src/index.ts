@@ -36,7 +36,19 @@ export type { Audit, LogEntry } from "./audit.ts";
 export type { Changed, Db, Hit, Param, Params, Row, SearchRequest, Statement } from "./db.ts";
 export { MAX_TEXTS, type Embed } from "./embed.ts";
 export { APP_DATA, FileTooLarge, type Entry, type Fs, type Handle, type Listing, type PickRequest, type Stat, sharedRoot } from "./fs.ts";
-export type { ChatDelta, ChatMessage, ChatRequest, ChatResponse, ChatUsage, Llm } from "./llm.ts";
+export type {
+  ChatDelta,
+  ChatMessage,
+  ChatRequest,
+  ChatResponse,
+  ChatUsage,
+  Llm,
+  RefusedCall,
+  ToolCall,
+  ToolLoop,
+  ToolLoopOptions,
+  ToolStep,
+} from "./llm.ts";
 export type { Settings } from "./settings.ts";
 export type { ToolAnswer, ToolRequest, Tools, ToolUsage } from "./tools.ts";
 export {

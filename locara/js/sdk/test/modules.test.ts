@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { createLocara, createStream, FileTooLarge, MAX_PUSH_SAMPLES, type CallOptions, type Json, type JsonObject } from "../src/index.ts";
+import { createLocara, createStream, FileTooLarge, LocaraError, MAX_PUSH_SAMPLES, type CallOptions, type Json, type JsonObject } from "../src/index.ts";
 
 /** Records calls and answers them with `answer`: what the modules put on the wire, and what they make of replies. */
 function record(answer: (cmd: string, args: JsonObject) => Json): {
@@ -138,4 +138,71 @@ test("transcribe.stream sends little-endian samples in bounded pushes", async ()
   assert.deepEqual(calls[0], ["transcribe.open", { model: "m", rate: 48_000 }]);
   assert.deepEqual(calls[1], ["transcribe.push", { stream: "s", data: Buffer.from([1, 0, 254, 255]).toString("base64") }]);
   assert.deepEqual(calls.slice(2).map(([, args]) => (args["data"] as string).length), [1_398_104, 4]);
+});
+
+const USAGE = { inputTokens: 1, outputTokens: 2, reasoningTokens: 0, msTotal: 3, msFirstToken: 1 };
+const ADD = { id: "c1", tool: "add", arguments: { a: 1 } };
+
+/** A runtime whose model answers from a script, and whose tool adds one. */
+function scripted(answers: JsonObject[], tool: (input: JsonObject) => Json = (input) => ({ output: (input["a"] as number) + 1, usage: {} })) {
+  return record((cmd, args) => {
+    if (cmd === "tools.invoke") return tool(args["input"] as JsonObject);
+    return { content: "", finishReason: "stop", usage: USAGE, toolCalls: [], refusedCalls: [], ...answers.shift() };
+  });
+}
+
+test("chatWithTools runs calls, gives outputs back and ends with the answer", async () => {
+  const { locara, calls } = scripted([{ toolCalls: [ADD as unknown as Json] }, { content: "Two." }]);
+  const found = await locara.llm.chatWithTools({ model: "m", messages: [{ role: "user", content: "1 + 1?" }], tools: ["add"] });
+  assert.equal(found.endedBy, "answer");
+  assert.equal(found.response.content, "Two.");
+  assert.deepEqual(found.steps, [{ call: ADD, output: 2 }]);
+  assert.deepEqual(calls.map(([cmd]) => cmd), ["llm.chat", "tools.invoke", "llm.chat"]);
+  assert.deepEqual(calls[2]?.[1]["messages"], [
+    { role: "user", content: "1 + 1?" },
+    { role: "assistant", content: "", toolCalls: [ADD] },
+    { role: "tool", content: "2", toolCallId: "c1" },
+  ]);
+});
+
+test("chatWithTools is bounded, never runs a refused call, and tells the model of failures", async () => {
+  const again = (): JsonObject => ({ toolCalls: [ADD as unknown as Json] });
+  const endless = scripted(Array.from({ length: 9 }, again));
+  const bounded = await endless.locara.llm.chatWithTools({ model: "m", messages: [], tools: ["add"] }, { maxTurns: 3 });
+  assert.equal(bounded.endedBy, "turns");
+  assert.equal(endless.calls.filter(([cmd]) => cmd === "llm.chat").length, 3);
+  await assert.rejects(endless.locara.llm.chatWithTools({ model: "m", messages: [], tools: [] }, { maxTurns: 33 }), RangeError);
+
+  const evil = { id: "c2", tool: "evil", arguments: {}, code: "capability_denied", because: "not declared", fix: "" };
+  const refused = scripted([{ refusedCalls: [evil] }, { content: "Well." }]);
+  const told = await refused.locara.llm.chatWithTools({ model: "m", messages: [], tools: ["add"] });
+  assert.deepEqual(refused.calls.map(([cmd]) => cmd), ["llm.chat", "llm.chat"]);
+  assert.equal(told.messages.at(-2)?.content, '{"error":"not declared"}');
+  const unreadable = scripted([{ refusedCalls: [{ id: "c3", tool: "", code: "bad_request", because: "not JSON" }] }]);
+  assert.equal((await unreadable.locara.llm.chatWithTools({ model: "m", messages: [], tools: ["add"] })).endedBy, "refused");
+
+  const failing = scripted([again(), { content: "Oh." }], () => {
+    throw new LocaraError("tool_error", "it failed");
+  });
+  const failed = await failing.locara.llm.chatWithTools({ model: "m", messages: [], tools: ["add"] });
+  assert.deepEqual(failed.steps, [{ call: ADD, error: "it failed" }]);
+  const asked = scripted([again(), { content: "Fine." }]);
+  await asked.locara.llm.chatWithTools({ model: "m", messages: [], tools: ["add"] }, { onCall: () => false });
+  assert.deepEqual(asked.calls.map(([cmd]) => cmd), ["llm.chat", "llm.chat"]);
+});
+
+test("llm.chatStream tells reasoning and answer apart", async () => {
+  const locara = createLocara({
+    async call(_cmd: string, _args: JsonObject, options?: CallOptions) {
+      options?.onEvent?.({ type: "reasoning", text: "Hm." });
+      options?.onEvent?.({ type: "delta", text: "Yes." });
+      return { content: "Yes.", reasoning: "Hm.", finishReason: "stop", usage: USAGE };
+    },
+    close: async () => undefined,
+  });
+  const stream = locara.llm.chatStream({ model: "m", messages: [], thinking: true });
+  const seen = [];
+  for await (const delta of stream) seen.push(delta);
+  assert.deepEqual(seen, [{ content: "", reasoning: "Hm." }, { content: "Yes.", reasoning: "" }]);
+  assert.equal((await stream.result).reasoning, "Hm.");
 });

@@ -106,7 +106,7 @@ test("WindowTransport: the same frames over a message port", async () => {
     startPort(({ id, cmd }, reply) => {
       if (cmd === "llm.chat") {
         for (const text of ["The ", "end."]) reply({ id, event: { type: "delta", text } });
-        const usage = { inputTokens: 3, outputTokens: 2, msTotal: 5, msFirstToken: 1 };
+        const usage = { inputTokens: 3, outputTokens: 2, reasoningTokens: 0, msTotal: 5, msFirstToken: 1 };
         reply({ id, ok: true, result: { content: "The end.", finishReason: "stop", usage } });
       } else reply({ id, ok: false, error: { ...DENIED, code: "unknown_command" } });
     }),
@@ -116,8 +116,8 @@ test("WindowTransport: the same frames over a message port", async () => {
   const parts: string[] = [];
   for await (const { content } of stream) parts.push(content);
   assert.deepEqual(parts, ["The ", "end."]);
-  const usage = { input_tokens: 3, output_tokens: 2, ms_total: 5, ms_first_token: 1 };
-  assert.deepEqual(await stream.result, { content: "The end.", finishReason: "stop", usage });
+  const usage = { input_tokens: 3, output_tokens: 2, reasoning_tokens: 0, ms_total: 5, ms_first_token: 1 };
+  assert.deepEqual(await stream.result, { content: "The end.", finishReason: "stop", usage, toolCalls: [], refusedCalls: [] });
   await assert.rejects(fs.list("$APP_DATA", ""), CapabilityDenied);
   await transport.close();
 });

@@ -83,7 +83,7 @@ class ChatPair:
 
     def ours(self, messages: list[Message], count: int) -> Timing:
         """What a caller of our backend sees."""
-        from locara.inference.backend import ChatRequest, Delta  # noqa: PLC0415
+        from locara.inference.backend import ChatRequest, Finish  # noqa: PLC0415
 
         clock = self.raw.clock
         first: float | None = None
@@ -93,7 +93,7 @@ class ChatPair:
                 first = clock()
             last = event
         end = clock()
-        if isinstance(last, Delta) or last.usage.output_tokens != count or first is None:
+        if not isinstance(last, Finish) or last.usage.output_tokens != count or first is None:
             raise ValueError("the benchmark's prompt must make the model write to its limit")
         return Timing(first - start, (end - first) / max(1, count - 1))
 

@@ -105,7 +105,8 @@ def _commands(
     names |= {"tools.invoke"} if "tools" in kinds else set()
     if "models" in kinds:
         modalities = manifest.get("modalities", [])
-        names |= {"llm.chat"} if "text-to-text" in modalities else set()
+        talks = {"text-to-text", "text-to-text-thinking"} & set(modalities)
+        names |= {"llm.chat"} if talks else set()
         names |= {"embed.create"} if "text-to-embedding" in modalities else set()
         speech = "fromFile", "open", "push", "close"
         names |= {f"transcribe.{verb}" for verb in speech} if "speech-to-text" in modalities else set()
