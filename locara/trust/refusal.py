@@ -58,6 +58,8 @@ class Reason(StrEnum):
 
     # The transparency log.
     ENTRY_MISMATCH = "entry_mismatch", "the log entry is about another signature"
+    LOG_UNKNOWN = "log_unknown", "the entry is in a log that this instance does not have"
+    PROMISE_INVALID = "promise_invalid", "the log's promise to hold the entry is not its own"
     PROOF_INVALID = "proof_invalid", "the proof does not show that the log holds the entry"
     CHECKPOINT_MALFORMED = "checkpoint_malformed", "the log's checkpoint cannot be read"
     CHECKPOINT_SIGNATURE = "checkpoint_signature", "the log did not sign this checkpoint"

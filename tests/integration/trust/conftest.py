@@ -1,8 +1,9 @@
-"""A log as its operator runs it, and copies of what it serves that a test may change."""
+"""A log as its operator runs it, copies of what it serves that a test may change, and no network."""
 
 from __future__ import annotations
 
 import shutil
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -69,3 +70,20 @@ def refused() -> Refused:
         return caught.value
 
     return check
+
+
+@pytest.fixture
+def no_socket(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Every attempt to reach a network fails, and is written down."""
+    tried: list[str] = []
+
+    def refuse(*args: object, **_kwargs: object) -> None:
+        tried.append(str(args[-1]))
+        raise OSError("no network here")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket.socket, "connect_ex", refuse)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    yield tried
+    assert tried == []
