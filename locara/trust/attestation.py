@@ -103,6 +103,17 @@ def verify(
     raw: bytes, instance: TrustInstance, want: Expectation, *, now: datetime, recalled: Recalled
 ) -> Attestation:
     """As `verify_strict`, where the caller may leave expectations open."""
+    try:
+        return _verify(raw, instance, want, now, recalled)
+    except TrustError:
+        raise
+    except Exception as error:
+        raise TrustError(Reason.UNEXPECTED, f"{type(error).__name__}: {str(error)[:300]}") from error
+
+
+def _verify(
+    raw: bytes, instance: TrustInstance, want: Expectation, now: datetime, recalled: Recalled
+) -> Attestation:
     signed = verify_payload(raw, instance, now=now, judge=want.of_signer)
     statement = Statement.parse(signed.payload_type, signed.payload)
     if statement.predicate_type not in want.kinds:

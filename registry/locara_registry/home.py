@@ -33,9 +33,19 @@ class Home:
         return self.root / "log"
 
     @property
+    def public_log(self) -> Path:
+        """The static files of the log, for any web server to serve."""
+        return self.root / "public-log"
+
+    @property
     def repository(self) -> Path:
         """The folder of the TUF repository."""
         return self.root / "repository"
+
+    @property
+    def published(self) -> Path:
+        """What clients get: `trust-instance.json`, and Sigstore's own `client-config.json`."""
+        return self.root / "published"
 
     def make(self) -> None:
         """Make the folder. Raises TrustError when it is there and others may enter it."""

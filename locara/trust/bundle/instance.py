@@ -190,7 +190,7 @@ class TrustInstance:
         return self._verifiers[everything]
 
     def keys_of(self, certificate: Certificate) -> frozenset[str]:
-        """SHA-256 of the DER of each authority's key that bears the name of the certificate's issuer."""
+        """SHA-256 of the DER of the authority's key that signed this certificate (empty when none did)."""
         from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415 - loaded with the verifier
             Encoding,
             PublicFormat,
@@ -202,7 +202,7 @@ class TrustInstance:
                 one.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
             ).hexdigest()
             for one in root.get_fulcio_certs()
-            if one.subject == certificate.issuer
+            if _issued_by(certificate, one)
         )
 
     def _load(self, kept: tuple[tuple[int, ...], ...]) -> tuple[Verifier, TrustedRoot]:
@@ -281,6 +281,14 @@ class _Written(BaseModel):
     log_policy: Annotated[str, Field(alias="logPolicy")]
     expires: Annotated[AwareDatetime | None, Field(strict=False)] = None
     trusted_root: Annotated[dict[str, Any], Field(alias="trustedRoot")]
+
+
+def _issued_by(certificate: Certificate, authority: Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except Exception:
+        return False
+    return True
 
 
 def _window(one: dict[str, Any], kind: str) -> Window:

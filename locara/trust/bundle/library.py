@@ -50,6 +50,7 @@ _BY_TEXT: Final = (
     ("transparency log entry is inconsistent", Reason.ENTRY_MISMATCH),
     ("expected sha256 payload hash", Reason.ENTRY_MISMATCH),
     ("invalid dsse log entry", Reason.ENTRY_MISMATCH),
+    ("cannot perform dsse verification", Reason.PAYLOAD_TYPE),
     ("unsupported dsse log entry type", Reason.ENTRY_KIND),
     ("expected log entry version", Reason.ENTRY_KIND),
     ("expected entry type hashedrekord", Reason.ENTRY_KIND),

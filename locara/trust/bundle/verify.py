@@ -112,7 +112,7 @@ class _Run:
         except TrustError:
             raise
         except Exception as error:
-            raise TrustError(Reason.UNEXPECTED, f"{type(error).__name__}: {str(error)[:300]}") from error
+            raise library.refused(error) from error
 
     def _through(
         self, raw: bytes, content: Callable[[Verifier, Bundle, library.Signers], _Result]

@@ -13,7 +13,7 @@ from locara_registry.home import default_root
 
 summary = "make, renew or look at the keys and certificates of an instance"
 
-_ACTIONS: Final = ("status",)
+_ACTIONS: Final = ("init", "rotate", "status")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

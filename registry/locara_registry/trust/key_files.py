@@ -67,6 +67,16 @@ class FileKeys:
         return self.folder / f"{checked_name(name)}.pem"
 
 
+def passphrase_in(place: Path | None) -> bytes | None:
+    """The first line of a passphrase file, which must be as private as a key; None without a file."""
+    if place is None:
+        return None
+    line = private_files.read_private(place).split(b"\n")[0].rstrip(b"\r")
+    if not line:
+        raise TrustError(Reason.MATERIAL_UNTRUSTED, f"{place} holds no passphrase")
+    return line
+
+
 def _pem(key: PrivateKey, passphrase: bytes | None) -> bytes:
     how: KeySerializationEncryption = (
         NoEncryption() if passphrase is None else BestAvailableEncryption(passphrase)

@@ -44,6 +44,10 @@ class Moments:
         return key.sign(message, how)
 
 
+SYSTEM = Moments()
+"""The time of this machine, and its randomness."""
+
+
 def hash_of(key: ec.EllipticCurvePrivateKey) -> hashes.SHA256 | hashes.SHA384:
     """SHA-384 for P-384, SHA-256 for P-256."""
     return hashes.SHA384() if key.curve.key_size > 256 else hashes.SHA256()

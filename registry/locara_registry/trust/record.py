@@ -105,6 +105,8 @@ class Record(_Form):
         except FileNotFoundError as error:
             raise TrustError(Reason.MATERIAL_MISSING, f"{place} is not there") from error
         except OSError as error:
-            raise TrustError(Reason.MATERIAL_UNTRUSTED, f"{place} cannot be read: {error.strerror}") from error
+            raise TrustError(
+                Reason.MATERIAL_UNTRUSTED, f"{place} cannot be read: {error.strerror}"
+            ) from error
         value = read_json(raw, str(place), Reason.MATERIAL_UNTRUSTED)
         return read_model(value, cls, str(place), Reason.MATERIAL_UNTRUSTED)

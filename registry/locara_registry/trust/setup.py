@@ -7,9 +7,9 @@ it signed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import count
 from typing import Final
 
 from cryptography import x509
@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from locara.trust.refusal import Reason, TrustError
 from locara_registry.trust import authority
 from locara_registry.trust.authority import Chain
-from locara_registry.trust.keys import Algorithm, Keys, PrivateKey
+from locara_registry.trust.keys import Algorithm, Keys
 from locara_registry.trust.moments import Moments
 from locara_registry.trust.record import Part, Record, Role
 
@@ -36,7 +36,6 @@ class Setup:
     keys: Keys
     roots: Keys
     moments: Moments
-    make: Callable[[Keys, str, Algorithm], PrivateKey] = lambda keys, name, kind: keys.create(name, kind)
 
     def begin(self, record: Record) -> Record:
         """A new instance: both roots and one part for each role.
@@ -45,7 +44,7 @@ class Setup:
         """
         for role in Role:
             if role.root is not None:
-                self.make(self.roots, role.root, Algorithm.P384)
+                self.roots.create(role.root, Algorithm.P384)
         for role in Role:
             record = record.with_part(self._part(record, role, None))
         return record
@@ -64,16 +63,15 @@ class Setup:
         return record.with_part(part, retire=part.since + authority.LEAF_LIFE)
 
     def _part(self, record: Record, role: Role, before: Part | None) -> Part:
-        name = f"{role}-{len(record.of(role)) + 1}"
-        key = self.make(self.keys, name, role.algorithm)
+        taken = {*self.keys.names(), *(one.key for one in record.parts)}  # a rotation may have been killed
+        name = next(name for number in count(1) if (name := f"{role}-{number}") not in taken)
+        key = self.keys.create(name, role.algorithm)
         chain: tuple[str, ...] = ()
         if role.root is not None and isinstance(key, ec.EllipticCurvePrivateKey):
             made = self._below(record, role, key.public_key(), before)
             chain = tuple(one.public_bytes(Encoding.PEM).decode() for one in made.certificates)
         public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-        return Part(
-            role=role, key=name, public=public.decode(), chain=chain, since=self.moments.second()
-        )
+        return Part(role=role, key=name, public=public.decode(), chain=chain, since=self.moments.second())
 
     def _below(
         self, record: Record, role: Role, public: ec.EllipticCurvePublicKey, before: Part | None
@@ -83,9 +81,7 @@ class Setup:
             raise TrustError(Reason.MATERIAL_UNTRUSTED, f"{role.root} is a key of another kind")
         title = f"{record.name} {_TITLES[role]}"
         if before is None:
-            root = authority.make_root(
-                root_key, record.name, f"{title} root", ROOT_LIFE, self.moments
-            )
+            root = authority.make_root(root_key, record.name, f"{title} root", ROOT_LIFE, self.moments)
         else:
             root = x509.load_pem_x509_certificate(before.chain[-1].encode())
             if root.public_key() != root_key.public_key():

@@ -118,9 +118,7 @@ def _certificate_log(record: Record, part: Part) -> dict[str, Any]:
 
 
 def _chain(record: Record, part: Part, address: str) -> dict[str, Any]:
-    der = [
-        x509.load_pem_x509_certificate(one.encode()).public_bytes(Encoding.DER) for one in part.chain
-    ]
+    der = [x509.load_pem_x509_certificate(one.encode()).public_bytes(Encoding.DER) for one in part.chain]
     return {
         "subject": {"organization": record.name, "commonName": part.key},
         "uri": address,
