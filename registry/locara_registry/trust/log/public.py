@@ -40,7 +40,7 @@ class PublicFolder:
 
     def tidy(self) -> None:
         """Take away what a killed writer left half written. Only the one writer may call this."""
-        for left in self.path.rglob(f"{_TEMPORARY}*"):
+        for left in (*self.path.rglob(f"{_TEMPORARY}*"), *self.path.glob(".checkpoint.*")):
             left.unlink()
 
     def checkpoint(self) -> bytes | None:

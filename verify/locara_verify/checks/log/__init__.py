@@ -1,0 +1,1 @@
+"""Checks of the transparency log: whatever is forged must be refused, for its own reason."""
