@@ -35,6 +35,7 @@ IPC_CODES: Final = frozenset(
         "tool_unavailable",
         "tool_error",
         "context_overflow",
+        "device_unavailable",
         "storage_error",
         "quota_exceeded",
         "limit_exceeded",

@@ -155,6 +155,7 @@ class Runtime:
         from locara.models.cache import ModelCache, default_root
         from locara.runtime.consent import StatedConsent
         from locara.runtime.launch import default_user_roots, start
+        from locara.sandbox.desktop.session import session_desktop
 
         # Each start is a first one, so that what an edit adds works at once and not after the cool-down.
         self._count += 1
@@ -166,6 +167,7 @@ class Runtime:
             user_roots=default_user_roots(),
             state=self._state / str(self._count),
             consent=StatedConsent(),
+            desktop=session_desktop(),
         )
         self.bundle = bundle
         self.pages.attach(running, self._ended)

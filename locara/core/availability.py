@@ -11,25 +11,33 @@ from locara.core.grant import Grants
 Platform: TypeAlias = Literal["linux", "macos", "windows", "ios"]
 PLATFORMS: Final[tuple[Platform, ...]] = ("linux", "macos", "windows", "ios")
 
-# Declared and granted, but this version has no command that could use it, on any platform.
-_NO_COMMAND: Final = {
-    Kind.MICROPHONE: "microphone",
-    Kind.CAMERA: "camera",
-    Kind.SYSTEM_AUDIO: "system audio",
-    Kind.CLIPBOARD: "clipboard",
-    Kind.NOTIFICATIONS: "notification",
-    Kind.BACKGROUND: "background",
-    Kind.OPEN_EXTERNAL: "external page",
-}
+_LINUX_SOUND: Final = "this version records sound on Linux only"
+_LINUX_NOTES: Final = "this version notifies on Linux only"
+_LINUX_SHARED: Final = "this version opens shared folders on Linux only"
 _NOT_ON: Final[dict[Platform, dict[Kind, str]]] = {
     "linux": {},
-    "macos": {Kind.SHARED_FOLDERS: "this version opens shared folders on Linux only"},
-    "windows": {Kind.SHARED_FOLDERS: "this version opens shared folders on Linux only"},
+    "macos": {
+        Kind.MICROPHONE: _LINUX_SOUND,
+        Kind.CAMERA: "this version takes pictures on Linux only",
+        Kind.SYSTEM_AUDIO: _LINUX_SOUND,
+        Kind.SHARED_FOLDERS: _LINUX_SHARED,
+        Kind.NOTIFICATIONS: _LINUX_NOTES,
+    },
+    "windows": {
+        Kind.MICROPHONE: _LINUX_SOUND,
+        Kind.CAMERA: "this version takes pictures on Linux only",
+        Kind.SYSTEM_AUDIO: _LINUX_SOUND,
+        Kind.SHARED_FOLDERS: _LINUX_SHARED,
+        Kind.CLIPBOARD: "this version reaches the clipboard on Linux and macOS only",
+        Kind.NOTIFICATIONS: _LINUX_NOTES,
+        Kind.OPEN_EXTERNAL: "this version opens pages on Linux and macOS only",
+    },
     "ios": {
         Kind.TOOLS: "iOS does not let an app run tools",
         Kind.FS_USER_PATHS: "iOS has no folders outside the app's container",
         Kind.SHARED_FOLDERS: "iOS has no folders outside the app's container",
         Kind.SYSTEM_AUDIO: "iOS does not let an app record what others play",
+        Kind.BACKGROUND: "iOS decides itself what may go on without a window",
     },
 }
 
@@ -43,18 +51,13 @@ class Unavailable:
 
 
 def unavailable(grants: Grants, platform: Platform) -> tuple[Unavailable, ...]:
-    """Every granted kind that the platform or this version cannot give, in the order of `Kind`.
+    """Every granted kind that the platform cannot give, in the order of `Kind`.
 
     An unknown platform raises ``ValueError``: it would otherwise look as if it could give everything.
     """
     if platform not in _NOT_ON:
         raise ValueError("the platforms are linux, macos, windows and ios")
-    found = []
-    for kind in Kind:
-        if kind not in grants.by_kind:
-            continue
-        if kind in _NOT_ON[platform]:
-            found.append(Unavailable(kind, _NOT_ON[platform][kind]))
-        elif kind in _NO_COMMAND:
-            found.append(Unavailable(kind, f"this version has no {_NO_COMMAND[kind]} commands yet"))
-    return tuple(found)
+    missing = _NOT_ON[platform]
+    return tuple(
+        Unavailable(kind, missing[kind]) for kind in Kind if kind in grants.by_kind and kind in missing
+    )

@@ -151,6 +151,10 @@ def _shared(name: str, uses: set[str], new: Grants) -> str:
     return f"{_verb(uses)} the shared folder {escape(name[7:], 64)} (with {partners})"
 
 
+_BACKGROUND: Final = {
+    "passive": "finish what it began when its window is closed",
+    "active": "go on working while its window is closed",
+}
 _SENTENCES: Final[Mapping[Kind, Callable[[str, set[str], Grants], str]]] = MappingProxyType(
     {
         Kind.FS_USER_SELECTED: lambda _, uses, new: f"{_verb(uses)} the files and folders that you pick",
@@ -166,7 +170,7 @@ _SENTENCES: Final[Mapping[Kind, Callable[[str, set[str], Grants], str]]] = Mappi
         Kind.SHARED_FOLDERS: _shared,
         Kind.CLIPBOARD: lambda _, uses, new: f"{_verb(uses)} the clipboard",
         Kind.NOTIFICATIONS: lambda name, uses, new: f"notify you by {name}",
-        Kind.BACKGROUND: lambda name, uses, new: f"run in the background ({name})",
+        Kind.BACKGROUND: lambda name, uses, new: f"run in the background ({_BACKGROUND.get(name, name)})",
     }
 )
 

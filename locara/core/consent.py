@@ -158,9 +158,14 @@ def _notifications(grants: Grants) -> str:
 
 
 def _background(grants: Grants) -> str:
-    modes = " and ".join(sorted(_uses(grants, Kind.BACKGROUND)))
+    active = "active" in _uses(grants, Kind.BACKGROUND)
+    does = (
+        "go on working while its window is closed"
+        if active
+        else "finish what it began when its window is closed"
+    )
     reasons = "; ".join(f'"{escape(reason, 140)}"' for reason in grants.background_reasons)
-    return f"run in the background ({modes})" + (f", because: {reasons}" if reasons else ", giving no reason")
+    return f"run in the background ({does})" + (f", because: {reasons}" if reasons else ", giving no reason")
 
 
 def _external(grants: Grants) -> str:

@@ -164,7 +164,8 @@ def _declared(declared: Capabilities) -> Iterator[tuple[Kind, Scope]]:
     modes = frozenset((mode, "use") for mode in declared.notifications.modes)
     yield Kind.NOTIFICATIONS, AtomScope(Kind.NOTIFICATIONS, modes)
     mode = declared.background.mode
-    yield Kind.BACKGROUND, AtomScope(Kind.BACKGROUND, frozenset({(mode, "use")} if mode else ()))
+    reach = scopes.background_modes(mode or "")
+    yield Kind.BACKGROUND, AtomScope(Kind.BACKGROUND, frozenset((name, "use") for name in reach))
     yield Kind.OPEN_EXTERNAL, scopes.external(declared.open_external.hosts if declared.open_external else ())
 
 

@@ -85,6 +85,13 @@ def accesses(value: str) -> frozenset[str]:
     return _USES if value == "read-write" else frozenset({"read"}) if value == "read" else frozenset()
 
 
+def background_modes(value: str) -> frozenset[str]:
+    """The set a manifest's background word means: who may go on (active) may also finish (passive)."""
+    return frozenset(
+        BACKGROUND_MODES[: BACKGROUND_MODES.index(value) + 1] if value in BACKGROUND_MODES else ()
+    )
+
+
 def pins(kind: Kind, written: Iterable[str]) -> AtomScope:
     """The scope of some pins ``id@sha256:<hex>``: each by its bare id and by its whole pin."""
     return AtomScope(

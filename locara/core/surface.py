@@ -50,6 +50,14 @@ def _writes_files(grants: Grants) -> bool:
     return any(use == "write" for scope in scopes if isinstance(scope, AtomScope) for _, use in scope.atoms)
 
 
+def _uses(kind: Kind, use: str) -> Callable[[Grants], bool]:
+    def opens(grants: Grants) -> bool:
+        scope = grants.scope(kind)
+        return isinstance(scope, AtomScope) and any(granted == use for _, granted in scope.atoms)
+
+    return opens
+
+
 def _modality(*names: str) -> Callable[[Grants], bool]:
     def opens(grants: Grants) -> bool:
         return not grants.modalities.isdisjoint(names) and bool(grants.models)
@@ -70,6 +78,8 @@ _COMMANDS: Final = (
     CommandSpec("settings.set", _always, "", False, "Write one setting"),
     CommandSpec("settings.getAll", _always, "", False, "Read all settings of a scope"),
     CommandSpec("settings.delete", _always, "", False, "Remove one setting"),
+    CommandSpec("settings.subscribe", _always, "", True, "Be told of every change of the settings"),
+    CommandSpec("settings.unsubscribe", _always, "", False, "Be told no longer"),
     CommandSpec("db.query", _always, "", False, "Read rows of the app's own store"),
     CommandSpec("db.exec", _always, "", False, "Change the app's own store"),
     CommandSpec("db.batch", _always, "", False, "Several changes of the app's own store, all or none"),
@@ -147,6 +157,81 @@ _COMMANDS: Final = (
         False,
         "Run a pinned tool",
         '"tools": ["id@sha256:…"]',
+    ),
+    *(
+        CommandSpec(
+            f"audio.{name}",
+            _granted(Kind.MICROPHONE, Kind.SYSTEM_AUDIO),
+            Kind.MICROPHONE.value,
+            False,
+            summary,
+            '"device.microphone": true',
+        )
+        for name, summary in (
+            ("open", "Listen to the microphone, or to what the computer plays"),
+            ("read", "Take the sound that was heard since the last call"),
+            ("close", "Stop listening"),
+        )
+    ),
+    *(
+        CommandSpec(
+            f"camera.{name}",
+            _granted(Kind.CAMERA),
+            Kind.CAMERA.value,
+            False,
+            summary,
+            '"device.camera": true',
+        )
+        for name, summary in (
+            ("open", "Switch the camera on"),
+            ("read", "Take the newest picture of the camera"),
+            ("close", "Switch the camera off"),
+        )
+    ),
+    *(
+        CommandSpec(
+            f"clipboard.{use}",
+            _uses(Kind.CLIPBOARD, use),
+            Kind.CLIPBOARD.value,
+            False,
+            summary,
+            f'"clipboard": {{"{use}": true}}',
+        )
+        for use, summary in (
+            ("read", "Read the text on the clipboard"),
+            ("write", "Put text on the clipboard"),
+        )
+    ),
+    CommandSpec(
+        "notify.show",
+        _granted(Kind.NOTIFICATIONS),
+        Kind.NOTIFICATIONS.value,
+        False,
+        "Notify the person",
+        '"notifications": {"modes": ["alert"]}',
+    ),
+    CommandSpec(
+        "shell.openExternal",
+        _granted(Kind.OPEN_EXTERNAL),
+        Kind.OPEN_EXTERNAL.value,
+        False,
+        "Open an https page in the person's browser",
+        '"open-external": {"hosts": ["example.com"]}',
+    ),
+    *(
+        CommandSpec(
+            f"background.{name}",
+            _granted(Kind.BACKGROUND),
+            Kind.BACKGROUND.value,
+            False,
+            summary,
+            '"background": {"mode": "passive", "reasons": ["…"]}',
+        )
+        for name, summary in (
+            ("begin", "Go on when the window is closed"),
+            ("end", "Go on no longer when the window is closed"),
+            ("status", "Whether the app goes on when the window is closed"),
+        )
     ),
 )
 

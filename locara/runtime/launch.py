@@ -7,13 +7,17 @@ argument here and nowhere else: no environment variable and no file of the app c
 from __future__ import annotations
 
 import os
+import select
 import signal
+import stat
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from subprocess import TimeoutExpired
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
@@ -24,6 +28,7 @@ from locara.models.cache import ModelCache, default_root, not_cached
 from locara.models.profiles import choose, ram_bytes
 from locara.runtime.app import MANIFEST_NAME, AppBundle
 from locara.runtime.app_home import AppHome, shared_root
+from locara.runtime.background import PASSIVE_SECONDS
 from locara.runtime.client import Client, ConnectionLost, error_of
 from locara.runtime.consent import Consent
 from locara.runtime.lifecycle import AWAKE_NAME, Admission, KeepingPicker, admit, awake_file
@@ -31,6 +36,8 @@ from locara.runtime.recall import recalled
 from locara.runtime.shared_folders import open_folders
 from locara.runtime.state import START_CODES, StartError, StateFolder, default_state_root
 from locara.sandbox.broker import Picker, ScriptedPicker
+from locara.sandbox.desktop.ports import Desktop
+from locara.sandbox.desktop.session import session_desktop
 from locara.sandbox.launcher import LaunchPlan, LaunchSpec, Payload, Process, Services, Source, build_plan
 from locara.sandbox.launcher import start as start_sandbox
 from locara.sandbox.profile import APP, ROOTS
@@ -44,6 +51,8 @@ if TYPE_CHECKING:
 PAYLOAD: Final = "locara.runtime.main"
 START_SECONDS: Final = 60.0
 _DEATH_SECONDS: Final = 10.0
+_STAY_SECONDS: Final = 60.0  # the input of a pipe can end long before its last frame was answered
+_LEAVE_SECONDS: Final = 15.0  # more than a runtime takes to cancel and close in order
 _LOG_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -66,6 +75,19 @@ class RunningApp:
     def stderr_path(self) -> Path:
         """Where the runtime's stderr goes."""
         return self.home.runtime_log
+
+    def leave(self) -> int:
+        """The person closed the window: end the input and wait until the app has ended. Returns its exit code.
+
+        An app that was not granted to go on, and did not ask for it, is ended by force if it stays.
+        """
+        self.client.end_input()
+        goes_on = self.process.broker.background != "none"
+        try:
+            return self.process.wait(PASSIVE_SECONDS + _LEAVE_SECONDS if goes_on else _LEAVE_SECONDS)
+        except TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
 
     def close(self) -> None:
         """End the input, let the runtime shut down in order, then take the rest away. Idempotent."""
@@ -160,13 +182,15 @@ def start(
     plan: LaunchPlan | None = None,
     tools: ToolCache | None = None,
     tell: Callable[[str], None] | None = None,
+    desktop: Desktop | None = None,
 ) -> RunningApp:
     """Start an app and return when it answers.
 
     home is the folder below which apps keep their data; state the folder of the person's decisions, which no
     app may reach; consent asks the person where they have not agreed yet, before anything of the app runs.
     clock is the time, in seconds since 1970, that it is taken to be at the start; plan a launch plan to use
-    in place of the app's own (the verifier's variants); tools a tool cache in place of the person's own.
+    in place of the app's own (the verifier's variants); tools a tool cache in place of the person's own. desktop
+    is what answers for clipboard, notifications, browser and devices; None is a desktop without any of them.
     What the app shares with others lies in `shared_root(home)`. tell is told what the list of revocations says
     about the app, now and while it runs; None writes it to stderr. Raises StartError when it may not start,
     SandboxError when a layer is missing, ModelError when a pinned model is, and CallError with the runtime's own
@@ -187,7 +211,7 @@ def start(
             shared=open_folders(admission.bundle.grants, folder, root=shared_root(home), now=now),
         )
     with awake_file(folder, admission) as awake:
-        services = _services(KeepingPicker(picker, folder), resolver)
+        services = _services(KeepingPicker(picker, folder), resolver, desktop)
         process, client = _begin(_guarded(plan, admission, folder, awake), place, services)
     running = RunningApp(admission.bundle, place, process, client)
     try:
@@ -264,8 +288,9 @@ def _open_log(place: AppHome) -> int:
         raise UsageError(f"the log {place.runtime_log} cannot be written: {error.strerror}") from error
 
 
-def _services(picker: Picker, resolver: Resolver | None) -> Services:
-    return Services(picker=picker) if resolver is None else Services(picker=picker, resolver=resolver)
+def _services(picker: Picker, resolver: Resolver | None, desktop: Desktop | None) -> Services:
+    services = Services(picker=picker, desktop=desktop or Desktop())
+    return services if resolver is None else replace(services, resolver=resolver)
 
 
 def _greet(running: RunningApp) -> None:
@@ -308,13 +333,15 @@ def run_headless(
     )
     _make_parent(place)
     picker = KeepingPicker(ScriptedPicker([[path] for path in picks]), folder)
+    services = Services(picker=picker, desktop=session_desktop())
     with ExitStack() as stack:
         with awake_file(folder, admission) as awake:
             guarded = _guarded(plan, admission, folder, awake)
             process = stack.enter_context(
-                start_sandbox(guarded, stdin=0, stdout=1, stderr=2, services=Services(picker=picker))
+                start_sandbox(guarded, stdin=0, stdout=1, stderr=2, services=services)
             )
         stack.enter_context(_recalled(folder, bundle, admission, process, None))
+        threading.Thread(target=_end_with_input, args=(process,), daemon=True).start()
         signals = stack.enter_context(_killing(process))
         code = process.wait()
     if signals:
@@ -338,6 +365,23 @@ def _recalled(
 
 def _say(text: str) -> None:
     print(f"locara: {text}", file=sys.stderr, flush=True)
+
+
+def _end_with_input(process: Process) -> None:
+    """End an app by force that stays long after its input ended, unless it was granted to go on without it.
+
+    The end of a pipe or a socket shows without reading from it; other inputs are left to the runtime.
+    """
+    poll = select.poll()
+    poll.register(0, select.POLLHUP | getattr(select, "POLLRDHUP", 0))
+    if not stat.S_ISFIFO(os.fstat(0).st_mode) and not stat.S_ISSOCK(os.fstat(0).st_mode):
+        return
+    poll.poll()
+    goes_on = process.broker.background != "none"
+    try:
+        process.wait(_STAY_SECONDS + (PASSIVE_SECONDS if goes_on else 0))
+    except TimeoutExpired:
+        process.kill()
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from locara.errors import CallError, LocaraError
 from locara.runtime import frames
+from locara.runtime.background import PASSIVE_SECONDS
 from locara.runtime.call import MAX_COMMAND_LENGTH, Call, CallId, is_call_id
 from locara.runtime.commands import Command, table
 from locara.runtime.commands.registry import Lane
@@ -26,7 +27,8 @@ MAX_HELD: Final = 64 * 1024 * 1024  # bytes of frames whose calls are open
 _CALL_KEYS: Final = frozenset({"id", "cmd", "args"})
 _CLOSE_SECONDS: Final = 5.0
 # What can take as long as it likes is cancelled when the input ends; the rest was asked for and is finished.
-_LONG: Final = frozenset({Lane.MODEL, Lane.NET, Lane.PICK, Lane.SPEECH, Lane.TOOL})
+_WORK: Final = frozenset({Lane.MODEL, Lane.NET, Lane.SPEECH, Lane.TOOL})
+_LONG: Final = _WORK | {Lane.PICK, Lane.DEVICE, Lane.WATCH}
 
 
 class Server:
@@ -39,6 +41,7 @@ class Server:
         self._write_fd = write_fd
         self._write_lock = threading.Lock()
         self._peer_gone = False
+        self._left = False
         self._calls: dict[CallId, Call] = {}
         self._calls_lock = threading.Lock()
         self._lanes: dict[Lane, ThreadPoolExecutor] = {}
@@ -47,7 +50,7 @@ class Server:
     def serve(self) -> None:
         """Answer frames until the input ends, then finish or cancel what is open, within a few seconds."""
         try:
-            while not self._peer_gone:
+            while not self._peer_gone and not self._left:
                 payload = self._reader.read()
                 if payload is None:
                     return
@@ -65,12 +68,15 @@ class Server:
                 call.cancelled.set()
 
     def _close(self) -> None:
-        self._cancel_all(_LONG)
+        goes_on = self._session.background.mode != "none"
+        self._cancel_all(_LONG - _WORK if goes_on else _LONG)
         # Nobody waits for a person who has not picked yet.
         lanes = [pool for lane, pool in self._lanes.items() if lane is not Lane.PICK]
         ended = threading.Event()
         threading.Thread(target=_join, args=(lanes, ended), daemon=True).start()
-        ended.wait(_CLOSE_SECONDS)
+        if not ended.wait(PASSIVE_SECONDS if goes_on else _CLOSE_SECONDS):
+            self._cancel_all(_LONG)
+            ended.wait(_CLOSE_SECONDS)
 
     def _accept(self, payload: bytes) -> None:
         call_id: CallId | None = None
@@ -78,6 +84,9 @@ class Server:
             frame = frames.decode(payload)
             if "cancel" in frame:
                 self._cancel(frame)
+                return
+            if "window" in frame:
+                self._window(frame)
                 return
             candidate = frame.get("id")
             if not is_call_id(candidate):
@@ -104,6 +113,17 @@ class Server:
                 return  # running: it stops at its next check and answers itself
             del self._calls[target], self._waiting[target]
         self._reply_error(target, CallError(f"{call.cmd} was cancelled before it began", code="cancelled"))
+
+    def _window(self, frame: Mapping[str, Any]) -> None:
+        """What became of the window, told by whoever shows it. An app that may not go on ends with it."""
+        if len(frame) != 1 or frame["window"] not in {"open", "closed"}:
+            raise CallError(
+                'a window frame is {"window": "open"} or {"window": "closed"}', code="bad_request"
+            )
+        background = self._session.background
+        background.window(is_open=frame["window"] == "open")
+        # What runs under passive is finished while the process ends: nothing new can be asked for.
+        self._left = not background.window_open and background.mode != "active"
 
     def _start(self, call_id: CallId, frame: Mapping[str, Any], size: int) -> None:
         cmd, args = frame.get("cmd"), frame.get("args", {})
@@ -183,7 +203,7 @@ class Server:
             except OSError:
                 self._peer_gone = True
         if self._peer_gone:
-            self._cancel_all()
+            self._cancel_all(_LONG - _WORK if self._session.background.mode != "none" else tuple(Lane))
 
 
 def _join(lanes: list[ThreadPoolExecutor], ended: threading.Event) -> None:

@@ -16,12 +16,15 @@ from locara.errors import CallError
 from locara.runtime.app import AppBundle
 from locara.runtime.app_home import AppHome
 from locara.runtime.audit import AuditLog
+from locara.runtime.background import Background
+from locara.runtime.devices import Devices
 from locara.runtime.files import Files
 from locara.runtime.gate import Gate
 from locara.runtime.lifecycle import confirm
 from locara.runtime.loaded_models import LoadedModels, below
 from locara.runtime.loaded_tools import LoadedTools
 from locara.runtime.standing import Asleep, sleeping
+from locara.runtime.subscriptions import Subscriptions
 from locara.sandbox.broker_client import BrokerClient
 from locara.sandbox.profile import APP, DATA, MODELS, ROOTS, TOOLS
 from locara.storage.store import Store
@@ -58,6 +61,10 @@ class Session:
     models: LoadedModels
     tools: LoadedTools
     commands: frozenset[str]
+    broker: BrokerClient
+    devices: Devices
+    subscriptions: Subscriptions
+    background: Background = field(default_factory=Background)
     asleep: Asleep = field(default_factory=Asleep)
 
     @property
@@ -122,8 +129,21 @@ def open_session(
         stack.callback(tools.close)
         files = Files(grants, app_data=places.home.files, user_roots=places.user_roots, broker=broker)
         gate = Gate(grants, audit, asleep=admission.asleep)
+        devices = Devices(broker)
+        stack.callback(devices.close)
         yield Session(
-            bundle, gate, audit, store, files, models, tools, command_table(grants), asleep=admission.asleep
+            bundle,
+            gate,
+            audit,
+            store,
+            files,
+            models,
+            tools,
+            command_table(grants),
+            broker,
+            devices,
+            Subscriptions(store.settings),
+            asleep=admission.asleep,
         )
         audit.append(_STOPPED, _LIFE, {}, allowed=True, because="the input ended")
 

@@ -21,7 +21,7 @@ from typing import Any, Final, cast
 
 from locara.core.decision import decide
 from locara.core.grant import Grants
-from locara.core.request import FsRequest
+from locara.core.request import FsRequest, Request
 from locara.errors import CallError, CapabilityDenied
 from locara.sandbox.broker_wire import (
     LIST_PAGE,
@@ -33,6 +33,8 @@ from locara.sandbox.broker_wire import (
     decode,
     encode,
 )
+from locara.sandbox.desktop.ports import Desktop
+from locara.sandbox.desktop_service import DesktopService
 from locara.sandbox.handles import (
     Handle,
     call_error,
@@ -64,6 +66,7 @@ class Services:
     """Who answers on the outside. The defaults answer nothing but the host's own name resolution."""
 
     picker: Picker = field(default_factory=NoPicker)
+    desktop: Desktop = field(default_factory=Desktop)
     resolver: Resolver = system_resolver
     dial: Dial = direct_dial
     observe: Observe | None = None
@@ -97,7 +100,7 @@ def _failure(error: Exception) -> dict[str, str]:
     if isinstance(error, OSError):
         error = call_error(error)
     if isinstance(error, CallError):
-        return {"code": error.code, "message": error.message}
+        return {"code": error.code, "message": error.message, **({"fix": error.fix} if error.fix else {})}
     if isinstance(error, ValueError):
         return {"code": "bad_request", "message": "malformed request"}
     return {"code": "internal", "message": "the broker failed"}
@@ -122,7 +125,9 @@ class Broker:
             self._proxy = Proxy(
                 grants, listener, resolver=services.resolver, dial=services.dial, observe=services.observe
             )
+        self._desktop = DesktopService(grants, services.desktop, self._allow)
         self._operations: dict[str, Callable[[dict[str, Any]], Reply]] = {
+            **self._desktop.operations,
             "pick": self._pick,
             "release": self._release,
             "open": self._open,
@@ -133,6 +138,11 @@ class Broker:
             "mkdir": self._mkdir,
             "remove": self._remove,
         }
+
+    @property
+    def background(self) -> str:
+        """What the app asked for and was granted: to go on without its window none, passive or active."""
+        return self._desktop.background
 
     def begin(self) -> None:
         """Start serving, on a thread of its own."""
@@ -179,6 +189,7 @@ class Broker:
         for handle in self._handles.values():
             handle.close()
         self._handles.clear()
+        self._desktop.close()
 
     def _answer(self, data: bytes) -> Reply:
         try:
@@ -193,7 +204,9 @@ class Broker:
         return {"ok": True, **reply}, fd
 
     def _require(self, path: str, *, write: bool) -> None:
-        request = FsRequest("user-selected", path, "write" if write else "read")
+        self._allow(FsRequest("user-selected", path, "write" if write else "read"))
+
+    def _allow(self, request: Request) -> None:
         decision = decide(self._grants, request)
         if self._services.observe is not None:
             self._services.observe(request, decision)

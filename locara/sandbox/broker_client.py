@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -129,6 +129,47 @@ class BrokerClient:
         """Remove a regular file or an empty directory."""
         self._call({"op": "remove", "handle": handle, "path": path})
 
+    def read_clipboard(self) -> bytes:
+        """The text on the clipboard, as UTF-8."""
+        reply, fd = self._call({"op": "clipboard-read"})
+        with os.fdopen(self._descriptor(fd), "rb") as file:
+            return file.read(int(reply["size"]))
+
+    def write_clipboard(self, text: bytes) -> None:
+        """Put text on the clipboard."""
+        reply, fd = self._call({"op": "clipboard-offer"})
+        with os.fdopen(self._descriptor(fd), "wb") as file:
+            file.write(text)
+        self._call({"op": "clipboard-write", "offer": reply["offer"]})
+
+    def notify(self, modes: Sequence[str], title: str, body: str, badge: int | None) -> None:
+        """Call for the person's attention."""
+        message: dict[str, Any] = {"op": "notify", "modes": list(modes), "title": title, "body": body}
+        self._call(message if badge is None else message | {"badge": badge})
+
+    def open_external(self, url: str) -> None:
+        """Open a page in the person's browser."""
+        self._call({"op": "open-external", "url": url})
+
+    def listen(self, device: str, rate: int, channels: int) -> tuple[str, int]:
+        """Begin to record sound: the recording's name and the descriptor it comes through."""
+        asked = {"op": "listen", "device": device, "rate": rate, "channels": channels}
+        reply, fd = self._call(asked)
+        return str(reply["recording"]), self._descriptor(fd)
+
+    def watch(self, width: int, height: int) -> tuple[str, int]:
+        """Switch the camera on: the recording's name and the descriptor that pictures come through."""
+        reply, fd = self._call({"op": "watch", "width": width, "height": height})
+        return str(reply["recording"]), self._descriptor(fd)
+
+    def stop(self, recording: str) -> None:
+        """Switch a device off."""
+        self._call({"op": "stop", "recording": recording})
+
+    def background(self, mode: str) -> None:
+        """Ask to go on without a window: none, passive or active."""
+        self._call({"op": "background", "mode": mode})
+
     def close(self) -> None:
         """Close the socket; the broker then forgets every handle."""
         self._sock.close()
@@ -165,4 +206,5 @@ class BrokerClient:
         if code == "capability_denied":
             body = {key: str(reply.get(key, "")) for key in ("capability", "because", "fix")}
             raise CapabilityDenied(text or None, **body)
-        raise CallError(text, code=code if isinstance(code, str) and code in IPC_CODES else "internal")
+        known = isinstance(code, str) and code in IPC_CODES
+        raise CallError(text, code=code if known else "internal", fix=str(reply.get("fix", "")) or None)

@@ -1,6 +1,8 @@
 """The broker's protocol: one JSON object per SEQPACKET datagram, descriptors beside it. Shared by both ends.
 
-request  {"op": "pick" | "release" | "open" | "commit" | "abort" | "list" | "stat" | "mkdir" | "remove", ...}
+request  {"op": "pick" | "release" | "open" | "commit" | "abort" | "list" | "stat" | "mkdir" | "remove"
+                | "clipboard-read" | "clipboard-offer" | "clipboard-write" | "notify" | "open-external"
+                | "listen" | "watch" | "stop" | "background", ...}
 reply    {"ok": true, ...} or {"ok": false, "code": one of errors.IPC_CODES, "message", "because"?, "fix"?}
 """
 

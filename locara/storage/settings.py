@@ -10,6 +10,8 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
 import apsw
@@ -40,6 +42,18 @@ def _checked(key: str | None, scope: str, *, writing: bool = False, by_runtime: 
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One setting that was written or removed; ``value`` is its JSON text, ``None`` when it was removed."""
+
+    scope: str
+    key: str
+    value: str | None
+
+
+Listener = Callable[[Change], None]
+
+
 class Kept(Protocol):
     """What settings need of a store: the runtime's own connection and a clock of unix milliseconds."""
 
@@ -59,11 +73,33 @@ class Settings:
 
     def __init__(self, kept: Kept) -> None:
         self._kept = kept
+        self._listeners: dict[object, Listener] = {}
+
+    def watch(self, listener: Listener) -> Callable[[], None]:
+        """Tell ``listener`` of every change from now on, in the order of the writes and after each is on disk.
+
+        It is called on the writer's thread and must neither wait nor raise. Returns what ends it.
+        """
+        token = object()
+        self._listeners[token] = listener
+        return partial(self._forget, token)
+
+    @staticmethod
+    def check_scope(scope: str) -> None:
+        """Raises `StorageError` for a text that names no scope."""
+        _checked(None, scope)
+
+    def _forget(self, token: object) -> None:
+        self._listeners.pop(token, None)
+
+    def _tell(self, change: Change) -> None:
+        for listener in tuple(self._listeners.values()):
+            listener(change)
 
     def get(self, key: str, scope: str = "user") -> tuple[bool, JSON]:
         """``(found, value)``; ``(False, None)`` when the key has no value in the scope."""
         _checked(key, scope)
-        with self._own() as connection:
+        with self._own() as (connection, _):
             sql = "SELECT value FROM __locara_settings WHERE key = ? AND scope = ?"
             row = connection.execute(sql, (key, scope)).fetchone()
         return (False, None) if row is None else (True, json.loads(str(row[0])))
@@ -82,7 +118,7 @@ class Settings:
                 code="limit_exceeded",
                 fix="keep it in a table",
             )
-        with self._own(transaction=True) as connection:
+        with self._own(transaction=True) as (connection, written):
             count = connection.execute("SELECT count(*) FROM __locara_settings").get
             sql = "SELECT 1 FROM __locara_settings WHERE key = ? AND scope = ?"
             if int(count) >= MAX_KEYS and connection.execute(sql, (key, scope)).fetchone() is None:
@@ -92,30 +128,37 @@ class Settings:
                 " ON CONFLICT(key, scope) DO UPDATE SET value = excluded.value, updated = excluded.updated",
                 (key, text, self._kept.clock(), scope),
             )
+            written.append(Change(scope, key, text))
 
     def get_all(self, scope: str = "user") -> dict[str, JSON]:
         """All values of the scope by key, sorted by key."""
         _checked(None, scope)
-        with self._own() as connection:
+        with self._own() as (connection, _):
             sql = "SELECT key, value FROM __locara_settings WHERE scope = ? ORDER BY key"
             return {str(key): json.loads(str(value)) for key, value in connection.execute(sql, (scope,))}
 
     def delete(self, key: str, scope: str = "user", *, by_runtime: bool = False) -> bool:
         """Remove the value; False when there was none."""
         _checked(key, scope, writing=True, by_runtime=by_runtime)
-        with self._own(transaction=True) as connection:
+        with self._own(transaction=True) as (connection, written):
             connection.execute("DELETE FROM __locara_settings WHERE key = ? AND scope = ?", (key, scope))
-            return connection.changes() > 0
+            if connection.changes() == 0:
+                return False
+            written.append(Change(scope, key, None))
+            return True
 
     @contextmanager
-    def _own(self, *, transaction: bool = False) -> Iterator[apsw.Connection]:
-        session = self._kept.keeper
+    def _own(self, *, transaction: bool = False) -> Iterator[tuple[apsw.Connection, list[Change]]]:
+        """The runtime's connection, and a list for what is written: told, in order, once it is on disk."""
+        session, written = self._kept.keeper, list[Change]()
         try:
             with session.held(), session.budget(), session.policy.own_statements():
                 if not transaction:
-                    yield session.connection
+                    yield session.connection, written
                     return
                 with session.connection:
-                    yield session.connection
+                    yield session.connection, written
+                for change in written:  # still held, so that nobody's later write is told earlier
+                    self._tell(change)
         except (apsw.Error, MemoryError) as error:
             raise translate(error, None) from error

@@ -11,10 +11,28 @@ from types import MappingProxyType
 
 from locara.core.grant import Grants
 from locara.core.surface import command_table
-from locara.runtime.commands import app, audit, db, embed, fs, llm, net, settings, tools, transcribe
+from locara.runtime.commands import (
+    app,
+    audio,
+    audit,
+    background,
+    camera,
+    db,
+    desktop,
+    embed,
+    fs,
+    llm,
+    net,
+    settings,
+    tools,
+    transcribe,
+)
 from locara.runtime.commands.registry import REGISTERED, Command
 
-MODULES = (app, audit, db, embed, fs, llm, net, settings, tools, transcribe)
+MODULES = (
+    *(app, audio, audit, background, camera, db, desktop, embed),
+    *(fs, llm, net, settings, tools, transcribe),
+)
 
 
 def table(grants: Grants) -> Mapping[str, Command]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -27,11 +27,17 @@ class Lane(StrEnum):
     PICK = "pick"  # one worker: waits for a person
     NET = "net"  # a few workers
     TOOL = "tool"  # one worker: one tool at a time
+    DEVICE = "device"  # one worker for each device that can be open, and one to open or close
+    DESKTOP = "desktop"  # one worker: clipboard, notifications, browser
+    WATCH = "watch"  # one worker for each subscription, and one to refuse a further one
 
     @property
     def workers(self) -> int:
         """How many calls of this lane run at the same time."""
-        return 4 if self in {Lane.FILES, Lane.NET} else 1
+        return _WORKERS.get(self, 1)
+
+
+_WORKERS: Final = {Lane.FILES: 4, Lane.NET: 4, Lane.DEVICE: 5, Lane.WATCH: 9}
 
 
 class Args(BaseModel):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import wave
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -14,13 +13,14 @@ from locara.core.surface import COMMANDS
 from locara.errors import CallError, CapabilityDenied
 from locara.runtime.launch import RunningApp
 
-from .world import CANARY, HOST, MODELS, REPOSITORY, TOOLS, World, without_kernel, without_runtime
+from . import desktop_rows
+from .rows import Args, Power
+from .world import CANARY, HOST, MODELS, SOUND, TOOLS, World, without_kernel, without_runtime
 
 CHAT, EMBED, SPEECH = (
     MODELS[name] for name in ("locara-tiny-chat", "all-minilm-l6-v2", "locara-tiny-whisper")
 )
 TOOL, OTHER_TOOL = TOOLS["text-stats"], TOOLS["digest"]
-SOUND = REPOSITORY / "fixtures/audio/s1-action.wav"
 MODALITIES = ["text-to-text", "text-to-embedding", "speech-to-text"]
 SHARED = [{"id": "notes", "with": ["acme/editor"], "access": "read-write"}]
 WIDE: dict[str, Any] = {
@@ -31,6 +31,7 @@ WIDE: dict[str, Any] = {
     "models": [CHAT, EMBED, SPEECH],
     "tools": [TOOL],
     "shared-folders": SHARED,
+    **desktop_rows.GRANTED,
 }
 # Every command exists, and none of the things that the rows ask for is declared.
 BESIDE: dict[str, Any] = {
@@ -39,12 +40,12 @@ BESIDE: dict[str, Any] = {
     "fs.user-paths": {"documents": "read"},
     "models": [EMBED],
     "tools": [OTHER_TOOL],
+    **desktop_rows.NEAR,
 }
 NOTHING: dict[str, Any] = {"fs.app-data": False}
 # What the kernel is told where the runtime believes WIDE: one folder, and only for reading.
 NARROW: dict[str, Any] = {"fs.app-data": False, "fs.user-paths": {"documents": "read"}}
 
-Args = Mapping[str, Any]
 ASK = [{"role": "user", "content": "What is the capital of France?"}]
 PICTURE = {"root": "$PICTURES", "path": "a.txt"}
 NEW = {"root": "$PICTURES", "path": "new"}
@@ -57,22 +58,6 @@ ANY_MODEL = 'and in "capabilities" "models": ["id@sha256:…"]'
 
 def models_line(pin: str) -> str:
     return f'"models": ["{EMBED}", "{pin}"]'
-
-
-@dataclass(frozen=True)
-class Power:
-    """A command with a power behind it.
-
-    `absent` is the line that would open it, `args` ask for something, `line` is what grants it beside BESIDE,
-    `works` uses it on a real resource, and `kernel` are the answers that a fooled runtime may give when only
-    the kernel and the broker know the manifest.
-    """
-
-    absent: str
-    args: Args
-    line: str
-    works: Callable[[RunningApp, World], None]
-    kernel: frozenset[str] = frozenset({"not_found"})
 
 
 def text_of(app: RunningApp, root: str, path: str) -> str:
@@ -188,6 +173,18 @@ def hears_what_is_pushed(app: RunningApp, _world: World) -> None:
     assert "Maria" in app.client.call("transcribe.close", {"stream": stream})["text"]
 
 
+def follows(app: RunningApp) -> None:
+    """settings.subscribe: it is answered when it ends, so it has no row of its own in OWN."""
+    stream = app.client.stream("settings.subscribe")
+    name = next(stream)["subscription"]
+    app.client.call("settings.set", {"key": "s", "value": [1]})
+    assert next(stream) == {"type": "changed", "scope": "user", "key": "s", "found": True, "value": [1]}
+    app.client.call("settings.delete", {"key": "s"})
+    assert next(stream)["found"] is False
+    assert app.client.call("settings.unsubscribe", {"subscription": name}) == {"ended": True}
+    assert stream.result == {"reason": "unsubscribed"}
+
+
 NO_MODEL = frozenset({"model_unavailable"})
 NO_WRITING = frozenset({"not_found", "io_error"})
 HEARS = f'"modalities": ["speech-to-text"] {ANY_MODEL}'
@@ -242,19 +239,23 @@ POWERS: Mapping[str, Power] = {
         invokes,
         frozenset({"tool_unavailable"}),
     ),
+    **desktop_rows.POWERS,
 }
+REFUSABLE = sorted(POWERS.keys() - desktop_rows.FREE)
 # A name of an own thing (a handle, a stream) that nobody was given is refused by what holds the names.
-NAMES_ONLY = frozenset({"transcribe.push", "transcribe.close"})
+NAMES_ONLY = frozenset({"transcribe.push", "transcribe.close", "audio.read", "audio.close"})
 
 # The app's own store, log and name: no power behind them, so they work in an app that declares nothing.
+STREAMS = frozenset({"settings.subscribe"})
 OWN: Mapping[str, tuple[Args, Callable[[Any], bool]]] = {
     "app.info": ({}, lambda got: got["id"] == "acme/probe"),
-    "app.commands": ({}, lambda got: set(got["commands"]) == set(OWN)),
+    "app.commands": ({}, lambda got: set(got["commands"]) == {*OWN, *STREAMS}),
     "audit.capabilityLog": ({"limit": 1}, lambda got: len(got["entries"]) == 1),
     "settings.set": ({"key": "k", "value": 1}, lambda got: isinstance(got, dict)),
     "settings.get": ({"key": "k"}, lambda got: got == {"value": 1, "found": True}),
     "settings.getAll": ({}, lambda got: got == {"settings": {"k": 1}}),
     "settings.delete": ({"key": "k"}, lambda got: got == {"deleted": True}),
+    "settings.unsubscribe": ({"subscription": "x"}, lambda got: got == {"ended": False}),
     "db.exec": ({"sql": "CREATE VIRTUAL TABLE t USING fts5(x)"}, lambda got: "changes" in got),
     "db.batch": (
         {"statements": [{"sql": "INSERT INTO t VALUES (?)", "params": ["a word"]}]},
@@ -313,22 +314,22 @@ def refusal(app: RunningApp, cmd: str, args: Args) -> CallError | CapabilityDeni
 
 
 def test_every_command_has_a_row() -> None:
-    assert set(COMMANDS) == set(POWERS) | set(OWN), "a command without a row here is not tested"
+    assert set(COMMANDS) == set(POWERS) | set(OWN) | STREAMS, "a command without a row here is not tested"
     assert not set(POWERS) & set(OWN)
-    assert {name for name, spec in COMMANDS.items() if spec.capability == ""} == set(OWN)
+    assert {name for name, spec in COMMANDS.items() if spec.capability == ""} == set(OWN) | STREAMS
 
 
 @pytest.mark.parametrize("cmd", POWERS)
 def test_undeclared_it_is_absent_and_names_the_line(bare: RunningApp, world: World, cmd: str) -> None:
-    before = world.hash()
+    before, done = world.hash(), world.effects()
     error = refusal(bare, cmd, POWERS[cmd].args)
     assert (error.code, error.fix) == ("unknown_command", POWERS[cmd].absent)
     assert "does not declare" in (error.because or "")
-    assert world.hash() == before
-    assert not world.dialled
+    assert (world.hash(), world.effects()) == (before, done)
 
 
 def test_the_apps_own_commands_work_undeclared(bare: RunningApp) -> None:
+    follows(bare)
     for cmd, (args, is_right) in OWN.items():
         assert is_right(bare.client.call(cmd, dict(args))), cmd
 
@@ -340,24 +341,23 @@ def test_declared_it_works(whole: RunningApp, world: World, cmd: str) -> None:
     assert world.hash() == before, "each row takes away what it made"
 
 
-@pytest.mark.parametrize("cmd", POWERS)
+@pytest.mark.parametrize("cmd", REFUSABLE)
 def test_the_gate_alone_denies_it(gate_alone: RunningApp, world: World, cmd: str) -> None:
-    before = world.hash()
+    before, done = world.hash(), world.effects()
     error = refusal(gate_alone, cmd, POWERS[cmd].args)
-    assert error.code == ("not_found" if cmd in NAMES_ONLY else "capability_denied")
+    absent = "unknown_command" if cmd in desktop_rows.WHOLE else "capability_denied"
+    assert error.code == ("not_found" if cmd in NAMES_ONLY else absent)
     assert error.fix == POWERS[cmd].line
-    assert world.hash() == before
-    assert not world.dialled
+    assert (world.hash(), world.effects()) == (before, done)
 
 
-@pytest.mark.parametrize("cmd", POWERS)
+@pytest.mark.parametrize("cmd", REFUSABLE)
 def test_the_kernel_alone_denies_it(kernel_alone: RunningApp, world: World, cmd: str) -> None:
-    before = world.hash()
+    before, done = world.hash(), world.effects()
     error = refusal(kernel_alone, cmd, POWERS[cmd].args)
     assert error.code in POWERS[cmd].kernel
     assert CANARY not in error.diagnostics()
-    assert world.hash() == before
-    assert not world.dialled
+    assert (world.hash(), world.effects()) == (before, done)
 
 
 def test_the_kernel_alone_keeps_a_readable_folder_from_being_changed(

@@ -26,6 +26,9 @@ from locara.runtime.app import AppBundle
 from locara.runtime.app_home import AppHome
 from locara.runtime.client import Client
 from locara.runtime.launch import RunningApp, launch_plan
+from locara.sandbox.desktop.opener import SessionOpener
+from locara.sandbox.desktop.ports import Desktop
+from locara.sandbox.desktop.scripted import FileRecorder, HeldClipboard, KeptNotes
 from locara.sandbox.launcher import LaunchPlan, Services, Source, start
 from locara.sandbox.picker import Picker
 from locara.sandbox.plan import CA_DEST
@@ -36,6 +39,9 @@ from locara.tools.cache import default_root as tools_root
 from .conftest import write_folder
 
 REPOSITORY = Path(__file__).parents[3]
+SOUND = REPOSITORY / "fixtures/audio/s1-action.wav"
+PICTURE = b"\xff\xd8 a picture of the camera \xff\xd9"
+HELD = "canary of the clipboard"
 CANARY = "canary-2b9e"
 PUBLIC = "93.184.216.34"
 HOST = "api.example.com"
@@ -84,8 +90,20 @@ class World:
     folder: Path
     dialled: list[str] = field(default_factory=list)
     person: Picker | None = None
+    clipboard: HeldClipboard = field(default_factory=lambda: HeldClipboard(HELD.encode()))
+    notes: KeptNotes = field(default_factory=KeptNotes)
+    recorder: FileRecorder = field(default_factory=lambda: FileRecorder(SOUND, SOUND))
+    told: list[str] = field(default_factory=list)
+    minutes: int = 0
 
     def __post_init__(self) -> None:
+        (self.folder / "picture.jpg").write_bytes(PICTURE)
+        self.recorder.pictures = [self.folder / "picture.jpg"]
+        browser = self.folder / "browser"
+        browser.write_text(f"""#!/bin/sh
+printf '%s\\n' "$@" end-of-page >> {self.folder}/pages.txt
+""")
+        browser.chmod(0o755)
         for name in ("documents", "pictures", "picked", "shared"):
             place = self.folder / name
             place.mkdir()
@@ -108,6 +126,40 @@ class World:
         """What every folder holds."""
         return " ".join(
             tree_hash(self.folder / name) for name in ("documents", "pictures", "picked", "shared")
+        )
+
+    @property
+    def desktop(self) -> Desktop:
+        """A desktop that keeps what is asked of it. Its browser is a real program that notes its arguments."""
+        opener = SessionOpener(str(self.folder / "browser"))
+        return Desktop(
+            self.clipboard, self.notes, opener, self.recorder, tell=self.told.append, clock=self.clock
+        )
+
+    def clock(self) -> float:
+        """A minute passes between any two looks at it, so that no rate is ever reached."""
+        self.minutes += 1
+        return self.minutes * 60.0
+
+    def pages(self) -> list[list[str]]:
+        """The arguments of each start of the browser."""
+        path = self.folder / "pages.txt"
+        started = path.read_text().split("end-of-page\n")[:-1] if path.exists() else []
+        return [one.splitlines() for one in started]
+
+    def forget_pages(self) -> None:
+        """Forget them."""
+        (self.folder / "pages.txt").unlink(missing_ok=True)
+
+    def effects(self) -> tuple[object, ...]:
+        """Everything that apps did on the desktop and to the network."""
+        return (
+            list(self.dialled),
+            self.clipboard.text,
+            self.clipboard.reads,
+            list(self.notes.shown),
+            self.pages(),
+            list(self.recorder.opened),
         )
 
     def app(self, name: str, capabilities: Mapping[str, Any], **fields: Any) -> AppBundle:
@@ -140,7 +192,7 @@ class World:
         home.path.parent.mkdir(exist_ok=True)
         to_app, from_app = os.pipe(), os.pipe()
         log = os.open(home.runtime_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        services = Services(picker=self.picker, resolver=self.resolve, dial=self.dial)
+        services = Services(picker=self.picker, desktop=self.desktop, resolver=self.resolve, dial=self.dial)
         process = start(plan, stdin=to_app[0], stdout=from_app[1], stderr=log, services=services)
         for fd in (to_app[0], from_app[1], log):
             os.close(fd)

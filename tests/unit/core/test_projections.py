@@ -25,7 +25,7 @@ A = f"chat@sha256:{'a' * 64}"
 RISKS = ("low", "medium", "high")
 ALWAYS = {
     "app.info", "app.commands", "audit.capabilityLog", "settings.get", "settings.set", "settings.getAll",
-    "settings.delete", "db.query", "db.exec", "db.batch", "db.search",
+    "settings.delete", "settings.subscribe", "settings.unsubscribe", "db.query", "db.exec", "db.batch", "db.search",
 }  # fmt: skip
 READS = {"fs.read", "fs.list", "fs.stat"}
 WRITES = {"fs.write", "fs.remove", "fs.mkdir"}
@@ -49,7 +49,7 @@ SINGLE: dict[Kind, tuple[Any, str]] = {
     Kind.NOTIFICATIONS: ({"modes": ["sound", "alert"]}, "notify you by alert, sound"),
     Kind.BACKGROUND: (
         {"mode": "active", "reasons": ["It indexes new files"]},
-        'run in the background (active), because: "It indexes new files"',
+        'run in the background (go on working while its window is closed), because: "It indexes new files"',
     ),
     Kind.OPEN_EXTERNAL: ({"hosts": ["*.acme.example"]}, "open web pages of *.acme.example in your browser"),
 }
@@ -208,7 +208,14 @@ def test_nothing_granted_leaves_what_carries_no_power() -> None:
         ({"fs.user-paths": {"music": "read"}}, READS),
         ({"fs.user-paths": {"music": "read", "movies": "read-write"}}, READS | WRITES),
         ({"models": [A]}, set()),
-        ({"device.camera": True, "clipboard": {"read": True}}, set()),
+        ({"device.camera": True}, {"camera.open", "camera.read", "camera.close"}),
+        ({"device.microphone": True}, {"audio.open", "audio.read", "audio.close"}),
+        ({"device.system-audio": True}, {"audio.open", "audio.read", "audio.close"}),
+        ({"clipboard": {"read": True}}, {"clipboard.read"}),
+        ({"clipboard": {"write": True}}, {"clipboard.write"}),
+        ({"notifications": {"modes": ["badge"]}}, {"notify.show"}),
+        ({"open-external": {"hosts": ["a.test"]}}, {"shell.openExternal"}),
+        ({"background": {"mode": "passive"}}, {"background.begin", "background.end", "background.status"}),
         ({"tools": [A]}, {"tools.invoke"}),
     ],
 )
@@ -245,7 +252,7 @@ def test_a_closed_command_tells_what_would_open_it(name: str) -> None:
     else:
         assert spec.capability in set(Kind)
         assert f'"{spec.capability}": ' in spec.fix
-    assert spec.stream is (name in {"llm.chat", "transcribe.fromFile"})
+    assert spec.stream is (name in {"llm.chat", "transcribe.fromFile", "settings.subscribe"})
 
 
 # -- the label
@@ -294,21 +301,31 @@ def test_the_risk_has_a_reason(
 
 # -- what a platform cannot give
 
-WITHOUT_COMMANDS = {
-    Kind.MICROPHONE, Kind.CAMERA, Kind.SYSTEM_AUDIO, Kind.CLIPBOARD,
-    Kind.NOTIFICATIONS, Kind.BACKGROUND, Kind.OPEN_EXTERNAL,
-}  # fmt: skip
+# Their files are reached by the commands of fs.app-data, under another root.
+OTHER_ROOTS = {Kind.FS_USER_PATHS.value, Kind.SHARED_FOLDERS.value}
+DEVICES = {Kind.MICROPHONE, Kind.CAMERA, Kind.SYSTEM_AUDIO}
+MISSING: dict[str, set[Kind]] = {
+    "linux": set(),
+    "macos": {*DEVICES, Kind.SHARED_FOLDERS, Kind.NOTIFICATIONS},
+    "windows": {*DEVICES, Kind.SHARED_FOLDERS, Kind.NOTIFICATIONS, Kind.CLIPBOARD, Kind.OPEN_EXTERNAL},
+    "ios": {Kind.TOOLS, Kind.FS_USER_PATHS, Kind.SHARED_FOLDERS, Kind.SYSTEM_AUDIO, Kind.BACKGROUND},
+}
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
-def test_what_has_no_command_is_reported(granted: Granted, platform: Any) -> None:
+def test_what_a_platform_cannot_give_is_reported(granted: Granted, platform: Any) -> None:
     grants = granted({kind.value: value for kind, (value, _) in SINGLE.items()})
-    expected = WITHOUT_COMMANDS | ({Kind.FS_USER_PATHS, Kind.TOOLS} if platform == "ios" else set())
-    expected |= set() if platform == "linux" else {Kind.SHARED_FOLDERS}
     found = unavailable(grants, platform)
-    assert {item.kind for item in found} == expected
+    assert {item.kind for item in found} == MISSING[platform]
     assert all(item.reason for item in found)
     assert unavailable(Grants.none(), platform) == ()
+
+
+def test_every_capability_has_its_commands() -> None:
+    opened = {kind for kind, (value, _) in SINGLE.items() if kind.value not in OTHER_ROOTS}
+    assert {Kind(spec.capability) for spec in COMMANDS.values() if spec.capability} >= opened - {
+        Kind.SYSTEM_AUDIO
+    }
 
 
 def test_an_unknown_platform_is_no_platform(granted: Granted) -> None:

@@ -95,8 +95,10 @@ def test_an_app_without_a_database_needs_no_schema(context, make_app) -> None:
     assert static.files(context(app)).findings == ()
 
 
-def test_what_this_version_cannot_give_is_noted_with_its_line(context, make_app) -> None:
+def test_what_the_platform_cannot_give_is_noted_with_its_line(context, make_app, monkeypatch) -> None:
     app = make_app(capabilities={"device.microphone": True, "clipboard": {"read": True, "write": False}})
+    assert static.availability(context(app)).findings == ()
+    monkeypatch.setattr(static.sys, "platform", "win32")
     found = static.availability(context(app)).findings
     assert [finding.message.split()[0] for finding in found] == ["device.microphone", "clipboard"]
     assert all(finding.line > 1 and finding.because for finding in found)

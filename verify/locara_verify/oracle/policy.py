@@ -65,8 +65,10 @@ def judge_simple(capabilities: Mapping[str, Json], kind: str, ask: Ask) -> tuple
         modes = capabilities.get("notifications", {}).get("modes", [])
         return "notifications", ask["mode"] in NOTIFICATION_MODES and ask["mode"] in modes
     if kind == "background":
-        mode = ask["mode"]
-        return kind, mode in BACKGROUND_MODES and capabilities.get(kind, {}).get("mode", False) == mode
+        # Who may go on without a window may also finish there what was begun.
+        reach = {"passive": ("passive",), "active": ("passive", "active")}
+        granted = capabilities.get(kind, {}).get("mode", False) or ""
+        return kind, ask["mode"] in reach.get(granted, ())
     if kind == "open-external":
         return kind, any_host(capabilities.get(kind, {}).get("hosts", []), ask["host"])
     raise ValueError(f"not a kind of question: {kind!r}")
@@ -171,6 +173,8 @@ def commands(manifest: Mapping[str, Json]) -> frozenset[str]:
         "settings.set",
         "settings.getAll",
         "settings.delete",
+        "settings.subscribe",
+        "settings.unsubscribe",
         "db.query",
         "db.exec",
         "db.batch",
@@ -197,4 +201,22 @@ def commands(manifest: Mapping[str, Json]) -> frozenset[str]:
         opened.add("net.fetch")
     if capabilities.get("tools"):
         opened.add("tools.invoke")
+    return frozenset(opened | desktop_commands(capabilities))
+
+
+def desktop_commands(capabilities: Mapping[str, Json]) -> frozenset[str]:
+    """The commands of devices and of the person's desktop: microphone, camera, clipboard and the like."""
+    opened: set[str] = set()
+    if capabilities.get("device.microphone") is True or capabilities.get("device.system-audio") is True:
+        opened |= {"audio.open", "audio.read", "audio.close"}
+    if capabilities.get("device.camera") is True:
+        opened |= {"camera.open", "camera.read", "camera.close"}
+    clipboard = capabilities.get("clipboard", {})
+    opened |= {f"clipboard.{access}" for access in ("read", "write") if clipboard.get(access) is True}
+    if capabilities.get("notifications", {}).get("modes"):
+        opened.add("notify.show")
+    if capabilities.get("background", {}).get("mode"):
+        opened |= {"background.begin", "background.end", "background.status"}
+    if capabilities.get("open-external", {}).get("hosts"):
+        opened.add("shell.openExternal")
     return frozenset(opened)

@@ -1,8 +1,20 @@
 /** All modules over one transport. */
 
 import { createApp, type App } from "./app.ts";
+import { createAudio, type Audio } from "./audio.ts";
 import { createAudit, type Audit } from "./audit.ts";
+import { createCamera, type Camera } from "./camera.ts";
 import { createDb, type Db } from "./db.ts";
+import {
+  createBackground,
+  createClipboard,
+  createNotify,
+  createShell,
+  type Background,
+  type Clipboard,
+  type Notify,
+  type Shell,
+} from "./desktop.ts";
 import { createEmbed, type Embed } from "./embed.ts";
 import { createFs, type Fs } from "./fs.ts";
 import { createLlm, type Llm } from "./llm.ts";
@@ -13,12 +25,18 @@ import type { Transport } from "./transport.ts";
 
 export interface Locara {
   readonly app: App;
+  readonly audio: Audio;
   readonly audit: Audit;
+  readonly background: Background;
+  readonly camera: Camera;
+  readonly clipboard: Clipboard;
   readonly db: Db;
   readonly embed: Embed;
   readonly fs: Fs;
   readonly llm: Llm;
+  readonly notify: Notify;
   readonly settings: Settings;
+  readonly shell: Shell;
   readonly tools: Tools;
   readonly transcribe: Transcribe;
   close(): Promise<void>;
@@ -27,12 +45,18 @@ export interface Locara {
 export function createLocara(transport: Transport): Locara {
   return {
     app: createApp(transport),
+    audio: createAudio(transport),
     audit: createAudit(transport),
+    background: createBackground(transport),
+    camera: createCamera(transport),
+    clipboard: createClipboard(transport),
     db: createDb(transport),
     embed: createEmbed(transport),
     fs: createFs(transport),
     llm: createLlm(transport),
+    notify: createNotify(transport),
     settings: createSettings(transport),
+    shell: createShell(transport),
     tools: createTools(transport),
     transcribe: createTranscribe(transport),
     close: () => transport.close(),

@@ -19,6 +19,7 @@ export const ERROR_CODES = [
   "tool_unavailable",
   "tool_error",
   "context_overflow",
+  "device_unavailable",
   "storage_error",
   "quota_exceeded",
   "limit_exceeded",

@@ -22,7 +22,23 @@ const ofThisWindow: Transport = {
   },
 };
 
-export const { app, audit, db, embed, fs, llm, settings, tools, transcribe } = createLocara(ofThisWindow);
+export const {
+  app,
+  audio,
+  audit,
+  background,
+  camera,
+  clipboard,
+  db,
+  embed,
+  fs,
+  llm,
+  notify,
+  settings,
+  shell,
+  tools,
+  transcribe,
+} = createLocara(ofThisWindow);
 
 export { createLocara, type Locara } from "./client.ts";
 export { CapabilityDenied, ERROR_CODES, LocaraError, type ErrorCode } from "./errors.ts";
@@ -32,7 +48,10 @@ export { CallTable, type CallOptions, type Transport } from "./transport.ts";
 export { WindowTransport, type FramePort } from "./window.ts";
 export { createStream, type Stream } from "./stream.ts";
 export type { App, AppInfo, ModelInfo, ProfileInfo } from "./app.ts";
+export type { Audio, AudioInput, OpenAudio, Sound } from "./audio.ts";
 export type { Audit, LogEntry } from "./audit.ts";
+export type { Camera, CameraInput, Picture } from "./camera.ts";
+export type { Background, BackgroundStatus, Clipboard, Notification, Notify, Shell } from "./desktop.ts";
 export type { Changed, Db, Hit, Param, Params, Row, SearchRequest, Statement } from "./db.ts";
 export { MAX_TEXTS, type Embed } from "./embed.ts";
 export { APP_DATA, FileTooLarge, type Entry, type Fs, type Handle, type Listing, type PickRequest, type Stat, sharedRoot } from "./fs.ts";
@@ -49,7 +68,7 @@ export type {
   ToolLoopOptions,
   ToolStep,
 } from "./llm.ts";
-export type { Settings } from "./settings.ts";
+export type { SettingChange, Settings, SubscribeOptions } from "./settings.ts";
 export type { ToolAnswer, ToolRequest, Tools, ToolUsage } from "./tools.ts";
 export {
   MAX_PUSH_SAMPLES,
@@ -57,5 +76,6 @@ export {
   type Segment,
   type Transcribe,
   type TranscribeFile,
+  type TranscribeLive,
   type Transcript,
 } from "./transcribe.ts";

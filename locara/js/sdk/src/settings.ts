@@ -1,7 +1,24 @@
 /** Small values an app remembers. Always available; stored in the app's own database. */
 
-import type { Json } from "./json.ts";
+import type { Json, JsonObject } from "./json.ts";
 import type { Transport } from "./transport.ts";
+
+/** One change; `found` is false when the key was deleted. */
+export interface SettingChange {
+  readonly scope: string;
+  readonly key: string;
+  readonly found: boolean;
+  readonly value: Json;
+}
+
+export interface SubscribeOptions {
+  /** Whose changes are told; `["user"]` unless told. */
+  readonly scopes?: readonly string[];
+  /** So many changes came that they were dropped: read the settings anew. */
+  readonly onMissed?: (count: number) => void;
+  /** The subscription ended by an error, say because there are more than eight. */
+  readonly onError?: (error: unknown) => void;
+}
 
 export interface Settings {
   /** The stored value, or `fallback` when the key was never set. */
@@ -9,16 +26,12 @@ export interface Settings {
   set(key: string, value: Json, scope?: string): Promise<void>;
   getAll(scope?: string): Promise<Readonly<Record<string, Json>>>;
   delete(key: string, scope?: string): Promise<void>;
-  /** Calls `listener` after each set or delete made through this object. Returns the function that ends it. */
-  subscribe(listener: (key: string, value: Json | undefined) => void): () => void;
+  /** Calls `listener` after each change, whoever made it, in order. Returns the function that ends it. */
+  subscribe(listener: (change: SettingChange) => void, options?: SubscribeOptions): () => void;
 }
 
 export function createSettings(transport: Transport): Settings {
-  const listeners = new Set<(key: string, value: Json | undefined) => void>();
   const scoped = (scope: string | undefined): { scope?: string } => (scope === undefined ? {} : { scope });
-  const tell = (key: string, value: Json | undefined): void => {
-    for (const listener of [...listeners]) listener(key, value);
-  };
   return {
     async get<T extends Json>(key: string, fallback: T, scope?: string): Promise<T> {
       const result = await transport.call("settings.get", { key, ...scoped(scope) });
@@ -27,7 +40,6 @@ export function createSettings(transport: Transport): Settings {
     },
     async set(key, value, scope) {
       await transport.call("settings.set", { key, value, ...scoped(scope) });
-      tell(key, value);
     },
     async getAll(scope) {
       const result = await transport.call("settings.getAll", scoped(scope));
@@ -35,11 +47,21 @@ export function createSettings(transport: Transport): Settings {
     },
     async delete(key, scope) {
       await transport.call("settings.delete", { key, ...scoped(scope) });
-      tell(key, undefined);
     },
-    subscribe(listener) {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
+    subscribe(listener, { scopes = ["user"], onMissed, onError } = {}) {
+      const own = new AbortController();
+      const onEvent = (event: JsonObject): void => {
+        if (event["type"] === "changed") {
+          const { scope, key, found, value } = event as unknown as SettingChange;
+          listener({ scope, key, found, value });
+        } else if (event["type"] === "missed") {
+          onMissed?.(event["count"] as number);
+        }
+      };
+      transport.call("settings.subscribe", { scopes: [...scopes] }, { signal: own.signal, onEvent }).catch((error) => {
+        if (!own.signal.aborted) onError?.(error);
+      });
+      return () => own.abort();
     },
   };
 }

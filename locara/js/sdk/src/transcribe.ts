@@ -1,5 +1,6 @@
 /** Speech to text with a pinned local model. Needs modality `speech-to-text` and the model in `capabilities.models`. */
 
+import { createAudio, type OpenAudio } from "./audio.ts";
 import { bytesToBase64 } from "./base64.ts";
 import type { Json, JsonObject } from "./json.ts";
 import { createStream, type Stream } from "./stream.ts";
@@ -43,7 +44,14 @@ export interface LiveTranscript {
   close(): Promise<Transcript>;
 }
 
+export interface TranscribeLive extends Pick<TranscribeFile, "model" | "language">, Pick<OpenAudio, "source"> {
+  /** Aborting it ends the listening; what was said until then is heard to its end. */
+  readonly stop?: AbortSignal;
+}
+
 export interface Transcribe {
+  /** Listens to the microphone, or to what the computer plays, and yields segments as they become certain. */
+  live(request: TranscribeLive): Stream<Segment, Transcript>;
   /** Yields segments as they are heard; `result` is the whole. */
   fromFile(request: TranscribeFile, options?: Pick<CallOptions, "signal">): Stream<Segment, Transcript>;
   /** Opens a stream of `rate` samples a second (16,000 unless told). */
@@ -62,7 +70,23 @@ function littleEndian(samples: Int16Array): Uint8Array {
 }
 
 export function createTranscribe(transport: Transport): Transcribe {
-  return {
+  const transcribe: Transcribe = {
+    live({ source, stop, ...request }) {
+      return createStream<Segment, Transcript>(async (emit, signal) => {
+        const input = await createAudio(transport).open({ source });
+        try {
+          const heard = await transcribe.stream({ ...request, rate: input.rate });
+          for await (const samples of input) {
+            for (const segment of await heard.push(samples)) emit(segment);
+            signal.throwIfAborted();
+            if (stop?.aborted) break;
+          }
+          return await heard.close();
+        } finally {
+          await input.close();
+        }
+      });
+    },
     fromFile(request, options = {}) {
       return createStream<Segment, Transcript>(async (emit, signal) => {
         const onEvent = ({ type, start, end, text }: JsonObject): void => {
@@ -92,4 +116,5 @@ export function createTranscribe(transport: Transport): Transcribe {
       };
     },
   };
+  return transcribe;
 }

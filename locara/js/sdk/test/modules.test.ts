@@ -60,13 +60,81 @@ test("fs.writeBytes writes an empty file once and a long one in appends", async 
 });
 
 test("settings.get falls back only when the key was never set", async () => {
-  const seen: unknown[] = [];
   const { locara } = record((_, args) => ({ value: null, found: args["key"] === "stored-null" }));
-  locara.settings.subscribe((key, value) => seen.push([key, value]));
   assert.equal(await locara.settings.get<Json>("absent", 7), 7);
   assert.equal(await locara.settings.get<Json>("stored-null", 7), null);
-  await locara.settings.set("theme", "dark");
-  assert.deepEqual(seen, [["theme", "dark"]]);
+});
+
+test("settings.subscribe tells changes in order until it is ended, and that some were missed", async () => {
+  const seen: unknown[] = [];
+  let options: CallOptions | undefined;
+  const locara = createLocara({
+    call: (_cmd, _args, given) => {
+      options = given;
+      return new Promise<Json>((_, reject) => given?.signal?.addEventListener("abort", () => reject(given.signal?.reason)));
+    },
+    close: async () => undefined,
+  });
+  const end = locara.settings.subscribe((change) => seen.push(change.key), { onMissed: (count) => seen.push(count) });
+  const told = { scope: "user", found: true, value: 1 };
+  options?.onEvent?.({ type: "subscribed", subscription: "s" });
+  options?.onEvent?.({ type: "changed", key: "a", ...told });
+  options?.onEvent?.({ type: "missed", count: 7 });
+  options?.onEvent?.({ type: "changed", key: "b", ...told });
+  assert.deepEqual(seen, ["a", 7, "b"]);
+  end();
+  assert.equal(options?.signal?.aborted, true);
+});
+
+test("audio gives samples of 16 bits, and leaving its loop switches the device off", async () => {
+  const data = Buffer.from([1, 0, 254, 255]).toString("base64");
+  const { locara, calls } = record((cmd) =>
+    cmd === "audio.open" ? { handle: "h", rate: 16_000, channels: 1 } : { data, samples: 2, dropped: 0, ended: false },
+  );
+  for await (const samples of await locara.audio.open({ source: "microphone" })) {
+    assert.deepEqual([...samples], [1, -2]);
+    break;
+  }
+  assert.deepEqual(calls.map(([cmd]) => cmd), ["audio.open", "audio.read", "audio.close"]);
+});
+
+test("transcribe.live hears the microphone to its end", async () => {
+  const whole = { segments: [], text: "hello", duration: 1, language: "en", finishReason: "stop", usage: { outputTokens: 1, msTotal: 1 } };
+  const segment = { start: 0, end: 1, text: "hello" };
+  const answers: Record<string, Json> = {
+    "audio.open": { handle: "h", rate: 16_000, channels: 1 },
+    "audio.read": { data: "AAA=", samples: 1, dropped: 0, ended: true },
+    "audio.close": {},
+    "transcribe.open": { stream: "s" },
+    "transcribe.push": { segments: [segment] },
+    "transcribe.close": whole,
+  };
+  const { locara, calls } = record((cmd) => answers[cmd] ?? null);
+  const live = locara.transcribe.live({ model: "m", source: "microphone" });
+  const seen = [];
+  for await (const one of live) seen.push(one);
+  assert.deepEqual(seen, [segment]);
+  assert.equal((await live.result).text, "hello");
+  assert.deepEqual(calls.find(([cmd]) => cmd === "transcribe.open")?.[1], { model: "m", rate: 16_000 });
+  assert.ok(calls.some(([cmd]) => cmd === "audio.close"));
+});
+
+test("the desktop modules put exactly what was asked on the wire", async () => {
+  const { locara, calls } = record(() => ({ text: "t", mode: "none", granted: "passive", window: "open" }));
+  assert.equal(await locara.clipboard.read(), "t");
+  await locara.clipboard.write("x");
+  await locara.notify.show({ title: "Done", sound: true });
+  await locara.notify.badge(0);
+  await locara.shell.openExternal("https://example.com/");
+  await locara.background.begin("passive");
+  assert.deepEqual(calls, [
+    ["clipboard.read", {}],
+    ["clipboard.write", { text: "x" }],
+    ["notify.show", { modes: ["alert", "sound"], title: "Done", body: "" }],
+    ["notify.show", { modes: ["badge"], badge: 0 }],
+    ["shell.openExternal", { url: "https://example.com/" }],
+    ["background.begin", { mode: "passive" }],
+  ]);
 });
 
 test("tools.invoke names the tool and leaves out what was not given", async () => {

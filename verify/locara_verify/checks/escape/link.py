@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 CODES: Final = frozenset({
     "unknown_command", "capability_denied", "bad_request", "bad_frame", "too_large", "busy", "cancelled",
     "not_found",
-    "exists", "io_error", "model_unavailable", "model_error", "context_overflow", "storage_error",
+    "exists", "io_error", "model_unavailable", "model_error", "context_overflow", "device_unavailable",
+    "tool_unavailable", "tool_error", "storage_error",
     "quota_exceeded",
     "limit_exceeded", "internal",
 })  # fmt: skip
@@ -32,6 +33,8 @@ TRACES: Final = (
     "pydantic_core",
     "<frozen ",
 )
+ENDLESS: Final = "subscribed"
+"""The first event of a call that goes on until it is cancelled: nothing is learnt by waiting for more."""
 TIMEOUT: Final = 25.0
 KEEP_PROBLEMS: Final = 20
 
@@ -96,6 +99,8 @@ class Link:
             self.judge(frame, raw, data)
             if "event" in frame and frame.get("id") == call_id:
                 events += 1
+                if isinstance(frame["event"], dict) and frame["event"].get("type") == ENDLESS:
+                    self.send(pack(json.dumps({"cancel": call_id}).encode()))
                 continue
             if frame.get("id") not in (call_id, None):
                 self.note("stray", f"a reply for {frame.get('id')!r} came while {call_id!r} was asked", data)

@@ -24,7 +24,7 @@ CAPABILITIES: Final = (
 )
 ALWAYS: Final = frozenset(
     {"app.info", "app.commands", "audit.capabilityLog", "db.query", "db.exec", "db.batch", "db.search"}
-    | {f"settings.{name}" for name in ("get", "set", "getAll", "delete")}
+    | {f"settings.{name}" for name in ("get", "set", "getAll", "delete", "subscribe", "unsubscribe")}
 )
 _INSIDE: Final[Mapping[str, tuple[str, ...]]] = {
     "clipboard": ("read", "write"),
@@ -110,7 +110,21 @@ def _commands(
         names |= {"embed.create"} if "text-to-embedding" in modalities else set()
         speech = "fromFile", "open", "push", "close"
         names |= {f"transcribe.{verb}" for verb in speech} if "speech-to-text" in modalities else set()
-    return frozenset(names)
+    return frozenset(names | _desktop(declared, kinds))
+
+
+def _desktop(declared: Mapping[str, Any], kinds: frozenset[str]) -> set[str]:
+    """The commands of devices and of the desktop, by the capability that opens them."""
+    groups = (
+        ({"device.microphone", "device.system-audio"}, "audio", ("open", "read", "close")),
+        ({"device.camera"}, "camera", ("open", "read", "close")),
+        ({"notifications"}, "notify", ("show",)),
+        ({"open-external"}, "shell", ("openExternal",)),
+        ({"background"}, "background", ("begin", "end", "status")),
+    )
+    names = {f"{area}.{verb}" for keys, area, verbs in groups if keys & kinds for verb in verbs}
+    clipboard = declared.get("clipboard") or {}
+    return names | {f"clipboard.{use}" for use in ("read", "write") if clipboard.get(use)}
 
 
 def _entitlements(
