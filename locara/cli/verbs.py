@@ -37,6 +37,10 @@ BUILT_IN: Final = {
     "revocations": ("locara.cli.revocations", "say what is revoked on this machine, and what that stops"),
     "db": ("locara.cli.db", "compare, migrate, export or import an app's database"),
     "diff": ("locara.cli.diff", "say what one version of an app may do and another may not"),
+    "attest": (
+        "locara.cli.attest",
+        "say what an attestation claims, or whether it is to be believed",
+    ),
     "completion": (
         "locara.cli.completion",
         "print a script that completes locara's verbs and options in your shell",

@@ -9,15 +9,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from locara.core import strict_json
 from locara.core.digest import Digest
-from locara.errors import ManifestError
 from locara.trust.bundle import clock, library
 from locara.trust.bundle.certificate import Signer
 from locara.trust.bundle.entry import LogPlace, SeenEntry, check_place, log_of
 from locara.trust.bundle.instance import TrustInstance
+from locara.trust.bundle.unchecked import parse_bundle
 from locara.trust.refusal import Reason, TrustError
 from locara.trust.statement.reading import read_model
 
@@ -27,9 +26,6 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
     from sigstore.models import Bundle
     from sigstore.verify.verifier import Verifier
-
-MAX_BUNDLE: Final = 8 << 20
-"""Bytes of a bundle: a statement of the largest size in base64, and its proofs."""
 
 _Result = TypeVar("_Result")
 
@@ -175,15 +171,7 @@ class _Run:
 
 def load_bundle(raw: bytes) -> Bundle:
     """The bundle in these bytes, which have one meaning. Raises TrustError."""
-    if len(raw) > MAX_BUNDLE:
-        raise TrustError(
-            Reason.BUNDLE_TOO_LARGE,
-            f"the attestation has {len(raw):,} bytes, at most {MAX_BUNDLE:,} are read",
-        )
-    try:
-        strict_json.parse(raw, max_bytes=MAX_BUNDLE, max_depth=32, source="attestation")
-    except ManifestError as error:
-        raise TrustError(Reason.BUNDLE_MALFORMED, str(error)) from error
+    parse_bundle(raw)
     return library.load(raw)
 
 

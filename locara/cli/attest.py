@@ -1,0 +1,194 @@
+"""`locara attest`: what an attestation says, in plain words, and whether it is to be believed."""
+
+# ruff: noqa: PLC0415 - a verb imports what it needs when it runs, so that the others start at once
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from locara.cli.exits import Exit, exit_of
+from locara.cli.terminal import print_error, printable
+from locara.errors import LocaraError, UsageError
+
+if TYPE_CHECKING:
+    from locara.core.digest import Digest
+    from locara.trust.attestation import Attestation, Expectation
+    from locara.trust.bundle.instance import TrustInstance
+    from locara.trust.explain import Lines
+
+summary = "say what an attestation claims, or whether it is to be believed"
+
+_EPILOG = """examples:
+  locara attest show notes.provenance.json
+  locara attest verify notes.provenance.json --artifact notes.locapp --trust-root instance.json \\
+      --expect-source https://git.example/acme/notes --expect-builder https://ci.example/linux@v1 --strict
+
+Nothing here uses the network. What you expect has to come from somewhere else than the file itself: the publisher's
+page, or the catalogue. Exit code 1: not to be believed; 5: this machine lacks what it needs to tell.
+"""
+_MAX_FILE: Final = 8 << 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """show|verify, the attestation, and what is expected of it."""
+    parser.epilog = _EPILOG
+    parser.add_argument("action", choices=("show", "verify"))
+    parser.add_argument("file", type=Path, metavar="FILE", help="the attestation, a Sigstore bundle")
+    parser.add_argument("--artifact", type=Path, metavar="PATH", help="verify: the file that it is about")
+    parser.add_argument("--digest", metavar="sha256:HEX", help="verify: its digest, in place of --artifact")
+    parser.add_argument(
+        "--trust-root", type=Path, metavar="FILE", help="verify: the trust instance to check against"
+    )
+    parser.add_argument(
+        "--public-good", action="store_true", help="verify: check against the public Sigstore instance"
+    )
+    parser.add_argument("--expect-source", metavar="URL", help="the repository it must be built from")
+    parser.add_argument("--expect-builder", metavar="URL", help="the builder that must have built it")
+    parser.add_argument("--expect-identity", metavar="URL", help="who must have signed it")
+    parser.add_argument("--expect-commit", metavar="COMMIT", help="the commit it must be built from")
+    parser.add_argument(
+        "--strict", action="store_true", help="assume nothing: refuse what you did not expect"
+    )
+    parser.add_argument("--format", choices=("human", "json"), default="human", help="how to print")
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 believed or shown, 1 refused, 5 when this machine lacks what it needs."""
+    raw = _read(args.file)
+    return _show(raw, args) if args.action == "show" else _verify(raw, args)
+
+
+def _show(raw: bytes, args: argparse.Namespace) -> int:
+    from locara.trust.bundle.unchecked import claim_of
+    from locara.trust.explain import signer_lines, statement_lines
+
+    claim = claim_of(raw)
+    if args.format == "json":
+        facts = {"verdict": "not checked", "kind": claim.statement.kind, "signer": claim.signer.facts()}
+        print(json.dumps({**facts, "says": statement_lines(claim.statement)}))
+        return Exit.PASSED
+    _print(statement_lines(claim.statement) + signer_lines(claim.signer))
+    print("\nThis is what the file claims. Nothing of it was checked: see `locara attest verify`.")
+    return Exit.PASSED
+
+
+def _verify(raw: bytes, args: argparse.Namespace) -> int:
+    from locara.trust.attestation import Expectation, verify, verify_strict
+
+    want = Expectation(
+        artifact=_artifact(args),
+        source=args.expect_source,
+        builder=args.expect_builder,
+        identity=args.expect_identity,
+        commit=args.expect_commit,
+    )
+    check = verify_strict if args.strict else verify
+    try:
+        if args.strict:
+            want.whole()
+        found = check(raw, _instance(args), want, now=datetime.now(UTC), recalled=lambda _: None)
+    except LocaraError as error:
+        return _refused(error, args.format)
+    return _believed(found, want, args.format)
+
+
+def _believed(found: Attestation, want: Expectation, form: str) -> int:
+    from locara.trust.explain import as_json, not_compared, record_lines, signer_lines, statement_lines
+
+    if form == "json":
+        print(json.dumps(as_json(found, want)))
+        return Exit.PASSED
+    print("BELIEVED")
+    _print(statement_lines(found.statement) + signer_lines(found.signer) + record_lines(found))
+    if missing := not_compared(want):
+        print(f"\nNot compared, because you did not say what you expect: {', '.join(missing)}.")
+        print("A valid attestation of a stranger is valid, too.")
+    return Exit.PASSED
+
+
+def _refused(error: LocaraError, form: str) -> int:
+    from locara.trust.refusal import TrustError
+
+    if form == "json":
+        words = error.reason.words if isinstance(error, TrustError) else ""
+        print(
+            json.dumps({"verdict": "refused", "reason": error.code, "words": words, "message": error.message})
+        )
+    else:
+        if isinstance(error, TrustError):
+            print(f"REFUSED: {error.reason.words}")
+        print_error(error.diagnostics())
+    return exit_of(error)
+
+
+def _print(lines: Lines) -> None:
+    before = ""
+    for label, text in lines:
+        print(f"  {'' if label == before else label:<12}{printable(text)}")
+        before = label
+
+
+def _instance(args: argparse.Namespace) -> TrustInstance:
+    from locara.trust.bundle.instance import TrustInstance, public_good
+    from locara.trust.refusal import Reason, TrustError
+
+    if args.public_good and args.trust_root is not None:
+        raise UsageError(
+            "--public-good and --trust-root name two instances", fix="check against one at a time"
+        )
+    if args.public_good:
+        return public_good()
+    if args.trust_root is None:
+        raise TrustError(
+            Reason.MATERIAL_MISSING,
+            "there is no trust instance to check against",
+            fix="--trust-root FILE (from the registry), or --public-good",
+        )
+    try:
+        raw = _read(args.trust_root)
+    except UsageError as error:
+        raise TrustError(Reason.MATERIAL_MISSING, error.message) from error
+    return TrustInstance.read(raw)
+
+
+def _artifact(args: argparse.Namespace) -> Digest:
+    from locara.core.digest import Digest
+
+    if (args.artifact is None) == (args.digest is None):
+        raise UsageError(
+            "say which file the attestation is about", fix="--artifact PATH or --digest sha256:HEX"
+        )
+    try:
+        return Digest.parse(args.digest) if args.digest is not None else Digest(_hash(args.artifact))
+    except ValueError as error:
+        raise UsageError(f"{args.digest!r} is not a digest", fix="write sha256: and 64 digits") from error
+
+
+def _hash(place: Path) -> str:
+    hasher = hashlib.sha256()
+    try:
+        with place.open("rb") as file:
+            while block := file.read(1 << 20):
+                hasher.update(block)
+    except OSError as error:
+        raise UsageError(f"{place} cannot be read: {error.strerror}") from error
+    return hasher.hexdigest()
+
+
+def _read(place: Path) -> bytes:
+    """A small plain file; one that is larger than any attestation is read far enough to be refused as such."""
+    try:
+        fd = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(fd, "rb") as file:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise UsageError(f"{place} is not a file")
+            return file.read(_MAX_FILE + 1)
+    except OSError as error:
+        raise UsageError(f"{place} cannot be read: {error.strerror}") from error
