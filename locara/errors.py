@@ -90,6 +90,8 @@ TOOL_CODES: Final = frozenset(
 
 SANDBOX_CODES: Final = frozenset(
     {
+        "no_display",
+        "window_missing",
         "layer_missing",
         "bwrap_missing",
         "userns_denied",

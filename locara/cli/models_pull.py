@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from locara.cli.exits import Exit
@@ -18,21 +18,13 @@ from locara.core.manifest import parse_manifest
 from locara.errors import ModelError, UsageError
 from locara.models.cache import ModelCache
 from locara.models.fetch import Wanted, Watch, fetch
-from locara.models.index import LOCAL_NAME, Entry, Index, read_index
+from locara.models.index import LOCAL_NAME, Index, read_index
 from locara.models.pin import Pin
 from locara.models.profiles import choose, ram_bytes
+from locara.models.sources import find_source
 from locara.models.users import MANIFEST, remember
-from locara.models.web import Url, Web
+from locara.models.web import Web
 from locara.runtime.state import StartError
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A pin with its entry and its sources."""
-
-    pin: Pin
-    entry: Entry
-    sources: tuple[Url | Path, ...]
 
 
 def pull(cache: ModelCache, args: argparse.Namespace) -> int:
@@ -88,8 +80,8 @@ def _one(cache: ModelCache, pin: Pin, indexes: tuple[Index, ...], web: Web, *, d
         print(f"{pin.id}  in the cache")
         return True
     not_revoked(model=pin.digest)
-    found = _find(pin, indexes)
-    hosts = ", ".join(dict.fromkeys(_place(source) for source in found.sources))
+    found = find_source(pin, indexes)
+    hosts = found.origin
     print(f"{pin.id}  {size_text(found.entry.size)}, licence {found.entry.license}, from {hosts}", flush=True)
     if dry:
         return True
@@ -100,22 +92,6 @@ def _one(cache: ModelCache, pin: Pin, indexes: tuple[Index, ...], web: Web, *, d
     cache.note_verified(pin.digest, time.time())
     print(f"{pin.id}  added as {pin.digest}")
     return True
-
-
-def _find(pin: Pin, indexes: tuple[Index, ...]) -> _Found:
-    for index in indexes:
-        entry = index.find(pin.digest)
-        if entry is not None:
-            return _Found(pin, entry, index.sources(entry))
-    raise ModelError(
-        f"no index names a source for {pin}",
-        code="unknown_model",
-        fix="name one with --index FILE or --index https://…, or add the file with `locara models import`",
-    )
-
-
-def _place(source: Url | Path) -> str:
-    return source.origin if isinstance(source, Url) else "a file on this machine"
 
 
 def _watch() -> Watch:

@@ -1,4 +1,4 @@
-"""`locara run`: start an app in its sandbox and connect this process's stdin and stdout to its frames."""
+"""`locara run`: start an app in its sandbox, with its window or with its frames on stdin and stdout."""
 
 # ruff: noqa: PLC0415 - a verb imports what it needs when it runs, so that the others start at once
 
@@ -13,6 +13,7 @@ from locara.errors import UsageError
 summary = "run an app inside its sandbox"
 
 _EPILOG = """examples:
+  locara run apps/docvault                 open the app in its window
   locara run --headless apps/docvault
   locara run --headless apps/docvault --pick ~/letters.pdf --pick ~/contracts
   locara run --headless apps/docvault --data /tmp/trial    keep its data away from your own
@@ -22,8 +23,11 @@ An app starts only when you agreed to what its manifest asks for: with `locara c
 --accept-consent, which is your answer as much as typing yes. An app cannot give that answer. An update that
 asks for more needs a new one, and what it adds sleeps for 7 days.
 
-Frames: 4 bytes of length (big-endian), then one JSON object: {"id":1,"cmd":"app.info","args":{}}.
-The app ends when stdin ends. Ctrl-C ends it at once, with exit code 130.
+The window is drawn by a process of its own, without network and without files. The first time it shows what the
+app asks for, and fetches the models that are missing.
+
+Frames (--headless): 4 bytes of length (big-endian), then one JSON object: {"id":1,"cmd":"app.info","args":{}}.
+The app ends when its window is closed, or when stdin ends. Ctrl-C ends it at once, with exit code 130.
 """
 
 
@@ -55,9 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until stdin ends. The exit code is the runtime's, 130 after Ctrl-C."""
     if not args.headless:
-        raise UsageError(
-            "this version has no window yet", fix=f"add --headless: locara run --headless {args.app}"
-        )
+        return _windowed(args)
     if sys.stdin.isatty():
         raise UsageError(
             "stdin is a terminal, and --headless speaks binary frames on it",
@@ -71,3 +73,19 @@ def run(args: argparse.Namespace) -> int:
     remember(ModelCache(default_root()), args.app)  # so that its models are not collected
     consent = StatedConsent() if args.accept_consent else NoConsent()
     return run_headless(args.app, consent=consent, picks=args.pick, data=args.data)
+
+
+def _windowed(args: argparse.Namespace) -> int:
+    if args.pick:
+        raise UsageError(
+            "--pick answers for a person who is not there; a window has a file dialog", fix="add --headless"
+        )
+    from locara.cli.model_files import inspect
+    from locara.models.cache import ModelCache, default_root
+    from locara.models.users import remember
+    from locara.runtime.consent import StatedConsent
+    from locara.ui.run import Choices, run_windowed
+
+    remember(ModelCache(default_root()), args.app)  # so that its models are not collected
+    consent = StatedConsent() if args.accept_consent else None
+    return run_windowed(args.app, Choices(consent=consent, data=args.data), inspect=inspect)

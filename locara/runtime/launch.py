@@ -321,29 +321,18 @@ def run_headless(
 
     SIGINT and SIGTERM end the sandbox at once: 130 and 143. Raises what start raises before anything runs.
     """
-    bundle, cache = AppBundle.open(app), ModelCache(default_root())
-    place = AppHome.of(bundle.grants, root=data)
-    folder = StateFolder(default_state_root() if state is None else state)
-    sizes = model_sizes(bundle, cache)
-    now = time.time()
-    admission = admit(bundle, state=folder, consent=consent, now=now, model_sizes=sizes)
-    shared = open_folders(admission.bundle.grants, folder, root=shared_root(data), now=now)
-    plan = launch_plan(
-        admission.bundle, home=place, cache=cache, user_roots=default_user_roots(), shared=shared
-    )
-    _make_parent(place)
-    picker = KeepingPicker(ScriptedPicker([[path] for path in picks]), folder)
-    services = Services(picker=picker, desktop=session_desktop())
-    with ExitStack() as stack:
-        with awake_file(folder, admission) as awake:
-            guarded = _guarded(plan, admission, folder, awake)
-            process = stack.enter_context(
-                start_sandbox(guarded, stdin=0, stdout=1, stderr=2, services=services)
-            )
-        stack.enter_context(_recalled(folder, bundle, admission, process, None))
+    picker = ScriptedPicker([[path] for path in picks])
+    with (
+        running(AppBundle.open(app), consent=consent, picker=picker, data=data, state=state) as (process, _),
+        killing(process) as signals,
+    ):
         threading.Thread(target=_end_with_input, args=(process,), daemon=True).start()
-        signals = stack.enter_context(_killing(process))
         code = process.wait()
+    return exit_code(code, signals)
+
+
+def exit_code(code: int, signals: Sequence[int] = ()) -> int:
+    """The exit code of a sandbox as a shell knows it: 128 and the number when a signal ended it."""
     if signals:
         return 128 + signals[0]
     return code if code >= 0 else 128 - code
@@ -377,6 +366,11 @@ def _end_with_input(process: Process) -> None:
     if not stat.S_ISFIFO(os.fstat(0).st_mode) and not stat.S_ISSOCK(os.fstat(0).st_mode):
         return
     poll.poll()
+    let_end(process)
+
+
+def let_end(process: Process) -> None:
+    """Wait for an app whose input ended, as long as it was granted to go on; then end it by force."""
     goes_on = process.broker.background != "none"
     try:
         process.wait(_STAY_SECONDS + (PASSIVE_SECONDS if goes_on else 0))
@@ -385,7 +379,45 @@ def _end_with_input(process: Process) -> None:
 
 
 @contextmanager
-def _killing(process: Process) -> Iterator[list[int]]:
+def running(
+    bundle: AppBundle,
+    *,
+    consent: Consent,
+    picker: Picker,
+    streams: tuple[int, int, int] = (0, 1, 2),
+    data: Path | None = None,
+    state: Path | None = None,
+    admitted: Callable[[Admission], None] = lambda admission: None,
+) -> Iterator[tuple[Process, Admission]]:
+    """An app admitted and running while the block runs, its frames on the first two of ``streams``.
+
+    ``admitted`` is called between the person's answer and the start, to bring what the app needs.
+    ``data`` and ``state`` are the folders of apps' data and of the person's decisions, their own when None.
+    Raises what `start` raises before anything of the app runs.
+    """
+    cache = ModelCache(default_root())
+    place = AppHome.of(bundle.grants, root=data)
+    folder = StateFolder(default_state_root() if state is None else state)
+    sizes = model_sizes(bundle, cache)
+    now = time.time()
+    admission = admit(bundle, state=folder, consent=consent, now=now, model_sizes=sizes)
+    admitted(admission)
+    shared = open_folders(admission.bundle.grants, folder, root=shared_root(data), now=now)
+    plan = launch_plan(
+        admission.bundle, home=place, cache=cache, user_roots=default_user_roots(), shared=shared
+    )
+    _make_parent(place)
+    services = Services(picker=KeepingPicker(picker, folder), desktop=session_desktop())
+    stdin, stdout, stderr = streams
+    with awake_file(folder, admission) as awake:
+        guarded = _guarded(plan, admission, folder, awake)
+        process = start_sandbox(guarded, stdin=stdin, stdout=stdout, stderr=stderr, services=services)
+    with process, _recalled(folder, bundle, admission, process, None):
+        yield process, admission
+
+
+@contextmanager
+def killing(process: Process) -> Iterator[list[int]]:
     """While the block runs, SIGINT and SIGTERM kill the sandbox; yields the list of the signals that came."""
     came: list[int] = []
 

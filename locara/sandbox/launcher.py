@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Final, Self
+from typing import IO, Any, Final, Protocol, Self
 
 from locara.errors import SandboxError
 from locara.sandbox.broker import Broker, Services
@@ -45,13 +45,27 @@ READY_SECONDS: Final = 60.0
 _CLOSE_SECONDS: Final = 5.0
 
 
+class Outside(Protocol):
+    """What answers a sandbox from outside, over the pair it inherited."""
+
+    @property
+    def background(self) -> str:
+        """How long the app may go on when its input has ended: `none`, `passive` or `active`."""
+
+    def begin(self) -> None:
+        """Start, on a thread of its own."""
+
+    def close(self) -> None:
+        """Stop and let go of the pair. Idempotent."""
+
+
 @dataclass(slots=True)
 class Process:
     """A running sandbox. `report` is what the kernel confirmed inside; `broker` serves it until it ends."""
 
     popen: subprocess.Popen[bytes]
     report: Mapping[str, Any]
-    broker: Broker
+    broker: Outside
     _ended: threading.Event
 
     @property
@@ -158,9 +172,10 @@ def start(
     stdout: Stream = None,
     stderr: Stream = None,
     services: Services | None = None,
+    outside: Callable[[socket.socket], Outside] | None = None,
 ) -> Process:
     """Start the plan's payload. Streams are as for subprocess.Popen; `services` answer the broker (default:
-    nothing).
+    nothing); `outside` makes something else than a broker out of our end of the pair.
 
     Raises SandboxError: bwrap_missing, userns_denied, landlock_unsupported, layer_missing, readback_failed,
     launch_failed. Nothing of the app has run when it raises.
@@ -192,7 +207,9 @@ def start(
             _close_quietly(pipe)
         ours.close()
         raise
-    broker = Broker(plan.grants, ours, services or Services(), listener)
+    broker: Outside = (
+        Broker(plan.grants, ours, services or Services(), listener) if outside is None else outside(ours)
+    )
     broker.begin()
     return Process(popen, report, broker, supervisor.ended)
 

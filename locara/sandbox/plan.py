@@ -92,7 +92,7 @@ class Source:
 
     path: Path
     dest: str
-    shape: Literal["dir", "file"]
+    shape: Literal["dir", "file", "socket"]
     writable: bool = False
     below: Path | None = None
     optional: bool = False

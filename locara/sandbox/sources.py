@@ -11,9 +11,10 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from locara.errors import SandboxError
 from locara.sandbox.linux.identity import Identity
@@ -21,6 +22,11 @@ from locara.sandbox.linux.kernel_calls import open_beneath, open_without_links
 from locara.sandbox.plan import Source
 from locara.sandbox.profile import DATA, DATA_PARTS, SHARED
 
+_SHAPES: Final[Mapping[str, tuple[Callable[[int], bool], str]]] = {
+    "dir": (stat.S_ISDIR, "a directory"),
+    "file": (stat.S_ISREG, "a regular file"),
+    "socket": (stat.S_ISSOCK, "a socket"),
+}
 _LINK_FIX = "replace the link by the real file or directory, or name the real path"
 
 
@@ -72,10 +78,9 @@ def _open(source: Source) -> OpenSource | None:
             raise SandboxError(reason, code="launch_failed", fix=_LINK_FIX) from error
         raise SandboxError(f"{shown} cannot be opened: {error.strerror}", code="launch_failed") from error
     seen = os.fstat(fd)
-    is_right = stat.S_ISDIR(seen.st_mode) if source.shape == "dir" else stat.S_ISREG(seen.st_mode)
-    if not is_right:
+    is_kind, noun = _SHAPES[source.shape]
+    if not is_kind(seen.st_mode):
         os.close(fd)
-        noun = "a directory" if source.shape == "dir" else "a regular file"
         raise SandboxError(f"{shown} is not {noun}", code="launch_failed", fix=_LINK_FIX)
     return OpenSource(source, fd, seen.st_dev, seen.st_ino)
 

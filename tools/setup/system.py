@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from say import SetupError, detail, run, step
 
@@ -34,10 +35,29 @@ MACOS = (
 )
 
 
-def install_missing() -> None:
+GI = "/usr/lib/python3/dist-packages/gi"
+WINDOW = (
+    Need(GI, "lets the system's Python draw windows", ("python3-gi", "gir1.2-gtk-3.0"), ()),
+    Need("WebKit2-4.1.typelib", "shows the page of an app", ("gir1.2-webkit2-4.1",), ()),
+)
+"""What `locara run` needs beside the rest, on Linux. A name with a slash is a path, a typelib is looked for."""
+
+SCREEN = (
+    *WINDOW,
+    Need("Xvfb", "a screen without a monitor", ("xvfb",), ()),
+    Need("openbox", "gives dialogs the keyboard", ("openbox",), ()),
+    Need("xdotool", "presses keys and buttons", ("xdotool",), ()),
+    Need("convert", "takes pictures of the screen", ("imagemagick",), ()),
+    Need("tesseract", "reads what a picture shows", ("tesseract-ocr",), ()),
+)
+"""What the tests of real windows need."""
+
+
+def install_missing(extra: tuple[Need, ...] = ()) -> None:
     """Install what is missing, or stop and say exactly which command would."""
     linux = sys.platform.startswith("linux")
-    missing = [need for need in (LINUX if linux else MACOS) if not shutil.which(need.command)]
+    needs = (*LINUX, *extra) if linux else MACOS
+    missing = [need for need in needs if not _found(need.command)]
     packages = sorted({name for need in missing for name in (need.apt if linux else need.brew)})
     if linux and not _can_make_venv():
         packages.append(f"python{sys.version_info[0]}.{sys.version_info[1]}-venv")
@@ -61,6 +81,12 @@ def install_missing() -> None:
             run([*command, "apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages], env=env)
         else:
             run(["brew", "install", *packages], env=env)
+
+
+def _found(command: str) -> bool:
+    if command.endswith(".typelib"):
+        return any(Path("/usr/lib").glob(f"**/girepository-1.0/{command}"))
+    return Path(command).exists() if "/" in command else shutil.which(command) is not None
 
 
 def _can_make_venv() -> bool:

@@ -34,8 +34,8 @@ TRUNCATE: Final = 1 << 14
 IOCTL_DEV: Final = 1 << 15
 
 READ: Final = READ_FILE | READ_DIR
-# No execute right is ever given, and no right to make links, sockets, pipes or devices: what an app
-# leaves behind in its folders is plain files and directories.
+# No app gets a right to execute (`run` is for the window, whose engine has processes of its own), nor a right
+# to make links, sockets, pipes or devices: what it leaves in its folders is plain files and directories.
 WRITE: Final = READ | WRITE_FILE | REMOVE_DIR | REMOVE_FILE | MAKE_DIR | MAKE_REG | REFER | TRUNCATE
 DEVICE: Final = READ_FILE | WRITE_FILE
 _ON_FILES: Final = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
@@ -47,8 +47,8 @@ SCOPE_SIGNAL: Final = 2
 
 _PR_SET_NO_NEW_PRIVS: Final = 38
 
-Access = Literal["read", "write", "device"]
-_RIGHTS: Final[dict[str, int]] = {"read": READ, "write": WRITE, "device": DEVICE}
+Access = Literal["read", "write", "device", "run"]
+_RIGHTS: Final[dict[str, int]] = {"read": READ, "write": WRITE, "device": DEVICE, "run": READ | EXECUTE}
 
 
 @dataclass(frozen=True, slots=True)

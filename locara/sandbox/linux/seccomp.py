@@ -177,10 +177,10 @@ def _one_of(values: tuple[int, ...], on_hit: int, otherwise: int) -> list[Insn]:
     return [*tests, returns(otherwise), returns(on_hit)]
 
 
-def _socket_rules(arch: Arch, *, inet: bool) -> list[Insn]:
+def _socket_rules(arch: Arch, *, inet: bool, unix: bool) -> list[Insn]:
     # Pathname unix sockets are invisible to network namespaces and to Landlock, so socket(AF_UNIX) is
     # closed as well: the runtime talks to the broker over one inherited pair, and asyncio needs
-    # socketpair() alone.
+    # socketpair() alone. A window must reach its display server; its mounts show no other socket.
     no_family = refuse(errno.EAFNOSUPPORT)
     if inet:
         allow_stream = [
@@ -195,18 +195,24 @@ def _socket_rules(arch: Arch, *, inet: bool) -> list[Insn]:
             *_one_of((0, TCP), ALLOW, no_family),
         ]
     else:
-        allow_stream = [returns(no_family)]
+        allow_stream = (
+            [load(arg_low(0)), *_one_of((AF_UNIX,), ALLOW, no_family)] if unix else [returns(no_family)]
+        )
     pair = [load(arg_low(0)), *_one_of((AF_UNIX,), ALLOW, no_family)]
     return _by_argument(arch, "socket", allow_stream) + _by_argument(arch, "socketpair", pair)
 
 
-def program(*, inet: bool, arch: Arch | None = None) -> bytes:
+def program(*, inet: bool, unix: bool = False, arch: Arch | None = None) -> bytes:
     """The filter bubblewrap installs before anything of ours runs; `inet` opens TCP over IPv4 and nothing
     else.
+
+    `unix` opens socket(AF_UNIX), for the window's process alone and never together with `inet`.
 
     ioctl requests, socket families and clone flags are compared in the low 32 bits only, which is all the
     kernel reads: high bits set by a caller change nothing.
     """
+    if inet and unix:
+        raise ValueError("one filter opens the network or unix sockets, never both")
     arch = arch or host_arch()
     eperm = refuse(errno.EPERM)
     clone = [load(arg_low(0)), Insn(JSET, NAMESPACE_FLAGS, jf=1), returns(eperm), returns(ALLOW)]
@@ -222,7 +228,7 @@ def program(*, inet: bool, arch: Arch | None = None) -> bytes:
             *_by_argument(arch, "clone", clone),
             *_by_argument(arch, "ioctl", ioctl),
             *_by_argument(arch, "personality", persona),
-            *_socket_rules(arch, inet=inet),
+            *_socket_rules(arch, inet=inet, unix=unix),
             returns(ALLOW),
         ]
     )

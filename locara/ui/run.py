@@ -1,0 +1,169 @@
+"""`locara run APP`: the person's answer, the models, the runtime, the window; and the end of all of them together."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from locara.core.consent import consent_text
+from locara.errors import LocaraError, SandboxError
+from locara.models.cache import ModelCache, default_root
+from locara.models.index import LOCAL_NAME, read_index
+from locara.models.pin import Pin
+from locara.models.profiles import choose, ram_bytes
+from locara.models.sources import Found, find_source
+from locara.models.web import Web
+from locara.runtime.app import AppBundle
+from locara.runtime.launch import exit_code, killing, let_end, model_sizes, running
+from locara.runtime.lifecycle import Admission
+from locara.runtime.state import StateFolder, default_state_root
+from locara.ui.display import Display, find_display, prefers_dark
+from locara.ui.first_run import FirstRun
+from locara.ui.picker import DialogPicker
+from locara.ui.placement import keep, placement_of
+from locara.ui.plan import Look
+from locara.ui.window import Report, open_window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from locara.models.cache import Inspect
+    from locara.runtime.consent import Consent
+    from locara.sandbox.picker import Picker
+
+_TOLD: Final = frozenset({"alarm", "blocked", "crashed", "permission", "no-display"})
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a caller may choose in place of the person's own: each None is theirs."""
+
+    consent: Consent | None = None
+    picker: Picker | None = None
+    data: Path | None = None
+    state: Path | None = None
+    display: Display | None = None
+    heard: Callable[[Report], None] = lambda report: None
+
+
+def run_windowed(app: Path, choices: Choices, *, inspect: Inspect) -> int:
+    """Show an app until its window is closed. Returns the exit code of its runtime.
+
+    Raises what `locara.runtime.launch.running` raises, and SandboxError ``no_display`` or
+    ``window_missing``, before anything of the app runs.
+    """
+    bundle = AppBundle.open(app)
+    display = find_display(os.environ) if choices.display is None else choices.display
+    if display.exposure:
+        print(f"locara: {display.exposure}", file=sys.stderr)
+    page = _page(bundle)
+    with FirstRun(bundle.grants, log=2, display=display) as first, _pair() as (ours, theirs):
+        picker = choices.picker or DialogPicker(bundle.manifest.display_name)
+        with running(
+            bundle,
+            consent=choices.consent or first,
+            picker=picker,
+            streams=(ours.fileno(), ours.fileno(), 2),
+            data=choices.data,
+            state=choices.state,
+            admitted=lambda admission: _bring_models(admission.bundle, first, inspect),
+        ) as (process, admission):
+            ours.close()
+            with killing(process) as signals:
+                signals.extend(_show(admission, page, theirs, choices, display=display, first=first))
+                if signals:
+                    process.kill()
+                # The window's end of the pair is closed, so the runtime reads the end of its input.
+                let_end(process)
+                code = process.wait()
+    return exit_code(code, signals)
+
+
+def _show(
+    admission: Admission,
+    page: Path,
+    theirs: socket.socket,
+    choices: Choices,
+    *,
+    display: Display,
+    first: FirstRun,
+) -> list[int]:
+    """Show the window until it is closed; returns the signals that ended it before that."""
+    bundle = admission.bundle
+    state = StateFolder(default_state_root() if choices.state is None else choices.state)
+    place = placement_of(state, bundle.grants.app_id)
+    text = consent_text(bundle.grants, model_sizes=model_sizes(bundle, ModelCache(default_root())))
+    look = Look(
+        title=bundle.manifest.display_name,
+        entry=_entry(bundle),
+        size=place.size,
+        maximized=place.maximized,
+        dark=prefers_dark(os.environ),
+        about={"may": text.may, "models": text.models, "may_not": text.may_not},
+    )
+
+    def hear(report: Report) -> None:
+        if report.event == "size":
+            with suppress(LocaraError):  # where a window stood is not worth ending an app for
+                keep(state, bundle.grants.app_id, report)
+        elif report.event == "loaded":
+            first.close()  # the app's own window has taken its place
+        elif report.event in _TOLD:
+            print(report.line(), file=sys.stderr, flush=True)
+        choices.heard(report)
+
+    with open_window(bundle.grants, page, look, peer=theirs, hear=hear, log=2, display=display) as window:
+        theirs.close()
+        with killing(window) as signals:
+            window.wait()
+    return signals
+
+
+def _page(bundle: AppBundle) -> Path:
+    folder = bundle.path / bundle.manifest.build.out
+    entry = bundle.path / bundle.manifest.entry
+    if not entry.is_file():
+        raise SandboxError(
+            f"the page {bundle.manifest.entry} is not built yet",
+            code="launch_failed",
+            fix="build it first: `locara dev` does, and `npm run build` in the app's folder",
+        )
+    return folder
+
+
+def _entry(bundle: AppBundle) -> str:
+    return str(Path(bundle.manifest.entry).relative_to(bundle.manifest.build.out))
+
+
+def _bring_models(bundle: AppBundle, first: FirstRun, inspect: Inspect) -> None:
+    """Fetch the pinned models that this machine uses and does not have, in the first-run window."""
+    cache, web = ModelCache(default_root()), Web()
+    needed = [pin for pin in choose(bundle.manifest, ram_bytes()).models if cache.blob(pin.digest) is None]
+    if not needed:
+        return
+    wanted = _sources(bundle, needed)
+    if not first.get_models(cache, wanted, web=web, inspect=inspect):
+        raise SandboxError(
+            "the models were not all fetched",
+            code="launch_failed",
+            fix="start the app again to go on; what has arrived is kept",
+        )
+
+
+def _sources(bundle: AppBundle, pins: list[Pin]) -> list[Found]:
+    local = bundle.path / LOCAL_NAME
+    indexes = [read_index(str(local))] if local.is_file() else []
+    return [find_source(pin, indexes) for pin in pins]
+
+
+@contextmanager
+def _pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield ours, theirs

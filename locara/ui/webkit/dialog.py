@@ -1,0 +1,36 @@
+"""The file dialog, run on its own by the system's Python: prints the chosen paths as a JSON list."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import gi
+
+gi.require_version("Gtk", "3.0")
+from gi.repository import Gtk  # noqa: E402 - versions come first
+
+_USES = {"read": "read", "read-write": "read and change"}
+
+
+def choose(request: dict[str, Any]) -> list[str]:
+    """Show one dialog and return what was chosen; nothing when it was cancelled."""
+    folder = request["kind"] == "directory"
+    action = Gtk.FileChooserAction.SELECT_FOLDER if folder else Gtk.FileChooserAction.OPEN
+    what = "folder, with all that is in it," if folder else "files"
+    use = _USES.get(request["access"], "read")
+    sentence = f"{request['app']} will be able to {use} the {what} that you pick."
+    dialog = Gtk.FileChooserDialog(title=request["app"], action=action)
+    # In the dialog itself: a title bar is the window manager's, and may not be there.
+    dialog.set_extra_widget(Gtk.Label(label=sentence, xalign=0.0, wrap=True, margin=6))
+    dialog.add_buttons("Cancel", Gtk.ResponseType.CANCEL, "Pick", Gtk.ResponseType.OK)
+    dialog.set_default_response(Gtk.ResponseType.OK)
+    dialog.set_select_multiple(bool(request["multiple"]))
+    dialog.set_local_only(True)
+    answer = dialog.run()
+    return list(dialog.get_filenames()) if answer == Gtk.ResponseType.OK else []
+
+
+if __name__ == "__main__":
+    print(json.dumps(choose(json.loads(sys.argv[1]))))

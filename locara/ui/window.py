@@ -1,0 +1,134 @@
+"""A window that is open: started in its sandbox, heard over its control socket, ended with it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from locara.core.grant import Grants
+from locara.core.text import escape
+from locara.sandbox.launcher import Process, start
+from locara.sandbox.linux.identity import ordinary_identity
+from locara.ui.display import Display, find_display
+from locara.ui.plan import Look, window_plan
+
+EVENTS: Final = frozenset(
+    {"alarm", "blocked", "closed", "crashed", "loaded", "no-display", "permission", "size"}
+)
+_MAX_REPORT: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One thing a window told. Its facts come from the untrusted side: show them escaped, decide nothing."""
+
+    event: str
+    facts: Mapping[str, Any]
+
+    def line(self) -> str:
+        """The report for a log, in one line."""
+        facts = "".join(f" {escape(key, 20)}={escape(str(value), 200)}" for key, value in self.facts.items())
+        return f"window: {self.event}{facts}"
+
+
+Hear: TypeAlias = Callable[[Report], None]
+
+
+class _Ear:
+    """Reads the reports of one window until it ends."""
+
+    def __init__(self, sock: socket.socket, hear: Hear) -> None:
+        self._socket = sock
+        self._hear = hear
+        self._thread = threading.Thread(target=self._listen, name="locara-window", daemon=True)
+
+    @property
+    def background(self) -> str:
+        """A window ends with its app."""
+        return "none"
+
+    def begin(self) -> None:
+        """Start listening."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening. Idempotent."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join(timeout=5)
+        self._socket.close()
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                data = self._socket.recv(_MAX_REPORT)
+            except OSError:
+                return
+            if not data:
+                return
+            report = _report(data)
+            if report is not None:
+                self._hear(report)
+
+
+def _report(data: bytes) -> Report | None:
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    event = value.get("event") if isinstance(value, dict) else None
+    if not isinstance(event, str) or event not in EVENTS:
+        return None
+    facts = {
+        key: fact for key, fact in value.items() if key != "event" and isinstance(fact, str | int | bool)
+    }
+    return Report(event, facts)
+
+
+@contextmanager
+def open_window(
+    grants: Grants,
+    folder: Path,
+    look: Look,
+    *,
+    peer: socket.socket,
+    hear: Hear,
+    log: int,
+    display: Display | None = None,
+) -> Iterator[Process]:
+    """Show the page in ``folder`` while the block runs. ``peer`` is the window's end of its frame socket.
+
+    ``hear`` is called on a thread of its own; ``log`` is where the engine's own words go. Raises SandboxError:
+    ``no_display``, ``window_missing``, and what `locara.sandbox.launcher.start` raises.
+    """
+    where = find_display(os.environ) if display is None else display
+    with _readable_cookie(where.cookie) as cookie:
+        plan = window_plan(grants, folder, look, where, cookie)
+        with start(
+            plan, stdin=peer.fileno(), stdout=log, stderr=log, outside=lambda ours: _Ear(ours, hear)
+        ) as process:
+            yield process
+
+
+@contextmanager
+def _readable_cookie(cookie: Path | None) -> Iterator[Path | None]:
+    """The X11 cookie as a file the sandbox's user may read: the person's own, or a copy when root starts it."""
+    who = ordinary_identity(os.getuid(), os.environ)
+    if cookie is None or who is None:
+        yield None if cookie is None else Path(os.path.realpath(cookie))
+        return
+    with tempfile.TemporaryDirectory(prefix="locara-window-") as folder:
+        copy = Path(os.path.realpath(folder)) / "cookie"
+        copy.touch(0o600)
+        copy.write_bytes(cookie.read_bytes())
+        os.chown(copy, who.uid, who.gid)
+        yield copy

@@ -1,0 +1,145 @@
+"""A screen without a monitor, and a person in front of it: reads words, clicks them, types."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+SIZE = "1280x900x24"
+_SCALE = 3  # letters of a screen are small for a reader of paper
+
+
+class NotSeen(AssertionError):
+    """What should be on the screen is not; the picture says what is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word and its middle, in pixels of the screen."""
+
+    text: str
+    x: int
+    y: int
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """One X server. ``pictures`` is where screenshots go."""
+
+    display: str
+    pictures: Path
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The environment of a program on this screen."""
+        kept = {key: os.environ[key] for key in ("PATH", "HOME", "XDG_CACHE_HOME") if key in os.environ}
+        return {**kept, "DISPLAY": self.display, "LANG": "C.UTF-8", "OMP_THREAD_LIMIT": "1"}
+
+    def _run(self, *command: str) -> str:
+        done = subprocess.run(
+            command, env=self.environ, capture_output=True, text=True, check=True, timeout=60
+        )
+        return done.stdout
+
+    def shoot(self, name: str) -> Path:
+        """A picture of the whole screen."""
+        path = self.pictures / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._run("import", "-window", "root", str(path))
+        return path
+
+    def readings(self) -> Iterator[list[Word]]:
+        """Every word that can be read now, by readers with different eyes: small grey letters are hard for each."""
+        picture = self.shoot("now")
+        large = picture.with_name("now-large.png")
+        for mode, levels in (("6", "25%,75%"), ("11", "0%,100%"), ("4", "20%,90%"), ("11", "30%,60%")):
+            grey = ("-colorspace", "Gray", "-resize", f"{_SCALE * 100}%", "-level", levels)
+            self._run("convert", str(picture), *grey, str(large))
+            yield _words(self._run("tesseract", str(large), "-", "--psm", mode, "tsv"))
+
+    def wait_for(self, *texts: str, seconds: float = 180) -> Word:
+        """Wait until one of the texts can be read, word after word on one line; the middle of its first word."""
+        end = time.monotonic() + seconds
+        while True:
+            for words in self.readings():
+                for text in texts:
+                    seen = _find(words, text.split())
+                    if seen is not None:
+                        return seen
+            if time.monotonic() > end:
+                picture = self.shoot("not-seen")
+                raise NotSeen(f"{texts} not on the screen ({picture}): {' '.join(w.text for w in words)}")
+            time.sleep(0.2)
+
+    def click(self, text: str, seconds: float = 180) -> None:
+        """Click on a text when it appears."""
+        seen = self.wait_for(text, seconds=seconds)
+        self._run("xdotool", "mousemove", str(seen.x), str(seen.y), "click", "1")
+
+    def type(self, text: str) -> None:
+        """Type on the keyboard."""
+        self._run("xdotool", "type", "--delay", "15", text)
+
+    def key(self, *keys: str) -> None:
+        """Press keys, one after the other."""
+        self._run("xdotool", "key", "--delay", "40", *keys)
+
+
+def _words(table: str) -> list[Word]:
+    found = []
+    for row in csv.DictReader(table.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE):
+        text = (row["text"] or "").strip()
+        if text and float(row["conf"]) >= 20:
+            x = (int(row["left"]) + int(row["width"]) // 2) // _SCALE
+            y = (int(row["top"]) + int(row["height"]) // 2) // _SCALE
+            found.append(Word(text, x, y))
+    return found
+
+
+def _find(words: Sequence[Word], wanted: Sequence[str]) -> Word | None:
+    for at, first in enumerate(words):
+        line = [word for word in words[at:] if abs(word.y - first.y) < 12][: len(wanted)]
+        if len(line) == len(wanted) and all(map(_alike, (w.text for w in line), wanted)):
+            return first
+    return None
+
+
+def _alike(read: str, wanted: str) -> bool:
+    plain = (re.sub(r"[^\w]", "", text).lower() for text in (read, wanted))
+    seen, sought = plain
+    return seen == sought
+
+
+@contextmanager
+def open_screen(pictures: Path) -> Iterator[Screen]:
+    """A fresh X server of its own for the block."""
+    reading, writing = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(writing), "-screen", "0", SIZE, "-ac", "-nolisten", "tcp"],
+        pass_fds=[writing],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(writing)
+    try:
+        with os.fdopen(reading) as told:
+            number = told.readline().strip()
+        assert number.isdigit(), "Xvfb did not start"
+        screen = Screen(f":{number}", pictures)
+        # Without a window manager a dialog would get no keyboard.
+        manager = subprocess.Popen(["openbox"], env=screen.environ, stderr=subprocess.DEVNULL)
+        try:
+            yield screen
+        finally:
+            manager.terminate()
+            manager.wait(30)
+    finally:
+        server.terminate()
+        server.wait(30)
