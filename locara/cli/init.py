@@ -144,7 +144,6 @@ def _copy_docvault(folder: Path) -> None:
         text = text.replace("../../locara/js/sdk", "vendor/locara-sdk")
         (folder / name).write_text(text.replace('    "dev": "node dev/serve.mjs",\n', ""), encoding="utf-8")
     shutil.copyfile(_HERE / "docvault/README.md", folder / "README.md")
-    _copy_tree(_HERE / "docvault/tests", folder / "tests")
 
 
 def _copy_tree(source: Path, target: Path) -> None:

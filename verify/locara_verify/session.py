@@ -50,14 +50,18 @@ def prepare(settings: Settings) -> tuple[Target, Plan]:
     _refuse_foreign_code(subject.path)
     if settings.workdir is not None and replay.inside(settings.workdir, subject.path):
         raise UsageError("the working folder may not lie inside the app", fix="name another --workdir")
+    return subject, planned(settings, subject)
+
+
+def planned(settings: Settings, subject: Target) -> Plan:
+    """The plan for ``subject``, wherever the app's own code may have been loaded. Raises UsageError."""
     loaded = checks.load()
     chosen = loaded.checks
     if settings.check is not None:
         chosen = {name: check for name, check in chosen.items() if name == settings.check}
         if not chosen:
             raise UsageError(f"there is no check called {settings.check!r} in this version")
-    made = plan(catalogue(), chosen, loaded.broken, subject, settings.choice, strict=settings.strict)
-    return subject, made
+    return plan(catalogue(), chosen, loaded.broken, subject, settings.choice, strict=settings.strict)
 
 
 def _refuse_foreign_code(root: Path) -> None:

@@ -27,7 +27,7 @@ def render(report: Report) -> str:
         lines += [*_app(report.app), ""]
     for outcome in report.judgement.outcomes:
         for number, finding in enumerate(outcome.findings):
-            lines += [*_finding(outcome, finding, report.replay_of(outcome, number)), ""]
+            lines += [*finding_lines(outcome, finding, report.replay_of(outcome, number)), ""]
     lines += _areas(report)
     lines += _undecided(report)
     measured = list(measurement_lines(report.judgement.bench))
@@ -57,7 +57,8 @@ def _listed(name: str, items: Sequence[str]) -> Iterator[str]:
         yield from _wrapped(f"  {name if number == 0 else '':<13}  ", _DIGEST.sub(r"\1…", item))
 
 
-def _finding(outcome: RuleOutcome, finding: Finding, replay: str | None) -> Iterator[str]:
+def finding_lines(outcome: RuleOutcome, finding: Finding, replay: str | None) -> Iterator[str]:
+    """One finding: a first line that can be searched for, its place, evidence, reason, fix and replay."""
     severity = finding.severity or outcome.rule.severity
     yield f"{severity.value}[{outcome.rule.id}] {one_line(finding.message)}"
     place = finding.file or "locara.json"

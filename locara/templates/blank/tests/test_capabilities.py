@@ -1,46 +1,24 @@
 """What this app may do and may not, asked of its real runtime in its real sandbox. Run it with `locara test .`"""
 
-import os
-from pathlib import Path
-
 import pytest
 
-from locara.errors import CallError
-from locara.models.cache import ModelCache, default_root
-from locara.runtime.app import AppBundle
-from locara.runtime.consent import StatedConsent
-from locara.runtime.launch import start
-from locara.sandbox.picker import ScriptedPicker
-
-APP = Path(os.environ.get("LOCARA_APP", Path(__file__).resolve().parents[1]))
+from locara_verify.testing import assert_allowed, assert_denied
 
 
-@pytest.fixture
-def client(tmp_path):
-    running = start(
-        AppBundle.open(APP),
-        home=tmp_path / "data",
-        cache=ModelCache(default_root()),
-        picker=ScriptedPicker([]),
-        user_roots={},
-        state=tmp_path / "state",
-        consent=StatedConsent(),
-    )
-    with running:
-        yield running.client
-
-
-def test_it_keeps_notes_in_its_own_database(client):
-    client.call("db.exec", {"sql": "INSERT INTO notes(body, written) VALUES('milk', 1)"})
-    assert client.call("db.query", {"sql": "SELECT body FROM notes"})["rows"] == [["milk"]]
+def test_it_keeps_notes_in_its_own_database(locara_session):
+    app = locara_session()
+    app.call("db.exec", sql="INSERT INTO notes(body, written) VALUES('milk', 1)")
+    assert app.call("db.query", sql="SELECT body FROM notes")["rows"] == [["milk"]]
 
 
 @pytest.mark.parametrize(
     ("command", "capability"),
     [("net.fetch", "net"), ("fs.pick", "fs.user-selected"), ("llm.chat", "models")],
 )
-def test_it_has_no_command_that_it_does_not_declare(client, command, capability):
-    with pytest.raises(CallError) as refused:
-        client.call(command, {})
-    assert refused.value.code == "unknown_command"
-    assert capability in refused.value.because
+def test_it_has_no_command_that_it_does_not_declare(locara_session, command, capability):
+    assert_denied(lambda: locara_session().call(command), because=capability, code="unknown_command")
+
+
+def test_with_the_grant_the_same_call_would_be_allowed(locara_session):
+    app = locara_session(grants={"fs.user-selected": "read"})
+    assert assert_allowed(lambda: app.call("fs.pick", kind="file", access="read")) == {"handles": []}

@@ -200,6 +200,20 @@ def finding(values: tuple[Mapping[str, Json], Mapping[str, Json]], problems: lis
     )
 
 
+def chosen(number: int, own: dict[str, Json], rng: random.Random) -> tuple[dict[str, Json], dict[str, Json]]:
+    """The pair of a round: now and then the target's own manifest, one that cannot widen, and one that must."""
+    match number % 20:
+        case 0:
+            return own, manifests.valid(rng)
+        case 1:
+            same = manifests.valid(rng)
+            return same, same
+        case 2:
+            return manifests.minimal(), {**manifests.minimal(), "capabilities": {"net": True}}
+        case _:
+            return pair(rng)
+
+
 @check(NAME, rules=(RULE,))
 def run(ctx: Context) -> CheckResult:
     """Generate pairs of manifests, the target's own among them, until the budget is used."""
@@ -208,8 +222,7 @@ def run(ctx: Context) -> CheckResult:
     own = json.loads(ctx.target.manifest_bytes)
     pairs = max(30, ctx.profile.decisions // 600)
     for number in range(pairs):
-        values = (own, manifests.valid(rng)) if number % 20 == 0 else pair(rng)
-        examine(tally, rng, values)
+        examine(tally, rng, chosen(number, own, rng))
         ctx.progress(number, pairs, "pairs of manifests")
     inconclusive = {}
     if not tally.findings and not 0 < tally.widened < pairs:
