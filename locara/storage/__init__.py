@@ -31,9 +31,9 @@ What holds whatever the SQL says:
 Known limits. Triggers may write FTS5 tables but not vec0 tables (SQLite refuses unsafe virtual tables in a
 schema): write the vector in the same `Store.batch`. ``json_patch()`` is left out because its time grows
 with the product of two texts; ``highlight()`` and ``snippet()`` are the runtime's own, for texts up to 1
-MiB. SQLite cannot be interrupted inside one step, and a hostile FTS5 query (NEAR of many terms over a text
-of many hits) is one step: it can hold its connection longer than `Limits.seconds`, within the bound on
-memory, while other connections keep serving.
+MiB. SQLite cannot be interrupted inside one step, and FTS5 judges a document in one step: a MATCH takes a text or a
+parameter of bounded size, never a computed one, and a text in a full-text table has at most 1 MiB
+(`locara.storage.matches`).
 """
 
 from __future__ import annotations

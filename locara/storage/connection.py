@@ -7,7 +7,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Final, Literal
 import apsw
 
 from locara.errors import StorageError
-from locara.storage import excerpts, functions, limits
+from locara.storage import excerpts, functions, limits, matches
 from locara.storage.allowed import MODULES, OWN_TABLES, TABLE_FUNCTIONS
 from locara.storage.faults import busy, denied, translate
 from locara.storage.limits import Limits
@@ -36,6 +36,11 @@ _SWITCHES: Final = (
     (apsw.SQLITE_DBCONFIG_DQS_DDL, 0),
     (apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 1),
 )
+
+
+_FULL_TEXT: Final = re.compile(r"\busing\s+[\"'\[`]?fts5\b", re.IGNORECASE)
+_BY_CHARACTER: Final = re.compile(r"trigram|separators|categories", re.IGNORECASE)
+_KEPT_SEARCHES: Final = 256
 
 
 def _leading(text: str) -> int:
@@ -98,6 +103,8 @@ class Session:
         self.mode = mode
         self._watchdog = watchdog
         self._deadline = 0.0
+        self._full_text: tuple[int, bool, bool] = (-1, False, False)
+        self._searches: dict[tuple[int, str], matches.Searches] = {}
         # Kept compiled, so no app may be able to send its text: the authorizer would not be asked again.
         self._schema_version = f"PRAGMA schema_version -- {secrets.token_hex(16)}"
         try:
@@ -261,6 +268,7 @@ class Session:
             if isinstance(values, dict) and (extra := values.keys() - set(cursor.bindings_names)):
                 raise StorageError(f"the statement has no parameter {min(extra)!r}", code="bad_value")
             columns = tuple(column[0] for column in cursor.get_description())
+            self._bound_searches(sql, values, cursor.bindings_names)
             return True
 
         before_changes = connection.total_changes()
@@ -270,10 +278,55 @@ class Session:
             rows = self._collect(cursor.execute(sql, values))
         finally:
             cursor.close(True)
+            connection.limit(apsw.SQLITE_LIMIT_LENGTH, self.limits.value_bytes)
         if columns is None:
             raise StorageError("there is no statement", code="bad_statement")
         changed = connection.changes() if connection.total_changes() != before_changes else 0
         return Outcome(columns, rows, changed, connection.last_insert_rowid())
+
+    def _bound_searches(self, sql: str, values: Bindings, names: Sequence[str | None]) -> None:
+        """Refuse, just before a statement runs, full-text work that no clock could end; see `matches`."""
+        version = self.schema_version()
+        if self._full_text[0] != version:
+            found = self._schema_texts()
+            free = any(_BY_CHARACTER.search(text) for text in found)
+            self._full_text = (version, bool(found), free)
+        _, present, free = self._full_text
+        if not present:
+            return
+        key = (version, sql)
+        found_searches = self._searches.get(key)
+        if found_searches is None:
+            steps = self.connection.execute(f"EXPLAIN {sql[_leading(sql) :]}", values, can_cache=False)
+            found_searches = matches.searches(step[:6] for step in steps)
+            if len(self._searches) >= _KEPT_SEARCHES:
+                self._searches.clear()
+            self._searches[key] = found_searches
+        if found_searches.unknown:
+            raise matches.unknown_expression()
+        given = [
+            values[names[n - 1] or ""] if isinstance(values, dict) else values[n - 1]
+            for n in found_searches.parameters
+        ]
+        for expression in (*found_searches.texts, *given):
+            if isinstance(expression, (str, bytes)):
+                matches.check_expression(expression, by_character=free)
+        if found_searches.writes:
+            for value in values.values() if isinstance(values, dict) else values:
+                if isinstance(value, (str, bytes)) and len(value) > matches.MAX_DOCUMENT:
+                    raise matches.long_document()
+            self.connection.limit(
+                apsw.SQLITE_LIMIT_LENGTH, min(self.limits.value_bytes, matches.MAX_DOCUMENT)
+            )
+
+    def _schema_texts(self) -> list[str]:
+        """The definitions of the full-text tables."""
+        with self.policy.own_statements():
+            rows = self.connection.execute(
+                "SELECT sql FROM sqlite_schema WHERE type = 'table' AND sql LIKE 'create virtual%'",
+                can_cache=False,
+            ).fetchall()
+        return [str(text) for (text,) in rows if _FULL_TEXT.search(str(text))]
 
     def _collect(self, cursor: apsw.Cursor) -> tuple[tuple[JSON, ...], ...]:
         rows: list[tuple[JSON, ...]] = []

@@ -27,7 +27,8 @@ Identifier: TypeAlias = int | str
 
 MAX_K: Final = 1_000
 MAX_TEXT: Final = 4_096
-MAX_WORDS: Final = 64
+# Half of what a MATCH may hold, because OR and AND count as well.
+MAX_WORDS: Final = 32
 FUSION: Final = 60
 _DEPTH: Final = 4
 _VEC0_COLUMN: Final = re.compile(

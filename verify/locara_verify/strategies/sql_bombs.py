@@ -84,6 +84,23 @@ BOMBS: Final[tuple[tuple[str, Json, bool], ...]] = (
     ("SELECT count(*) FROM words WHERE words MATCH ?", ["(" * 5_000 + "a" + ")" * 5_000], False),
     ("SELECT count(*) FROM words WHERE words MATCH ?", ["a OR " * 5_000 + "a"], False),
     ("SELECT count(*) FROM words WHERE words MATCH ?", ['"' + "a " * 5_000 + '"'], False),
+    # One document, many hits: FTS5 judges it in one step, which nothing can interrupt.
+    ("SELECT count(*) FROM hits WHERE hits MATCH ?", ["NEAR(" + "a b " * 500 + ", 1000)"], False),
+    ("SELECT count(*) FROM hits WHERE hits MATCH 'NEAR(" + "a b " * 100 + ", 1000)'", None, False),
+    ("SELECT count(*) FROM hits('NEAR(" + "b a " * 100 + ", 1000)')", None, False),
+    ("SELECT rowid FROM hits WHERE hits MATCH ? ORDER BY rank", [" AND ".join(["a", "b"] * 100)], False),
+    (
+        "SELECT count(*) FROM hits WHERE hits MATCH (WITH RECURSIVE q(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM q"
+        " LIMIT 200) SELECT 'NEAR(' || group_concat('a b', ' ') || ', 1000)' FROM q)",
+        None,
+        False,
+    ),
+    ("SELECT count(*) FROM hits WHERE hits MATCH ? || ', 1000)'", ["NEAR(" + "a b " * 100], False),
+    (
+        "SELECT count(*) FROM hits WHERE hits MATCH replace(?, 'x', 'a b ')",
+        ["NEAR(" + "x" * 100 + ", 1000)"],
+        False,
+    ),
     (
         "SELECT length(highlight(words, 0, ?, '')) FROM words WHERE words MATCH 'a'",
         ["<" * 100_000],
