@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 KINDS: Final = ("identity", "app", "digest", "text")
 _DEPTH: Final = 40
 _VALUES: Final = 20_000
+_ELEMENTS: Final = 16
+_SEQUENCE: Final = 0x30
 _APP_KEYS: Final = frozenset({"app", "appId", "app_id"})
 
 
@@ -147,10 +149,49 @@ def _certificates(value: str | bytes) -> Iterator[Certificate]:
         load_pem_x509_certificates,
     )
 
-    try:
-        yield from [load_der_x509_certificate(raw)] if raw[:1] == b"\x30" else load_pem_x509_certificates(raw)
-    except Exception:  # whatever a parser says of hostile bytes, they hold no certificate
-        return
+    for form in (raw, _as_certificate(raw)) if raw[:1] == b"\x30" else (raw,):
+        try:
+            found = (
+                [load_der_x509_certificate(form)] if raw[:1] == b"\x30" else load_pem_x509_certificates(form)
+            )
+        except Exception:  # whatever a parser says of hostile bytes, they hold no certificate
+            found = []
+        yield from found
+
+
+def _as_certificate(raw: bytes) -> bytes:
+    """A certificate around the part of one that is to be signed, as logs of certificates keep it; the
+    signature is empty, for nobody verifies it here. Empty when the bytes are no such part."""
+    outer = _elements(raw)
+    if len(outer) != 1:
+        return b""
+    algorithm = next((whole for tag, _, whole in _elements(outer[0][1]) if tag == _SEQUENCE), b"")
+    content = raw + algorithm + b"\x03\x01\x00"
+    size = len(content)
+    length = (
+        bytes([size])
+        if size < 0x80
+        else b"\x81%c" % size
+        if size < 0x100
+        else b"\x82" + size.to_bytes(2, "big")
+    )
+    return bytes([_SEQUENCE]) + length + content
+
+
+def _elements(raw: bytes) -> list[tuple[int, bytes, bytes]]:
+    """Tag, content and whole of each DER element, in order; none when the bytes are not a row of elements."""
+    found: list[tuple[int, bytes, bytes]] = []
+    at = 0
+    while at < len(raw):
+        head, first = at + 2, raw[at + 1] if at + 1 < len(raw) else 0xFF
+        more = first & 0x7F if first & 0x80 else 0
+        length = int.from_bytes(raw[head : head + more], "big") if more else first
+        end = head + more + length
+        if end > len(raw) or more > 3 or len(found) == _ELEMENTS:
+            return []
+        found.append((raw[at], raw[head + more : end], raw[at:end]))
+        at = end
+    return found
 
 
 def _names(certificate: Certificate) -> set[str]:

@@ -9,6 +9,7 @@ from locara.cli.verbs import Verb
 
 VERBS: Final = {
     "trust": ("locara_registry.cli.trust", "make, renew or look at the keys and certificates of an instance"),
+    "log": ("locara_registry.cli.log", "publish, check and witness the transparency log of an instance"),
 }
 
 

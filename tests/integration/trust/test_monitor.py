@@ -205,6 +205,7 @@ def test_identities_are_read_out_of_certificates_however_they_are_wrapped() -> N
         json.dumps({"a": [{"rawBytes": base64.b64encode(der).decode()}]}).encode(),
         json.dumps({"verifier": pem.decode()}).encode(),
         json.dumps({"content": base64.b64encode(pem).decode()}).encode(),
+        json.dumps({"tbsCertificate": base64.b64encode(certificate.tbs_certificate_bytes).decode()}).encode(),
         json.dumps({"payload": base64.b64encode(json.dumps({"c": pem.decode()}).encode()).decode()}).encode(),
     ]
     for entry in spellings:

@@ -19,11 +19,11 @@ from locara.trust.checkpoint import Checkpoint, OpenedCheckpoint, open_checkpoin
 from locara.trust.kept_files import alone, make_private
 from locara.trust.log_policy import LogPolicy
 from locara.trust.log_refusal import LogRefused
-from locara.trust.merkle import leaf_hash
+from locara.trust.merkle import HASH_BYTES, leaf_hash
 from locara.trust.note import Note, Signature, sign_note
 from locara.trust.note_keys import ED25519, Signer
 from locara.trust.proof_file import ProofFile
-from locara.trust.tiles import MAX_ENTRY, Edge
+from locara.trust.tiles import MAX_ENTRY, WIDTH, Edge, Tile
 from locara.trust.tree import Tree
 from locara_registry.trust.log.public import PublicFolder
 from locara_registry.trust.log.store import Store
@@ -31,6 +31,7 @@ from locara_registry.trust.log.store import Store
 Cosigners: TypeAlias = "Callable[[Note, Log], Iterable[Signature]]"
 """Asks witnesses for their signature lines of a note; may use the log's `consistency`."""
 
+_CHECKED = 64 * WIDTH
 _RESTORED = "the database is older than what the log has published: was it restored from a backup?"
 _NEVER = "a log must never go on from an old state; begin a new log with a new name, and say so"
 
@@ -272,6 +273,25 @@ class Log:
         with self._lock:
             self._open()
             return self._store.find([(entry, leaf_hash(entry))]).get(entry)
+
+    def check(self) -> int:
+        """Hash every entry and tile of the database again and compare each public file; how many there are.
+
+        Raises LogRefused `damaged` when the database does not hold what its root says, `fork` when a public
+        file differs from it, `tile_mismatch` when one is not there.
+        """
+        with self._lock:
+            self._open()
+            edge = Edge()
+            while edge.size < self.size:
+                high = min(self.size, edge.size + _CHECKED)
+                for (level, n), data in edge.append_entries(self._store.entries(edge.size, high)).items():
+                    tile = Tile(level, n, len(data) // HASH_BYTES)
+                    if self._store.tile(tile) != data:
+                        raise LogRefused(f"{tile.path} is not made of the log's entries", code="damaged")
+            if edge.root != self._edge.root:
+                raise LogRefused("the entries are not those of the log's root", code="damaged")
+            return self._public.compare(self.published.size, self._store.tile)
 
     def _open(self) -> None:
         if self._closed:

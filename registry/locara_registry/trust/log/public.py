@@ -110,6 +110,16 @@ class PublicFolder:
             )
         return there is not None
 
+    def compare(self, size: int, read: Callable[[Tile], bytes]) -> int:
+        """Compare every file of a log of that size; how many there are. Raises LogRefused `fork` for other
+        bytes, `tile_mismatch` for a file that is not there."""
+        count = 0
+        for tile in tiles_of(size):
+            if not self._there(self.path / tile.path, read(tile)):
+                raise LogRefused(f"{tile.path} is not in {self.path}", code="tile_mismatch")
+            count += 1
+        return count
+
     def publish(self, raw: bytes) -> None:
         """Replace the checkpoint. Its tiles and bundles must be there. Raises LogRefused."""
         replace_file(self.path / "checkpoint", raw, mode=_FILE)

@@ -26,6 +26,7 @@ MEMORY = "LC756"
 SERVED = "LC757"
 ORIGIN = "log.example.org/locara"
 KEY = 7
+CONTRADICTIONS = ("a fork", "a fork of one size", "a rollback")
 
 
 def serve(folder: Path, entries: list[bytes], *, key: int = KEY) -> Path:
@@ -197,21 +198,22 @@ def sound(trial: Trial, monitor: Monitor, place: Path, size: int) -> None:
 
 
 def alarms(trial: Trial, monitor: Monitor, place: Path, what: str, known: int) -> None:
-    """A changed log must give an alarm, or be unreadable where the change made it so."""
+    """A changed log must give an alarm, or be unreadable where the change made it so; a contradiction must
+    leave evidence."""
     try:
         look = monitor.look(FolderSource(place))
     except LogRefused as error:
-        fault = error.code != "source_unreadable"
+        fault = error.code != "source_unreadable" or what in CONTRADICTIONS
         trial.holds(SERVED, f"refused for another reason: {what}", str(error), fault=fault)
+        return
     except Exception as error:
         trial.fail(SERVED, f"the monitor broke off: {what}", f"{type(error).__name__}: {error}")
-    else:
-        trial.holds(
-            SERVED,
-            f"a monitor that knew {known} entries found nothing wrong: {what}",
-            str(look),
-            fault=look.sound,
-        )
+        return
+    nothing = f"a monitor that knew {known} entries found nothing wrong: {what}"
+    trial.holds(SERVED, nothing, str(look), fault=look.sound)
+    if what in CONTRADICTIONS:
+        kept = _evidence(monitor.folder / "evidence", (place / "checkpoint").read_bytes())
+        trial.holds(SERVED, f"there is no evidence of {what}", str(look), fault=kept is None)
 
 
 def changes(
