@@ -34,6 +34,7 @@ IPC_CODES: Final = frozenset(
         "model_error",
         "tool_unavailable",
         "tool_error",
+        "program_unavailable",
         "context_overflow",
         "device_unavailable",
         "storage_error",

@@ -85,7 +85,25 @@ def _parts() -> list[dict[str, Any]]:
             "in a clone: ./dev setup; else `locara models import FILE --id NAME`",
             required=False,
         ),
+        *_programs(),
     ]
+
+
+def _programs() -> list[dict[str, Any]]:
+    """The programs beside an app. Without one of them only its commands answer that it is missing."""
+    from locara.errors import LocaraError
+    from locara.programs.starter import FACTS
+
+    rows = []
+    for label, name in (("pictures", "ocr"), ("PDF files", "pdf"), ("speaking", "speech")):
+        try:
+            known = FACTS[name]().get("languages")
+        except LocaraError as error:
+            rows.append(_row(label, "none", error.message, error.fix, required=False))
+        else:
+            found = {"ocr": f"tesseract, languages: {', '.join(known or ())}", "pdf": "PDFium"}
+            rows.append(_row(label, found.get(name, "espeak-ng"), None, None, required=False))
+    return rows
 
 
 def _row(

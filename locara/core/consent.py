@@ -1,8 +1,8 @@
 """The consent text: the third projection of the grants, in plain English.
 
 Each declared capability is one line of ``may`` and each kind that is not declared is one line of ``may_not``:
-nothing is said twice and nothing is left out. Hosts, names and reasons come from the manifest and are
-escaped.
+nothing is said twice and nothing is left out. A declared skill is one line of ``may`` as well. Hosts, names and
+reasons come from the manifest and are escaped.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from locara.core.grant import Grants
 from locara.core.hosts import HostSet
 from locara.core.ports import ALL_PORTS, HTTPS, PortSet
 from locara.core.scope import AtomScope, HostScope
+from locara.core.skills import SKILLS
 from locara.core.text import escape
 
 MAX_HOSTS_SHOWN: Final = 12
@@ -58,6 +59,7 @@ MAY_NOT: Final[Mapping[Kind, str]] = MappingProxyType(
 def consent_text(grants: Grants, *, model_sizes: Mapping[str, int] = _NO_SIZES) -> ConsentText:
     """The text for these grants. ``model_sizes``: the bytes of a model by its id, where known."""
     may = tuple(_MAY[kind](grants) for kind in Kind if kind in grants.by_kind)
+    may += tuple(skill.sentence for skill in SKILLS if skill.of(grants))
     may_not = tuple(MAY_NOT[kind] for kind in Kind if kind not in grants.by_kind)
     name = escape(grants.display_name or grants.app_id, 80)
     title = f"{name} ({escape(grants.app_id, 140)}), version {escape(grants.version, 40)}"

@@ -14,6 +14,7 @@ from locara.core.capability import DEVICE_KINDS, Kind
 from locara.core.consent import MAY_NOT, consent_text
 from locara.core.grant import Grants
 from locara.core.scope import AtomScope, HostScope
+from locara.core.skills import SKILLS
 
 Risk: TypeAlias = Literal["low", "medium", "high"]
 _RISKS: Final[tuple[Risk, ...]] = ("low", "medium", "high")
@@ -49,6 +50,7 @@ def _data_handling(grants: Grants, *, local: bool) -> tuple[str, ...]:
         told.append("data can leave this computer to the hosts the app may connect to")
     if Kind.MODELS in grants.by_kind:
         told.append("AI models run on this computer")
+    told += [skill.handling for skill in SKILLS if skill.of(grants)]
     if Kind.SHARED_FOLDERS in grants.by_kind:
         told.append("apps named as partners can read the shared folders")
     if Kind.OPEN_EXTERNAL in grants.by_kind:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from locara.core.capability import FS_KINDS, Kind
 from locara.core.scope import AtomScope
+from locara.core.skills import READING, SPEAKING
 
 if TYPE_CHECKING:  # the table itself needs no manifest, so that `locara explain` starts at once
     from locara.core.grant import Grants
@@ -114,6 +115,23 @@ _COMMANDS: Final = (
             ("open", "Begin to turn speech into text while it is spoken"),
             ("push", "Give the next sound of an open transcription"),
             ("close", "End an open transcription"),
+        )
+    ),
+    *(
+        CommandSpec(name, READING.of, "modalities", False, summary, READING.fix)
+        for name, summary in (
+            ("ocr.fromFile", "Read the text in a picture file"),
+            ("ocr.fromBytes", "Read the text in a picture"),
+            ("ocr.languages", "The languages in which pictures can be read"),
+            ("pdf.text", "Read the text of PDF pages"),
+            ("pdf.render", "Turn a PDF page into a picture"),
+        )
+    ),
+    *(
+        CommandSpec(name, SPEAKING.of, "modalities", False, summary, SPEAKING.fix)
+        for name, summary in (
+            ("tts.speak", "Speak a text with a computer voice"),
+            ("tts.voices", "The voices there are"),
         )
     ),
     CommandSpec(
@@ -236,6 +254,16 @@ _COMMANDS: Final = (
 )
 
 COMMANDS: Final[Mapping[str, CommandSpec]] = MappingProxyType({spec.name: spec for spec in _COMMANDS})
+
+
+NOT_HERE: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "vlm": "this version has no backend that describes pictures; ocr.fromFile reads the text in them",
+        "image": "this version has no backend that makes pictures",
+        "voice": "this version has no backend that talks; transcribe.* hears and tts.* speaks",
+    }
+)
+"""Families of commands that the format speaks of and this version has none of, with what to say of them."""
 
 
 def command_table(grants: Grants) -> frozenset[str]:

@@ -27,10 +27,10 @@ MODALITIES: Final = (
     "text-to-image",
     "text-to-embedding",
 )
-MODALITIES_WITH_BACKEND: Final = frozenset(
+MODALITIES_WITH_MODEL: Final = frozenset(
     {"text-to-text", "text-to-text-thinking", "text-to-embedding", "speech-to-text"}
 )
-MODALITIES_WITH_MODEL: Final = MODALITIES_WITH_BACKEND
+MODALITIES_WITH_BACKEND: Final = MODALITIES_WITH_MODEL | {"image-to-text", "text-to-speech"}
 
 TOOLING: Final = (
     "ocr",
@@ -46,7 +46,7 @@ TOOLING: Final = (
     "vector.search",
 )
 TOOLING_WITH_TOOL: Final = frozenset({"code-exec.javascript", "code-exec.python"})
-TOOLING_WITH_BACKEND: Final = frozenset({"vector.search"}) | TOOLING_WITH_TOOL
+TOOLING_WITH_BACKEND: Final = TOOLING_WITH_TOOL | {"vector.search", "ocr", "audio.synthesize"}
 
 VECTOR_ENGINES: Final = ("sqlite-vec", "zvec")
 VECTOR_ENGINES_WITH_BACKEND: Final = frozenset({"sqlite-vec"})

@@ -59,6 +59,10 @@ class Gate:
         self._audit.append(cmd, kind, describe(request), allowed=False, because=because)
         raise CapabilityDenied(f"{cmd} was denied: {because}", capability=kind, because=because, fix=fix)
 
+    def record_use(self, cmd: str, *, capability: str, because: str) -> None:
+        """Record the use of something that has no object to decide about, before it happens. Raises AuditError."""
+        self._audit.append(cmd, capability, {}, allowed=True, because=because)
+
     def record_refusal(self, cmd: str, *, capability: str, because: str) -> None:
         """Record a refusal that no manifest line could lift: an absent command, SQL that leaves its
         database."""

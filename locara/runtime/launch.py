@@ -26,6 +26,7 @@ from locara.core.grant import widening
 from locara.errors import UsageError
 from locara.models.cache import ModelCache, default_root, not_cached
 from locara.models.profiles import choose, ram_bytes
+from locara.programs.starter import Starter
 from locara.runtime.app import MANIFEST_NAME, AppBundle
 from locara.runtime.app_home import AppHome, shared_root
 from locara.runtime.background import PASSIVE_SECONDS
@@ -289,7 +290,7 @@ def _open_log(place: AppHome) -> int:
 
 
 def _services(picker: Picker, resolver: Resolver | None, desktop: Desktop | None) -> Services:
-    services = Services(picker=picker, desktop=desktop or Desktop())
+    services = Services(picker=picker, desktop=desktop or Desktop(), programs=Starter())
     return services if resolver is None else replace(services, resolver=resolver)
 
 
@@ -407,7 +408,7 @@ def running(
         admission.bundle, home=place, cache=cache, user_roots=default_user_roots(), shared=shared
     )
     _make_parent(place)
-    services = Services(picker=KeepingPicker(picker, folder), desktop=session_desktop())
+    services = _services(KeepingPicker(picker, folder), None, session_desktop())
     stdin, stdout, stderr = streams
     with awake_file(folder, admission) as awake:
         guarded = _guarded(plan, admission, folder, awake)

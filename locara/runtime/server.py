@@ -27,7 +27,7 @@ MAX_HELD: Final = 64 * 1024 * 1024  # bytes of frames whose calls are open
 _CALL_KEYS: Final = frozenset({"id", "cmd", "args"})
 _CLOSE_SECONDS: Final = 5.0
 # What can take as long as it likes is cancelled when the input ends; the rest was asked for and is finished.
-_WORK: Final = frozenset({Lane.MODEL, Lane.NET, Lane.SPEECH, Lane.TOOL})
+_WORK: Final = frozenset({Lane.MODEL, Lane.NET, Lane.PROGRAM, Lane.SPEECH, Lane.TOOL})
 _LONG: Final = _WORK | {Lane.PICK, Lane.DEVICE, Lane.WATCH}
 
 

@@ -11,7 +11,7 @@ from typing import Final, Self
 
 from locara.core.digest import Digest
 from locara.core.grant import Grants
-from locara.core.surface import COMMANDS, command_table
+from locara.core.surface import COMMANDS, NOT_HERE, command_table
 from locara.errors import CallError
 from locara.runtime.app import AppBundle
 from locara.runtime.app_home import AppHome
@@ -23,6 +23,7 @@ from locara.runtime.gate import Gate
 from locara.runtime.lifecycle import confirm
 from locara.runtime.loaded_models import LoadedModels, below
 from locara.runtime.loaded_tools import LoadedTools
+from locara.runtime.programs import Beside
 from locara.runtime.standing import Asleep, sleeping
 from locara.runtime.subscriptions import Subscriptions
 from locara.sandbox.broker_client import BrokerClient
@@ -60,6 +61,7 @@ class Session:
     files: Files
     models: LoadedModels
     tools: LoadedTools
+    beside: Beside
     commands: frozenset[str]
     broker: BrokerClient
     devices: Devices
@@ -76,7 +78,7 @@ class Session:
         """Record the call of a command that this app does not have, and the error that answers it."""
         spec = COMMANDS.get(cmd)
         if spec is None:
-            because = "no version of this runtime has such a command"
+            because = NOT_HERE.get(cmd.partition(".")[0], "no version of this runtime has such a command")
             self.gate.record_refusal(cmd, capability="none", because=because)
             return CallError("there is no such command", code="unknown_command", because=because)
         because, fix = f"the manifest of {self.grants.app_id} does not declare {spec.capability}", spec.fix
@@ -139,6 +141,7 @@ def open_session(
             files,
             models,
             tools,
+            Beside(broker),
             command_table(grants),
             broker,
             devices,

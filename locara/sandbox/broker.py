@@ -46,6 +46,7 @@ from locara.sandbox.handles import (
     refuse_linked,
 )
 from locara.sandbox.picker import NoPicker, Picker, ScriptedPicker
+from locara.sandbox.programs import NoPrograms, Programs, require_program
 from locara.sandbox.proxy import Dial, Observe, Proxy, Resolver, direct_dial, system_resolver
 
 __all__ = ["Broker", "NoPicker", "Picker", "ScriptedPicker", "Services"]
@@ -70,6 +71,7 @@ class Services:
     resolver: Resolver = system_resolver
     dial: Dial = direct_dial
     observe: Observe | None = None
+    programs: Programs = field(default_factory=NoPrograms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,8 @@ class Broker:
             "stat": self._stat,
             "mkdir": self._mkdir,
             "remove": self._remove,
+            "program": self._program,
+            "facts": self._facts,
         }
 
     @property
@@ -184,6 +188,7 @@ class Broker:
         self.close()
 
     def _forget(self) -> None:
+        self._services.programs.close()
         for token in list(self._pending):
             self._drop(self._pending.pop(token))
         for handle in self._handles.values():
@@ -267,6 +272,17 @@ class Broker:
         size = os.fstat(handle.fd).st_size if handle.kind == "file" else 0
         name = handle.name.encode("utf-8", "replace").decode()
         return {"handle": handle.key, "name": name, "kind": handle.kind, "size": size}
+
+    def _program(self, message: dict[str, Any]) -> Reply:
+        name = require_program(self._grants, message.get("program"))
+        options = message.get("options")
+        if not isinstance(options, dict):
+            raise CallError("a program is given options", code="bad_request")
+        return {}, self._services.programs.begin(name, options)
+
+    def _facts(self, message: dict[str, Any]) -> Reply:
+        name = require_program(self._grants, message.get("program"))
+        return {"facts": dict(self._services.programs.facts(name))}, None
 
     def _release(self, message: dict[str, Any]) -> Reply:
         key = message.get("handle")

@@ -170,6 +170,18 @@ class BrokerClient:
         """Ask to go on without a window: none, passive or active."""
         self._call({"op": "background", "mode": mode})
 
+    def program(self, name: str, options: Mapping[str, Any]) -> int:
+        """Start a program beside the app. The descriptor takes its input and gives its output and outcome;
+        closing it ends the program."""
+        _, fd = self._call({"op": "program", "program": name, "options": dict(options)})
+        return self._descriptor(fd)
+
+    def facts(self, name: str) -> Mapping[str, Any]:
+        """What this machine has of a program."""
+        reply, _ = self._call({"op": "facts", "program": name})
+        found = reply.get("facts")
+        return found if isinstance(found, dict) else {}
+
     def close(self) -> None:
         """Close the socket; the broker then forgets every handle."""
         self._sock.close()

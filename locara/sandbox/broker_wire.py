@@ -2,7 +2,7 @@
 
 request  {"op": "pick" | "release" | "open" | "commit" | "abort" | "list" | "stat" | "mkdir" | "remove"
                 | "clipboard-read" | "clipboard-offer" | "clipboard-write" | "notify" | "open-external"
-                | "listen" | "watch" | "stop" | "background", ...}
+                | "listen" | "watch" | "stop" | "background" | "program" | "facts", ...}
 reply    {"ok": true, ...} or {"ok": false, "code": one of errors.IPC_CODES, "message", "because"?, "fix"?}
 """
 

@@ -139,7 +139,7 @@ def build_plan(spec: LaunchSpec) -> LaunchPlan:
     not granted.
     """
     view = profile(spec.grants)
-    code, links, import_path = _code_sources(spec.extra_read_only)
+    code, links, import_path = code_sources(spec.extra_read_only)
     sources = [*code, *_app_sources(spec), Source(_data_dir(spec.data_dir), DATA, "dir", writable=True)]
     sources += _model_sources(spec, view) + _tool_sources(spec, view) + _root_sources(spec, view)
     environment = {"PATH": "/usr/bin", "HOME": f"{DATA}/tmp", "LANG": "C.UTF-8", "TMPDIR": SCRATCH}  # noqa: S108 - inside
@@ -231,7 +231,7 @@ def _root_sources(spec: LaunchSpec, view: Profile) -> list[Source]:
     ]
 
 
-def _code_sources(
+def code_sources(
     extra: tuple[Path, ...],
 ) -> tuple[list[Source], tuple[tuple[str, str], ...], tuple[str, ...]]:
     """Where the interpreter, its libraries, the framework and its dependencies lie: (sources, links, import

@@ -30,7 +30,7 @@ PARSER_ONLY: Final = (
     "paths: 255 bytes of UTF-8 (the schema counts characters)",
     "modalities, tooling and vector engines without a backend in this version are refused as unsupported",
     "text-to-text, text-to-text-thinking, text-to-embedding and speech-to-text need at least one entry in "
-    "capabilities.models",
+    "capabilities.models; image-to-text (without a model it reads text) and text-to-speech need none",
     "code-exec.javascript and code-exec.python need at least one entry in capabilities.tools",
     "ids of models, tools and shared folders are unique; an app does not share a folder with itself",
     "the models of a profile are among capabilities.models",

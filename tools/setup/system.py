@@ -28,6 +28,8 @@ LINUX = (
     Need("c++", "builds llama.cpp", ("g++",), ()),
     Need("make", "builds llama.cpp", ("make",), ()),
     Need("git", "names the commit in reports", ("git",), ()),
+    Need("tesseract", "reads the text in pictures", ("tesseract-ocr", "tesseract-ocr-eng"), ()),
+    Need("espeak-ng", "speaks text", ("espeak-ng", "espeak-ng-data"), ()),
 )
 MACOS = (
     Need("c++", "builds llama.cpp (Xcode command line tools: xcode-select --install)", (), ()),

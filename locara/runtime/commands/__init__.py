@@ -23,15 +23,18 @@ from locara.runtime.commands import (
     fs,
     llm,
     net,
+    ocr,
+    pdf,
     settings,
     tools,
     transcribe,
+    tts,
 )
 from locara.runtime.commands.registry import REGISTERED, Command
 
 MODULES = (
     *(app, audio, audit, background, camera, db, desktop, embed),
-    *(fs, llm, net, settings, tools, transcribe),
+    *(fs, llm, net, ocr, pdf, settings, tools, transcribe, tts),
 )
 
 

@@ -30,6 +30,7 @@ class Lane(StrEnum):
     DEVICE = "device"  # one worker for each device that can be open, and one to open or close
     DESKTOP = "desktop"  # one worker: clipboard, notifications, browser
     WATCH = "watch"  # one worker for each subscription, and one to refuse a further one
+    PROGRAM = "program"  # two workers: each waits for a program beside the app
 
     @property
     def workers(self) -> int:
@@ -37,7 +38,7 @@ class Lane(StrEnum):
         return _WORKERS.get(self, 1)
 
 
-_WORKERS: Final = {Lane.FILES: 4, Lane.NET: 4, Lane.DEVICE: 5, Lane.WATCH: 9}
+_WORKERS: Final = {Lane.FILES: 4, Lane.NET: 4, Lane.DEVICE: 5, Lane.PROGRAM: 2, Lane.WATCH: 9}
 
 
 class Args(BaseModel):

@@ -34,8 +34,9 @@ TRUNCATE: Final = 1 << 14
 IOCTL_DEV: Final = 1 << 15
 
 READ: Final = READ_FILE | READ_DIR
-# No app gets a right to execute (`run` is for the window, whose engine has processes of its own), nor a right
-# to make links, sockets, pipes or devices: what it leaves in its folders is plain files and directories.
+# No app gets a right to execute (`run` is for the window, whose engine has processes of its own, and for the one
+# file that a program beside an app is), nor a right to make links, sockets, pipes or devices: what it leaves in its
+# folders is plain files and directories.
 WRITE: Final = READ | WRITE_FILE | REMOVE_DIR | REMOVE_FILE | MAKE_DIR | MAKE_REG | REFER | TRUNCATE
 DEVICE: Final = READ_FILE | WRITE_FILE
 _ON_FILES: Final = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV

@@ -121,12 +121,25 @@ NAMESPACE_FLAGS: Final = 0x7E020080
 TERMINAL_REQUESTS: Final = (0x5412, 0x541C, 0x541D, 0x5423)
 """TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD: pushing input to a terminal, or code paths of line disciplines."""
 
+THREAD_FLAG: Final = 0x10000
+"""CLONE_THREAD: without it a clone is a new process."""
+
 AF_UNIX: Final = 1
 AF_INET: Final = 2
 SOCK_STREAM: Final = 1
 SOCK_TYPE_MASK: Final = 0xF
 TCP: Final = 6
 PERSONALITY_QUERY: Final = 0xFFFFFFFF
+
+PROGRAM_DENIED: Final = (
+    "execveat",
+    "fork",
+    "memfd_create",
+    "socket",
+    "socketpair",
+    "vfork",
+)
+"""What a program that reads hostile bytes is denied besides: processes, sockets, files without a name."""
 
 _PR_SET_SECCOMP: Final = 22
 _SECCOMP_MODE_FILTER: Final = 2
@@ -242,6 +255,27 @@ def exec_program(*, arch: Arch | None = None) -> bytes:
     arch = arch or host_arch()
     return encode(
         [*_guard(arch), *_answer(arch, ("execve", "execveat"), refuse(errno.EACCES)), returns(ALLOW)]
+    )
+
+
+def lonely_program(*, threads: bool, arch: Arch | None = None) -> bytes:
+    """The further filter of a program that reads hostile bytes: it stays one process, with one thread unless
+    `threads`, and makes no socket."""
+    arch = arch or host_arch()
+    eperm = refuse(errno.EPERM)
+    clone = [
+        load(arg_low(0)),
+        Insn(JSET, THREAD_FLAG, jf=1),
+        returns(ALLOW if threads else eperm),
+        returns(eperm),
+    ]
+    return encode(
+        [
+            *_guard(arch),
+            *_answer(arch, PROGRAM_DENIED, eperm),
+            *_by_argument(arch, "clone", clone),
+            returns(ALLOW),
+        ]
     )
 
 

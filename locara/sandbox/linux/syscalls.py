@@ -29,6 +29,7 @@ NUMBERS: Final[dict[str, tuple[int | None, int | None]]] = {
     "fanotify_init": (300, 262),
     "fanotify_mark": (301, 263),
     "finit_module": (313, 273),
+    "fork": (57, None),
     "fsconfig": (431, 431),
     "fsmount": (432, 432),
     "fsopen": (430, 430),
@@ -58,6 +59,7 @@ NUMBERS: Final[dict[str, tuple[int | None, int | None]]] = {
     "lookup_dcookie": (212, 18),
     "lsm_set_self_attr": (460, 460),
     "mbind": (237, 235),
+    "memfd_create": (319, 279),
     "memfd_secret": (447, 447),
     "migrate_pages": (256, 238),
     "modify_ldt": (154, None),
@@ -101,6 +103,7 @@ NUMBERS: Final[dict[str, tuple[int | None, int | None]]] = {
     "uselib": (134, None),
     "userfaultfd": (323, 282),
     "ustat": (136, None),
+    "vfork": (58, None),
     "vhangup": (153, 58),
     "vserver": (236, None),
 }

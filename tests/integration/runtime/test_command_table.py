@@ -15,13 +15,15 @@ from locara.runtime.launch import RunningApp
 
 from . import desktop_rows
 from .rows import Args, Power
-from .world import CANARY, HOST, MODELS, SOUND, TOOLS, World, without_kernel, without_runtime
+from .world import CANARY, HOST, MODELS, REPOSITORY, SOUND, TOOLS, World, without_kernel, without_runtime
 
 CHAT, EMBED, SPEECH = (
     MODELS[name] for name in ("locara-tiny-chat", "all-minilm-l6-v2", "locara-tiny-whisper")
 )
 TOOL, OTHER_TOOL = TOOLS["text-stats"], TOOLS["digest"]
-MODALITIES = ["text-to-text", "text-to-embedding", "speech-to-text"]
+DRAWN = REPOSITORY / "fixtures/pictures"
+SKILLS = ["image-to-text", "text-to-speech"]
+MODALITIES = ["text-to-text", "text-to-embedding", "speech-to-text", *SKILLS]
 SHARED = [{"id": "notes", "with": ["acme/editor"], "access": "read-write"}]
 WIDE: dict[str, Any] = {
     "net": {"allowed_hosts": [HOST]},
@@ -185,10 +187,44 @@ def follows(app: RunningApp) -> None:
     assert stream.result == {"reason": "unsubscribed"}
 
 
+def put(app: RunningApp, name: str) -> dict[str, str]:
+    data = base64.b64encode((DRAWN / name).read_bytes()).decode()
+    app.client.call("fs.write", {"root": "$APP_DATA", "path": name, "data": data, "mode": "replace"})
+    return {"root": "$APP_DATA", "path": name}
+
+
+def reads_a_picture(app: RunningApp, _world: World) -> None:
+    assert "harbour office" in app.client.call("ocr.fromFile", put(app, "page.png"))["text"]
+
+
+def reads_a_page_it_drew(app: RunningApp, _world: World) -> None:
+    drawn = app.client.call("pdf.render", {**put(app, "scan.pdf"), "page": 1, "dpi": 200})
+    assert "harbour office" in app.client.call("ocr.fromBytes", {"data": drawn["data"]})["text"]
+
+
+def reads_pages(app: RunningApp, _world: World) -> None:
+    assert app.client.call("pdf.text", put(app, "many-pages.pdf"))["pageCount"] == 12
+
+
+def knows_languages(app: RunningApp, _world: World) -> None:
+    assert "eng" in app.client.call("ocr.languages")["languages"]
+
+
+def speaks(app: RunningApp, _world: World) -> None:
+    voices = {voice["id"] for voice in app.client.call("tts.voices")["voices"]}
+    assert "en-us" in voices
+    spoken = app.client.call("tts.speak", {"text": "One two three.", "format": "pcm"})
+    assert spoken["duration"] > 0.5
+    assert max(memoryview(base64.b64decode(spoken["data"])).cast("h")) > 3_000
+
+
 NO_MODEL = frozenset({"model_unavailable"})
 NO_WRITING = frozenset({"not_found", "io_error"})
 HEARS = f'"modalities": ["speech-to-text"] {ANY_MODEL}'
 NO_STREAM = "open one: transcribe.open"
+READING, SPEAKING = ('"modalities": ["image-to-text"]', '"modalities": ["text-to-speech"]')
+BROKER = frozenset({"capability_denied"})  # the broker starts no program that the manifest does not open
+PIXELS = base64.b64encode((DRAWN / "page.png").read_bytes()).decode()
 HANDLE = "use a handle that fs.pick returned"
 POWERS: Mapping[str, Power] = {
     "fs.read": Power(READS, PICTURE, PICTURES_READ, reads_everywhere),
@@ -232,6 +268,13 @@ POWERS: Mapping[str, Power] = {
     "transcribe.open": Power(HEARS, {"model": SPEECH}, models_line(SPEECH), hears_what_is_pushed, NO_MODEL),
     "transcribe.push": Power(HEARS, {"stream": "x", "data": ""}, NO_STREAM, hears_what_is_pushed),
     "transcribe.close": Power(HEARS, {"stream": "x"}, NO_STREAM, hears_what_is_pushed),
+    "ocr.fromFile": Power(READING, PICTURE, PICTURES_READ, reads_a_picture),
+    "pdf.text": Power(READING, PICTURE, PICTURES_READ, reads_pages),
+    "pdf.render": Power(READING, {**PICTURE, "page": 1}, PICTURES_READ, reads_a_page_it_drew),
+    "ocr.fromBytes": Power(READING, {"data": PIXELS}, READING, reads_a_page_it_drew, BROKER),
+    "ocr.languages": Power(READING, {}, READING, knows_languages, BROKER),
+    "tts.speak": Power(SPEAKING, {"text": "one"}, SPEAKING, speaks, BROKER),
+    "tts.voices": Power(SPEAKING, {}, SPEAKING, speaks, BROKER),
     "tools.invoke": Power(
         '"tools": ["id@sha256:…"]',
         {"tool": TOOL, "input": {"text": "a"}},
@@ -244,6 +287,9 @@ POWERS: Mapping[str, Power] = {
 REFUSABLE = sorted(POWERS.keys() - desktop_rows.FREE)
 # A name of an own thing (a handle, a stream) that nobody was given is refused by what holds the names.
 NAMES_ONLY = frozenset({"transcribe.push", "transcribe.close", "audio.read", "audio.close"})
+
+# What has no object to be decided about: that the app declares it at all is the decision.
+TABLE_ONLY = frozenset({"ocr.fromBytes", "ocr.languages", "tts.speak", "tts.voices"})
 
 # The app's own store, log and name: no power behind them, so they work in an app that declares nothing.
 STREAMS = frozenset({"settings.subscribe"})
@@ -297,6 +343,15 @@ def gate_alone(world: World) -> Iterator[RunningApp]:
 
 
 @pytest.fixture(scope="module")
+def table_alone(world: World) -> Iterator[RunningApp]:
+    """The same without a kernel layer and with a broker that starts every program; no skill is declared."""
+    bundle = world.app("table", BESIDE)
+    wide = world.app("skilled", WIDE, modalities=MODALITIES)
+    with world.begin(bundle, without_kernel(world.plan(bundle), world, wide)) as app:
+        yield app
+
+
+@pytest.fixture(scope="module")
 def kernel_alone(world: World) -> Iterator[RunningApp]:
     """A runtime that believes it was granted everything, in the sandbox of an app that was granted little."""
     bundle = world.app("kernel", NARROW)
@@ -342,11 +397,14 @@ def test_declared_it_works(whole: RunningApp, world: World, cmd: str) -> None:
 
 
 @pytest.mark.parametrize("cmd", REFUSABLE)
-def test_the_gate_alone_denies_it(gate_alone: RunningApp, world: World, cmd: str) -> None:
+def test_the_gate_alone_denies_it(
+    gate_alone: RunningApp, table_alone: RunningApp, world: World, cmd: str
+) -> None:
     before, done = world.hash(), world.effects()
-    error = refusal(gate_alone, cmd, POWERS[cmd].args)
-    absent = "unknown_command" if cmd in desktop_rows.WHOLE else "capability_denied"
-    assert error.code == ("not_found" if cmd in NAMES_ONLY else absent)
+    error = refusal(table_alone if cmd in TABLE_ONLY else gate_alone, cmd, POWERS[cmd].args)
+    codes = dict.fromkeys(NAMES_ONLY, "not_found")
+    codes |= dict.fromkeys(TABLE_ONLY | desktop_rows.WHOLE, "unknown_command")
+    assert error.code == codes.get(cmd, "capability_denied")
     assert error.fix == POWERS[cmd].line
     assert (world.hash(), world.effects()) == (before, done)
 

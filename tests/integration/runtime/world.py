@@ -22,6 +22,7 @@ from typing import Any
 
 import locara
 from locara.models.cache import ModelCache, default_root
+from locara.programs.starter import Starter
 from locara.runtime.app import AppBundle
 from locara.runtime.app_home import AppHome
 from locara.runtime.client import Client
@@ -192,7 +193,13 @@ printf '%s\\n' "$@" end-of-page >> {self.folder}/pages.txt
         home.path.parent.mkdir(exist_ok=True)
         to_app, from_app = os.pipe(), os.pipe()
         log = os.open(home.runtime_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        services = Services(picker=self.picker, desktop=self.desktop, resolver=self.resolve, dial=self.dial)
+        services = Services(
+            picker=self.picker,
+            desktop=self.desktop,
+            resolver=self.resolve,
+            dial=self.dial,
+            programs=Starter(),
+        )
         process = start(plan, stdin=to_app[0], stdout=from_app[1], stderr=log, services=services)
         for fd in (to_app[0], from_app[1], log):
             os.close(fd)

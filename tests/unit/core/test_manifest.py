@@ -212,11 +212,10 @@ BAD = [
     ("/tags", ["x" * 33], "bad_value"),
     ("/tags", [""], "bad_value"), ("/tags", None, "wrong_type"), ("/tags", "a", "wrong_type"),
     ("/modalities", ["text-to-txt"], "bad_value"), ("/modalities", ["voice-to-voice"], "unsupported"),
-    ("/modalities", ["text-to-speech"], "unsupported"), ("/modalities", ["image-to-text"], "unsupported"),
     ("/modalities", ["text-to-image"], "unsupported"), ("/modalities", [1], "wrong_type"),
-    *(("/tooling", [name], "unsupported") for name in ("ocr", "filesystem.search", "filesystem.read",
+    *(("/tooling", [name], "unsupported") for name in ("filesystem.search", "filesystem.read",
     "filesystem.write",
-      "audio.transcribe", "audio.synthesize", "vision.classify",
+      "audio.transcribe", "vision.classify",
       "browser.fetch")),
     ("/tooling", ["echo"], "bad_value"), ("/tooling", ["code-exec.javascript"], "bad_value"),
     ("/tooling", ["code-exec.python"], "bad_value"),
@@ -388,6 +387,21 @@ def test_a_modality_without_a_backend_is_refused_by_name(minimal: Build) -> None
         (problem,) = problems(document)
         assert (problem.code, problem.pointer) == ("unsupported", "/modalities/0")
         assert problem.message.startswith(f'the modality "{modality}" has no backend in this version')
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("modalities", ["image-to-text"]),
+        ("modalities", ["text-to-speech", "image-to-text"]),
+        ("tooling", ["ocr"]),
+        ("tooling", ["audio.synthesize", "ocr"]),
+    ],
+)
+def test_reading_and_speaking_need_no_model(minimal: Build, key: str, value: list[str]) -> None:
+    assert getattr(parse_manifest(write(minimal(**{key: value}))), key) == tuple(value)
+    problem = problems(write(minimal(modalities=["image-to-text", "text-to-text"])))[0]
+    assert problem.pointer == "/modalities/1"
 
 
 def test_a_modality_needs_a_model(minimal: Build) -> None:

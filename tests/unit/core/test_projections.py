@@ -242,6 +242,34 @@ def test_a_model_command_needs_modality_and_model(granted: Granted, modality: st
     assert command not in command_table(only(granted, {"models": [A]}))
 
 
+READING = {"ocr.fromFile", "ocr.fromBytes", "ocr.languages", "pdf.text", "pdf.render"}
+SPEAKING = {"tts.speak", "tts.voices"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "opened", "sentence"),
+    [
+        ({"modalities": ["image-to-text"]}, READING, "read the text in pictures"),
+        ({"tooling": ["ocr"]}, READING, "read the text in pictures"),
+        ({"modalities": ["text-to-speech"]}, SPEAKING, "speak text"),
+        ({"tooling": ["audio.synthesize"]}, SPEAKING, "speak text"),
+        ({"tooling": ["vector.search"]}, set(), None),
+    ],
+)
+def test_a_skill_opens_its_commands_and_is_told(
+    granted: Granted, fields: dict[str, list[str]], opened: set[str], sentence: str | None
+) -> None:
+    grants = only(granted, {}, **fields)
+    assert command_table(grants) == ALWAYS | opened
+    told = consent_text(grants).may
+    assert [line for line in told if sentence and line.startswith(sentence)] == list(told)
+    assert len(told) == bool(sentence)
+    label = privacy_label(grants)
+    assert (label.risk, label.reasons) == ("low", ()), "a skill reaches nothing of the person's"
+    assert any("on this computer" in line for line in label.data_handling) is bool(sentence)
+    assert widening(only(granted, {}), grants) == ()
+
+
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_a_closed_command_tells_what_would_open_it(name: str) -> None:
     spec = COMMANDS[name]
@@ -250,7 +278,7 @@ def test_a_closed_command_tells_what_would_open_it(name: str) -> None:
     if name in ALWAYS:
         assert (spec.capability, spec.fix) == ("", "")
     else:
-        assert spec.capability in set(Kind)
+        assert spec.capability in {*Kind, "modalities"}
         assert f'"{spec.capability}": ' in spec.fix
     assert spec.stream is (name in {"llm.chat", "transcribe.fromFile", "settings.subscribe"})
 
@@ -323,9 +351,8 @@ def test_what_a_platform_cannot_give_is_reported(granted: Granted, platform: Any
 
 def test_every_capability_has_its_commands() -> None:
     opened = {kind for kind, (value, _) in SINGLE.items() if kind.value not in OTHER_ROOTS}
-    assert {Kind(spec.capability) for spec in COMMANDS.values() if spec.capability} >= opened - {
-        Kind.SYSTEM_AUDIO
-    }
+    named = {spec.capability for spec in COMMANDS.values()}
+    assert named >= {kind.value for kind in opened - {Kind.SYSTEM_AUDIO}}
 
 
 def test_an_unknown_platform_is_no_platform(granted: Granted) -> None:

@@ -230,3 +230,17 @@ def test_the_assembler_refuses_programs_the_kernel_would_misread() -> None:
     with pytest.raises(ValueError, match="jumps or"):
         encode([Insn(JEQ, 1, jt=256), *[returns(0)] * 300])
     assert len(encode([Insn(JEQ, 1, jt=1), returns(0), returns(1)])) == 24
+
+
+@pytest.mark.parametrize("threads", [True, False])
+def test_a_program_beside_an_app_stays_alone(threads: bool) -> None:
+    program = seccomp.lonely_program(threads=threads, arch="x86_64")
+    always = {41, 53, 57, 58, 319, 322}  # socket, socketpair, fork, vfork, memfd_create, execveat
+    assert {nr for nr in range(600) if machine.run(program, nr=nr, arch=X86) == EPERM} == always | {56}
+    thread, process = 0x3D0F00, 0x01200011  # what the threads library asks for, and what fork does
+    assert machine.run(program, nr=56, arch=X86, args=(thread,)) == (ALLOW if threads else EPERM)
+    assert machine.run(program, nr=56, arch=X86, args=(process,)) == EPERM
+    assert machine.run(program, nr=56, arch=X86, args=(process | 1 << 48,)) == EPERM
+    assert machine.run(program, nr=59, arch=I386) == KILL
+    arm = seccomp.lonely_program(threads=threads, arch="aarch64")
+    assert machine.run(arm, nr=220, arch=ARM, args=(process,)) == EPERM

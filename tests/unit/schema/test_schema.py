@@ -229,7 +229,7 @@ def test_each_value_is_judged_alike(place: tuple[Any, ...]) -> None:
         ("displayName", "\ue000"),
         ("displayName", "a" + "\u0301" * 5),
         ("modalities", ["voice-to-voice"]),
-        ("tooling", ["ocr"]),
+        ("tooling", ["vision.classify"]),
         ("storage", {"vector": {"engine": "zvec"}}),
         ("storage", {"quota_mb": 5.0}),
         ("icon", "é" * 200),

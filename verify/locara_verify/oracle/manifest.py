@@ -29,9 +29,10 @@ CATEGORIES = (
     "productivity", "creative", "developer", "education", "utilities",
     "media", "communication", "finance", "health", "games",
 )  # fmt: skip
-BACKED_MODALITIES = ("text-to-text", "text-to-text-thinking", "text-to-embedding", "speech-to-text")
+MODEL_MODALITIES = ("text-to-text", "text-to-text-thinking", "text-to-embedding", "speech-to-text")
+BACKED_MODALITIES = (*MODEL_MODALITIES, "image-to-text", "text-to-speech")
 RUN_BY_A_TOOL = ("code-exec.javascript", "code-exec.python")
-BACKED_TOOLING = ("vector.search", *RUN_BY_A_TOOL)
+BACKED_TOOLING = ("vector.search", "ocr", "audio.synthesize", *RUN_BY_A_TOOL)
 ACCESS = ("read", "read-write")
 REFUSED_CATEGORIES = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 DRAWN_AS_NOTHING = (
@@ -359,7 +360,8 @@ def judge_lists(judge: Judge, value: Mapping[str, Json], models: Sequence[str]) 
     """Judge ``modalities`` and ``tooling``: closed, backed in this version, with a model to run."""
     modalities = value.get("modalities", [])
     if judge.distinct(modalities, "/modalities", lambda item: is_one_of(item, BACKED_MODALITIES), 0, 16):
-        judge.need(not modalities or len(models) > 0, "/modalities")
+        thinking = [item for item in modalities if item in MODEL_MODALITIES]
+        judge.need(not thinking or len(models) > 0, "/modalities")
     tooling = value.get("tooling", [])
     if judge.distinct(tooling, "/tooling", lambda item: is_one_of(item, BACKED_TOOLING), 0, 16):
         judge.need(not any(name in tooling for name in RUN_BY_A_TOOL) or has_tools(value), "/tooling")

@@ -187,6 +187,11 @@ def commands(manifest: Mapping[str, Json]) -> frozenset[str]:
             opened.add("embed.create")
         if "speech-to-text" in modalities:
             opened |= {"transcribe.fromFile", "transcribe.open", "transcribe.push", "transcribe.close"}
+    tooling = manifest.get("tooling", [])
+    if "image-to-text" in modalities or "ocr" in tooling:
+        opened |= {"ocr.fromFile", "ocr.fromBytes", "ocr.languages", "pdf.text", "pdf.render"}
+    if "text-to-speech" in modalities or "audio.synthesize" in tooling:
+        opened |= {"tts.speak", "tts.voices"}
     selected = capabilities.get("fs.user-selected", False)
     levels = [selected, capabilities.get("fs.app-data", "read-write")]
     levels += list(capabilities.get("fs.user-paths", {}).values())

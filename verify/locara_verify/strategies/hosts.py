@@ -39,7 +39,12 @@ MALFORMED = (
 def host(rng: random.Random) -> str:
     """A well-formed public host name of two to five labels from a small alphabet, so that names collide."""
     count = rng.choice((1, 1, 2, 2, 3, 4))
-    return ".".join([rng.choice(LABELS) for _ in range(count)] + [rng.choice(TOPS)])
+    labels = [rng.choice(LABELS) for _ in range(count)]
+    while (
+        len(name := ".".join([*labels, rng.choice(TOPS)])) > 253
+    ):  # four of the longest are no name any more
+        labels.pop()
+    return name
 
 
 def pattern(rng: random.Random) -> str:

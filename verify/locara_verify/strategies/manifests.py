@@ -134,23 +134,20 @@ def valid(rng: random.Random) -> dict[str, Json]:
 def decorate(rng: random.Random, value: dict[str, Json]) -> None:
     """Add optional parts, keeping the rules that hold between fields."""
     models, tools = (value["capabilities"].get(key, []) for key in ("models", "tools"))
-    tooling = (
-        rng.choice(("vector.search", "code-exec.javascript", "code-exec.python"))
-        if tools
-        else "vector.search"
-    )
+    choices: tuple[str, ...] = ("vector.search", "ocr", "audio.synthesize")
+    choices += ("code-exec.javascript", "code-exec.python") if tools else ()
+    tooling = rng.sample(choices, rng.randint(1, 2))
+    modalities: tuple[str, ...] = ("image-to-text", "text-to-speech")
     if models:
-        value["modalities"] = rng.sample(
-            ("text-to-text", "text-to-text-thinking", "text-to-embedding", "speech-to-text"),
-            rng.randint(0, 4),
-        )
-        if rng.random() < 0.3:
-            value["profiles"] = {
-                "low": {
-                    "min_ram_gb": rng.choice((1, 8, 1024)),
-                    "models": rng.sample(models, rng.randint(1, len(models))),
-                }
+        modalities += ("text-to-text", "text-to-text-thinking", "text-to-embedding", "speech-to-text")
+    value["modalities"] = rng.sample(modalities, rng.randint(0, len(modalities)))
+    if models and rng.random() < 0.3:
+        value["profiles"] = {
+            "low": {
+                "min_ram_gb": rng.choice((1, 8, 1024)),
+                "models": rng.sample(models, rng.randint(1, len(models))),
             }
+        }
     for key, make in (
         ("longDescription", "First line.\n\n- point\n\tindented"),
         ("homepage", "https://example.com/app?x=1#y"),
@@ -158,7 +155,7 @@ def decorate(rng: random.Random, value: dict[str, Json]) -> None:
         ("tags", rng.sample(("notes", "pdf", "ai-1", "offline"), rng.randint(0, 4))),
         ("entry", "dist/index.html"),
         ("build", {"tool": rng.choice(("vite", "none")), "out": "dist"}),
-        ("tooling", [tooling]),
+        ("tooling", tooling),
         ("storage", {"vector": {"engine": "sqlite-vec"}, "quota_mb": rng.choice((1, 512, 1_048_576))}),
     ):
         if rng.random() < 0.3:
@@ -191,7 +188,7 @@ STRANGE: tuple[Json, ...] = (
     "../x", "/x", "a//b", "a\\b", "CON", "nul.txt", "a/./b", "x.", "x ", "a" * 256, "é" * 200, "\u202eevil",
     "a\u200bb", "tab\there", "line\nbreak",
     "\x1b[31mred", "\ue000", "locara/v2", "LOCARA/v1", "1.0", "1.0.0-rc1", "01.0.0", "v1.0.0", "1.0.0.0",
-    "1.0.0+b", "zvec", "speech-to-text", "ocr", "echo",
+    "1.0.0+b", "zvec", "speech-to-text", "voice-to-voice", "ocr", "echo",
     "chat-b", "chat-b@sha256:", "chat-b@sha256:" + "A" * 64, "chat-b@sha256:" + "a" * 63,
     "chat-b@md5:" + "a" * 64, "@sha256:" + "a" * 64, [], {}, [[]],
     [None], [True], [1], [1.0], [""], ["a.com", "a.com"], ["*.a.com"], [443, 443], [0], [65536], {"": 1},

@@ -18,9 +18,12 @@ import {
 import { createEmbed, type Embed } from "./embed.ts";
 import { createFs, type Fs } from "./fs.ts";
 import { createLlm, type Llm } from "./llm.ts";
+import { createOcr, type Ocr } from "./ocr.ts";
+import { createPdf, type Pdf } from "./pdf.ts";
 import { createSettings, type Settings } from "./settings.ts";
 import { createTools, type Tools } from "./tools.ts";
 import { createTranscribe, type Transcribe } from "./transcribe.ts";
+import { createTts, type Tts } from "./tts.ts";
 import type { Transport } from "./transport.ts";
 
 export interface Locara {
@@ -35,10 +38,13 @@ export interface Locara {
   readonly fs: Fs;
   readonly llm: Llm;
   readonly notify: Notify;
+  readonly ocr: Ocr;
+  readonly pdf: Pdf;
   readonly settings: Settings;
   readonly shell: Shell;
   readonly tools: Tools;
   readonly transcribe: Transcribe;
+  readonly tts: Tts;
   close(): Promise<void>;
 }
 
@@ -55,10 +61,13 @@ export function createLocara(transport: Transport): Locara {
     fs: createFs(transport),
     llm: createLlm(transport),
     notify: createNotify(transport),
+    ocr: createOcr(transport),
+    pdf: createPdf(transport),
     settings: createSettings(transport),
     shell: createShell(transport),
     tools: createTools(transport),
     transcribe: createTranscribe(transport),
+    tts: createTts(transport),
     close: () => transport.close(),
   };
 }

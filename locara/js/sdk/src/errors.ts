@@ -18,6 +18,7 @@ export const ERROR_CODES = [
   "model_error",
   "tool_unavailable",
   "tool_error",
+  "program_unavailable",
   "context_overflow",
   "device_unavailable",
   "storage_error",

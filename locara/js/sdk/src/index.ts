@@ -34,10 +34,13 @@ export const {
   fs,
   llm,
   notify,
+  ocr,
+  pdf,
   settings,
   shell,
   tools,
   transcribe,
+  tts,
 } = createLocara(ofThisWindow);
 
 export { createLocara, type Locara } from "./client.ts";
@@ -68,6 +71,8 @@ export type {
   ToolLoopOptions,
   ToolStep,
 } from "./llm.ts";
+export type { HowToRead, Ocr, ReadPage, ReadPicture, Word } from "./ocr.ts";
+export type { Pdf, PdfFile, PdfPage, PdfPicture, PdfText } from "./pdf.ts";
 export type { SettingChange, Settings, SubscribeOptions } from "./settings.ts";
 export type { ToolAnswer, ToolRequest, Tools, ToolUsage } from "./tools.ts";
 export {
@@ -79,3 +84,4 @@ export {
   type TranscribeLive,
   type Transcript,
 } from "./transcribe.ts";
+export type { SpeakRequest, Spoken, Tts, Voice } from "./tts.ts";

@@ -274,3 +274,39 @@ test("llm.chatStream tells reasoning and answer apart", async () => {
   assert.deepEqual(seen, [{ content: "", reasoning: "Hm." }, { content: "Yes.", reasoning: "" }]);
   assert.equal((await stream.result).reasoning, "Hm.");
 });
+
+test("ocr sends a picture as base64 and a file by its place, and leaves out what was not given", async () => {
+  const { locara, calls } = record(() => ({ text: "a", pages: [], format: "png", languages: ["eng"] }));
+  assert.equal((await locara.ocr.fromBytes(Uint8Array.of(1, 2, 3))).text, "a");
+  await locara.ocr.fromFile({ root: "$APP_DATA", path: "a.png", languages: ["eng", "deu"], layout: "line" });
+  assert.deepEqual(await locara.ocr.languages(), ["eng"]);
+  assert.deepEqual(calls, [
+    ["ocr.fromBytes", { data: "AQID" }],
+    ["ocr.fromFile", { root: "$APP_DATA", path: "a.png", layout: "line", languages: ["eng", "deu"] }],
+    ["ocr.languages", {}],
+  ]);
+});
+
+test("pdf.render and tts.speak give bytes", async () => {
+  const { locara, calls } = record((cmd) =>
+    cmd === "pdf.render"
+      ? { page: 2, width: 3, height: 4, data: "AQID" }
+      : { data: "AQI=", rate: 22050, duration: 0.1, format: "pcm" },
+  );
+  assert.deepEqual(await locara.pdf.render({ root: "h", path: "", page: 2 }), {
+    page: 2,
+    width: 3,
+    height: 4,
+    png: Uint8Array.of(1, 2, 3),
+  });
+  assert.deepEqual(await locara.tts.speak({ text: "hi", format: "pcm" }), {
+    data: Uint8Array.of(1, 2),
+    rate: 22050,
+    duration: 0.1,
+    format: "pcm",
+  });
+  assert.deepEqual(calls, [
+    ["pdf.render", { root: "h", path: "", page: 2 }],
+    ["tts.speak", { text: "hi", format: "pcm" }],
+  ]);
+});

@@ -46,6 +46,12 @@ LINES: Final = {
     "open-external": r"open web pages of .+ in your browser",
 }
 
+# What a modality or tooling lets an app do without a model or a tool.
+SKILLS: Final = {
+    "read the text in pictures and PDF files that it can open": ("image-to-text", "ocr"),
+    "speak text with a computer voice": ("text-to-speech", "audio.synthesize"),
+}
+
 Json = Any
 
 
@@ -72,7 +78,12 @@ def faults(value: Mapping[str, Json], text: ConsentText) -> Iterator[str]:
     """What is wrong with the text of a manifest."""
     capabilities = value["capabilities"]
     wanted = declared(capabilities)
-    named = {line: [key for key, words in LINES.items() if re.fullmatch(words, line)] for line in text.may}
+    said = [line for line in text.may if line in SKILLS]
+    able = {*value.get("modalities", ()), *value.get("tooling", ())}
+    if said != [line for line, words in SKILLS.items() if able.intersection(words)]:
+        yield f"of pictures and speech it says {said}, which is not what is declared"
+    powers = [line for line in text.may if line not in SKILLS]
+    named = {line: [key for key, words in LINES.items() if re.fullmatch(words, line)] for line in powers}
     told = [key for keys in named.values() for key in keys]
     if any(len(keys) != 1 for keys in named.values()):
         yield "a line of it names no power, or more than one"

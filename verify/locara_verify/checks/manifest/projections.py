@@ -201,7 +201,11 @@ def _judge(notes: _Notes, document: Mapping[str, Any], case: Mapping[str, JSON])
         (
             ("granted capabilities", granted, set(story.kinds)),
             ("commands", shown.commands, story.commands),
-            ("lines of the consent text", told, (len(granted), len(CAPABILITIES) - len(granted))),
+            (
+                "lines of the consent text",
+                told,
+                (len(granted) + story.skills, len(CAPABILITIES) - len(granted)),
+            ),
             ("models in the consent text", named, set(story.models)),
             ("fully local on the label", "fully local" in shown.label.badges, story.local),
             ("lines of the label", shown.label.may, shown.consent.may),

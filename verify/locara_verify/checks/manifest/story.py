@@ -45,7 +45,7 @@ _MAC_FOLDERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """``kinds``: capabilities that grant something. ``binds``: role to writable."""
+    """``kinds``: capabilities that grant something. ``binds``: role to writable. ``skills``: how many there are."""
 
     kinds: frozenset[str]
     commands: frozenset[str]
@@ -54,6 +54,7 @@ class Story:
     entitlements: frozenset[str]
     models: frozenset[str]
     local: bool
+    skills: int
 
 
 def story_of(manifest: Mapping[str, Any]) -> Story:
@@ -67,14 +68,16 @@ def story_of(manifest: Mapping[str, Any]) -> Story:
     binds |= {f"root:{root}": access == "read-write" for root, access in folders.items() if access}
     shared = declared.get("shared-folders") or []
     binds |= {f"shared:{folder['id']}": folder["access"] == "read-write" for folder in shared}
+    commands = _commands(manifest, declared, kinds)
     return Story(
         kinds=kinds,
-        commands=_commands(manifest, declared, kinds),
+        commands=commands,
         binds=binds,
         network="proxy" if "net" in kinds else "none",
         entitlements=_entitlements(declared, folders, kinds),
         models=frozenset(pin.partition("@")[0] for pin in declared.get("models", [])),
         local="net" not in kinds,
+        skills=len({name.partition(".")[0] for name in commands} & {"ocr", "tts"}),
     )
 
 
@@ -103,8 +106,15 @@ def _commands(
     if "read-write" in accesses:
         names |= {"fs.write", "fs.remove", "fs.mkdir"}
     names |= {"tools.invoke"} if "tools" in kinds else set()
+    modalities, tooling = manifest.get("modalities", []), manifest.get("tooling", [])
+    if "image-to-text" in modalities or "ocr" in tooling:
+        names |= {f"ocr.{verb}" for verb in ("fromFile", "fromBytes", "languages")} | {
+            "pdf.text",
+            "pdf.render",
+        }
+    if "text-to-speech" in modalities or "audio.synthesize" in tooling:
+        names |= {"tts.speak", "tts.voices"}
     if "models" in kinds:
-        modalities = manifest.get("modalities", [])
         talks = {"text-to-text", "text-to-text-thinking"} & set(modalities)
         names |= {"llm.chat"} if talks else set()
         names |= {"embed.create"} if "text-to-embedding" in modalities else set()
