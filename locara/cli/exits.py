@@ -22,7 +22,21 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-_TRUST_CODES = frozenset({"revocation_unreadable", "revocation_stale"}) | MATERIAL_CODES
+_TRUST_CODES = (
+    frozenset(
+        {
+            # of a start
+            "revocation_unreadable",
+            "revocation_stale",
+            # of an update: what this machine has to check with
+            "expired",
+            "copy_changed",
+            "no_copy",
+            "not_followed",
+        }
+    )
+    | MATERIAL_CODES
+)
 _UNREADABLE_CODES = frozenset({"not_an_app", "unreadable", "source_unreadable"})
 
 

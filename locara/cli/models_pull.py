@@ -13,9 +13,10 @@ from pathlib import Path
 from locara.cli.exits import Exit
 from locara.cli.model_files import inspect
 from locara.cli.not_revoked import not_revoked
+from locara.cli.registry_index import registry_index
 from locara.cli.terminal import colours, print_error, printable, size_text
 from locara.core.manifest import parse_manifest
-from locara.errors import ModelError, UsageError
+from locara.errors import LocaraError, UsageError
 from locara.models.cache import ModelCache
 from locara.models.fetch import Wanted, Watch, fetch
 from locara.models.index import LOCAL_NAME, Index, read_index
@@ -24,7 +25,6 @@ from locara.models.profiles import choose, ram_bytes
 from locara.models.sources import find_source
 from locara.models.users import MANIFEST, remember
 from locara.models.web import Web
-from locara.runtime.state import StartError
 
 
 def pull(cache: ModelCache, args: argparse.Namespace) -> int:
@@ -51,7 +51,7 @@ def pull(cache: ModelCache, args: argparse.Namespace) -> int:
     for pin in dict.fromkeys(pins):
         try:
             failed |= not _one(cache, pin, (*given, *indexes), web, dry=args.dry_run)
-        except (ModelError, StartError) as error:
+        except LocaraError as error:
             print_error(f"{pin.id}: {error.diagnostics()}")
             failed = True
             if error.code == "disk_full":
@@ -80,7 +80,7 @@ def _one(cache: ModelCache, pin: Pin, indexes: tuple[Index, ...], web: Web, *, d
         print(f"{pin.id}  in the cache")
         return True
     not_revoked(model=pin.digest)
-    found = find_source(pin, indexes)
+    found = find_source(pin, _all(indexes))
     hosts = found.origin
     print(f"{pin.id}  {size_text(found.entry.size)}, licence {found.entry.license}, from {hosts}", flush=True)
     if dry:
@@ -92,6 +92,14 @@ def _one(cache: ModelCache, pin: Pin, indexes: tuple[Index, ...], web: Web, *, d
     cache.note_verified(pin.digest, time.time())
     print(f"{pin.id}  added as {pin.digest}")
     return True
+
+
+def _all(indexes: tuple[Index, ...]) -> Iterator[Index]:
+    """The indexes that were named, then the one of the registry that this machine follows."""
+    yield from indexes
+    found = registry_index()
+    if found is not None:
+        yield found
 
 
 def _watch() -> Watch:

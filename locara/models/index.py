@@ -146,6 +146,16 @@ def _clashes(entries: Iterable[Entry]) -> Iterable[tuple[str, str]]:
             yield "the same digest was given another size above", f"/models/{number}/size"
 
 
+def verified_index(data: bytes, *, base: str) -> Index:
+    """The index that a registry signed, from bytes that were verified already.
+
+    ``base`` is the address of the registry's targets and ends in a slash: relative paths in the index belong to it
+    and are fetched by https. Raises ManifestError, and ModelError ``bad_address`` for a base that is none.
+    """
+    secure = f"https://{base.partition('://')[2]}" if base.startswith("http://") else base
+    return parse_index(data, place=Url.parse(f"{secure}models/index.json"))
+
+
 def read_index(place: str, web: Web | None = None) -> Index:
     """Read the index at an https address (one request) or in a local file.
 

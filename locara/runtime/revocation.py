@@ -116,6 +116,11 @@ def forget_clock(state: StateFolder, *, now: float) -> None:
         _remember(state, Memory(memory.seq, memory.urgent_seq, now, memory.since))
 
 
+def latest_time(state: StateFolder, now: float) -> float:
+    """The latest time ever seen on this machine, ``now`` included, in seconds since 1970."""
+    return max(now, _read_memory(state).clock)
+
+
 def verdict_on(
     state: StateFolder,
     subject: Subject,

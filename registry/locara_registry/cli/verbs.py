@@ -8,6 +8,7 @@ from typing import Final, cast
 from locara.cli.verbs import Verb
 
 VERBS: Final = {
+    "tuf": ("locara_registry.cli.tuf", "publish, revoke, renew and rotate keys in the update repository"),
     "trust": ("locara_registry.cli.trust", "make, renew or look at the keys and certificates of an instance"),
     "log": ("locara_registry.cli.log", "publish, check and witness the transparency log of an instance"),
 }
