@@ -14,6 +14,7 @@ from locara.cli.exits import Exit
 from locara.cli.log_policy import add_policy, policy_of
 from locara.cli.parser import Parser
 from locara.cli.terminal import printable
+from locara.errors import UsageError
 
 summary = "remember what transparency logs said, and cosign only what continues it"
 
@@ -52,6 +53,13 @@ server with TLS before it.
 """
 
 
+_SHOW = """examples:
+  locara witness show --state ./witness
+  locara witness show --state ./witness --log log.example.org/v1 > anchor
+  locara-registry log status --anchor anchor           does the log still continue what the witness saw?
+"""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """One sub-command per action."""
     parser.epilog = _EPILOG
@@ -76,7 +84,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     serve = action("serve", "cosign what logs send, on this machine's loopback", _SERVE)
     serve.add_argument("--port", metavar="N", type=_port, default=0, help="default: a free one, printed")
     add_policy(serve)
-    show = action("show", "say what the witness has seen", "")
+    show = action("show", "say what the witness has seen", _SHOW)
+    show.add_argument(
+        "--log", metavar="ORIGIN", help="print the checkpoint of this log that it cosigned last"
+    )
     show.add_argument("--format", choices=("human", "json"), default="human", help="how to print")
 
 
@@ -129,6 +140,11 @@ def _show(args: argparse.Namespace) -> int:
 
     witness = Witness.open(args.state)
     seen = witness.seen()
+    if args.log is not None:
+        if args.log not in seen:
+            raise UsageError(f"the witness has not seen {args.log!r}", fix="see `locara witness show`")
+        print(seen[args.log].raw.decode(), end="")
+        return Exit.PASSED
     if args.format == "json":
         rows = [
             {

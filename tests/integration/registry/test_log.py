@@ -194,6 +194,21 @@ def test_a_lost_public_folder_or_database_is_refused(tmp_path: Path, log: Log) -
     Log.open(tmp_path / "log", tmp_path / "public", KEY).close()
 
 
+def test_a_log_killed_before_its_first_checkpoint_is_begun_by_the_next_start(
+    tmp_path: Path, log: Log
+) -> None:
+    log.close()
+    (tmp_path / "public/checkpoint").unlink()
+    with Log.open(tmp_path / "log", tmp_path / "public", KEY) as again:
+        assert again.published.size == 0
+    (tmp_path / "new").mkdir(mode=0o700)
+    (tmp_path / "new/log.sqlite.new").write_bytes(b"half a database")
+    refused("not_a_log", lambda: Log.open(tmp_path / "new", tmp_path / "public-new", KEY))
+    with Log.create(tmp_path / "new", tmp_path / "public-new", KEY) as begun:
+        assert begun.append([b"one"]) == (0,)
+    assert sorted(place.name for place in (tmp_path / "new").iterdir()) == ["log.sqlite"]
+
+
 @pytest.mark.parametrize(
     "sql",
     [

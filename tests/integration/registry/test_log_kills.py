@@ -120,12 +120,14 @@ def in_child(folder: Path, limit: int, *, after: bool) -> bool:
             def step(*args: object, **options: object) -> object:
                 nonlocal count
                 count += 1
-                if count == limit and not after:
+                last = count == limit
+                if last and not after:
                     os.kill(os.getpid(), signal.SIGKILL)
-                done = call(*args, **options)
-                if count == limit:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return done
+                try:
+                    return call(*args, **options)
+                finally:
+                    if last:
+                        os.kill(os.getpid(), signal.SIGKILL)
 
             return step
 

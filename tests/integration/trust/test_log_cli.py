@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from locara.cli import dispatch
+from locara.trust.checkpoint import open_checkpoint
 from locara.trust.log_policy import LogPolicy
 from locara.trust.log_source import request
 from locara_verify.oracle import log as oracle
@@ -145,6 +146,12 @@ def test_the_witness_refuses_a_fork_by_exit_code(
     assert code == 0 and "10 entries" in out
     code, out, _ = locara("witness", "show", "--state", tmp_path / "w", "--format", "json")
     assert json.loads(out)["logs"][0]["size"] == 10
+    code, out, _ = locara("witness", "show", "--state", tmp_path / "w", "--log", LOG_KEY.name)
+    assert (
+        code == 0
+        and open_checkpoint(out.encode(), LogPolicy.parse(policy.read_bytes()), now=2**33).size == 10
+    )
+    assert locara("witness", "show", "--state", tmp_path / "w", "--log", "x")[0] == 2
 
 
 @pytest.mark.parametrize(

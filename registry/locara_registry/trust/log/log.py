@@ -134,7 +134,7 @@ class Log:
         self._edge = self._store.edge()
         self._tree = Tree(head.size, self._store.tile)
         published = self._public.checkpoint()
-        if published is None and (head.published or head.size):
+        if published is None and head.size:
             raise LogRefused(
                 f"the published checkpoint is not in {self._public.path}",
                 code="anchor_missing",
@@ -152,7 +152,9 @@ class Log:
                     code="fork",
                     fix=_NEVER,
                 )
-        if published is not None:
+        if published is None:
+            self.publish()  # killed before its first checkpoint, which says that it is empty
+        else:
             self._published = open_checkpoint(published, self._policy, now=time.time())
 
     @property
@@ -227,7 +229,6 @@ class Log:
             opened = open_checkpoint(note.raw, self._policy, now=time.time())
             self._public.publish(note.raw)
             self._published = opened
-            self._store.set_published(head.size)
             self._public.prune(before)
             return opened
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import apsw
 
+from locara.trust.kept_files import sync_folder, unwritable
 from locara.trust.log_refusal import LogRefused
 from locara.trust.merkle import HASH_BYTES, leaf_hash
 from locara.trust.tiles import LEVELS, WIDTH, Edge, Tile, hashes_of
@@ -24,7 +25,7 @@ _ASKED: Final = 500  # entries looked up by one statement
 _SCHEMA: Final = """
 CREATE TABLE log(
   one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, origin TEXT NOT NULL, key TEXT NOT NULL,
-  size INTEGER NOT NULL, root BLOB NOT NULL, published INTEGER NOT NULL
+  size INTEGER NOT NULL, root BLOB NOT NULL
 ) STRICT;
 CREATE TABLE entry(i INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
 CREATE TABLE tile(
@@ -36,13 +37,12 @@ CREATE TABLE seen(key INTEGER NOT NULL, i INTEGER NOT NULL, PRIMARY KEY (key, i)
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Whose log it is, how many entries it has, their root, and the size that was last published."""
+    """Whose log it is, how many entries it has, and their root."""
 
     origin: str
     key: str
     size: int
     root: bytes
-    published: int
 
 
 class Store:
@@ -58,13 +58,24 @@ class Store:
         path = folder / _NAME
         if path.exists() or path.is_symlink():
             raise LogRefused(f"there is a log at {path} already", code="not_a_log")
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
-        store = cls(_connect(path))
-        with store._db:
-            store._db.execute(_SCHEMA)
-            values = (VERSION, origin, key, Edge().root)
-            store._db.execute("INSERT INTO log VALUES (1, ?, ?, ?, 0, ?, 0)", values)
-        return store
+        new = folder / f"{_NAME}.new"  # in place whole or not at all, should this process be killed
+        try:
+            for left in folder.glob(f"{new.name}*"):
+                left.unlink()
+            os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+            connection = _connect(new)
+            with connection:
+                connection.execute(_SCHEMA)
+                values = (VERSION, origin, key, Edge().root)
+                connection.execute("INSERT INTO log VALUES (1, ?, ?, ?, 0, ?)", values)
+            connection.close()
+            new.rename(path)
+            sync_folder(folder)
+        except apsw.Error as error:
+            raise LogRefused(f"{path} could not be made: {error}", code="state_unwritable") from error
+        except OSError as error:
+            raise unwritable(path, error) from error
+        return cls.open(folder)
 
     @classmethod
     def open(cls, folder: Path) -> Store:
@@ -88,7 +99,7 @@ class Store:
     @property
     def head(self) -> Head:
         """The head as the database has it."""
-        rows = self._ask("SELECT origin, key, size, root, published FROM log")
+        rows = self._ask("SELECT origin, key, size, root FROM log")
         return Head(*rows[0])
 
     def edge(self) -> Edge:
@@ -182,10 +193,6 @@ class Store:
                 ("UPDATE log SET size = ?, root = ?", [(first + len(entries), root)]),
             )
         )
-
-    def set_published(self, size: int) -> None:
-        """Note that a checkpoint of that size was published. Raises LogRefused as `add`."""
-        self._change((("UPDATE log SET published = ?", [(size,)]),))
 
     def _change(self, work: Iterable[tuple[str, Sequence[tuple[object, ...]]]]) -> None:
         if self._broken:
