@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from locara.runtime.consent import Consent
     from locara.runtime.launch import RunningApp
     from locara.sandbox.broker import Picker
+    from locara.sandbox.desktop.ports import Desktop
     from locara.sandbox.launcher import LaunchPlan
     from locara.sandbox.proxy import Resolver
     from locara.tools.cache import ToolCache
@@ -112,13 +113,14 @@ class Context:
         clock: float | None = None,
         plan: LaunchPlan | None = None,
         tools: ToolCache | None = None,
+        desktop: Desktop | None = None,
     ) -> Iterator[RunningApp]:
         """The app, running in its real sandbox with a fresh data folder; it is stopped at the end.
 
         ``app`` is a folder to run instead of the target (see ``variant``). Whatever is not given is empty: a
         picker that answers "cancelled", no user folders. Without ``consent`` the person agrees, as one who
         installs the app does; ``state`` is where that is kept. ``plan`` replaces the app's own launch plan,
-        ``tools`` the person's tool cache.
+        ``tools`` the person's tool cache; ``desktop`` is where clipboard, devices and the like are.
         Raises ModelError when a pinned model is missing and SandboxError when the host lacks a layer; a check
         that lets them through has its rules reported as inconclusive with the error's own fix.
         """
@@ -139,5 +141,6 @@ class Context:
             clock=clock,
             plan=plan,
             tools=tools,
+            desktop=desktop,
         ) as running:
             yield running

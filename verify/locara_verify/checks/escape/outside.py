@@ -21,6 +21,7 @@ from locara.core.grant import Grants, compile_grants
 from locara.core.manifest import parse_manifest
 from locara.runtime import openat2
 from locara.sandbox.broker import Broker, ScriptedPicker, Services
+from locara.sandbox.desktop.ports import Desktop
 from locara.sandbox.linux import kernel_calls
 from locara_verify.check import CheckResult, check
 from locara_verify.context import Context
@@ -68,8 +69,23 @@ class Answer:
 class Peer:
     """The inside of the sandbox, as far as the broker can tell."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, broker: Broker) -> None:
         self._sock = sock
+        self._broker = broker
+
+    @property
+    def background(self) -> str:
+        """What the broker lets the app go on as: none, passive or active."""
+        return self._broker.background
+
+    def offer(self, ask: str, take: str, text: bytes) -> Answer:
+        """Write text into the place that the operation ``ask`` gives, and have ``take`` read it from there."""
+        self._sock.sendall(json.dumps({"op": ask}).encode())
+        data, fds, _, _ = socket.recv_fds(self._sock, _DATAGRAM, 4)
+        for fd in fds:
+            with os.fdopen(fd, "wb") as file:
+                file.write(text)
+        return self.ask(op=take, offer=json.loads(data).get("offer", ""))
 
     def ask(self, **message: Any) -> Answer:  # noqa: ANN401 - anything a JSON object can hold
         """Send one request, use the descriptor that comes back, close it."""
@@ -91,15 +107,16 @@ class Peer:
 
 
 @contextlib.contextmanager
-def serving(grants: Grants, *picks: Path) -> Iterator[Peer]:
-    """A broker for these grants and a person who picks these, in this order."""
+def serving(grants: Grants, *picks: Path, desktop: Desktop | None = None) -> Iterator[Peer]:
+    """A broker for these grants and this desktop, and a person who picks these, in this order."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    broker = Broker(grants, ours, Services(picker=ScriptedPicker([[path] for path in picks])))
+    picker = ScriptedPicker([[path] for path in picks])
+    broker = Broker(grants, ours, Services(picker=picker, desktop=desktop or Desktop()))
     broker.begin()
     theirs.settimeout(20)
     try:
         with theirs:
-            yield Peer(theirs)
+            yield Peer(theirs, broker)
     finally:
         broker.close()
 

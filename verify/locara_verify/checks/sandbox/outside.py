@@ -233,7 +233,10 @@ def _sockets(folder: Path, canaries: Canaries, token: str) -> dict[str, Any]:
     stream, datagram = folder / "canary.sock", folder / "canary-datagram.sock"
     canaries.listen("path", socket.AF_UNIX, str(stream))
     canaries.receive("datagram", socket.AF_UNIX, str(datagram))
-    for path in (stream, datagram):
+    session = [folder / name for name in ("pipewire-0", "native", "wayland-0", "X0", "bus")]
+    for path in session:
+        canaries.listen("session", socket.AF_UNIX, str(path))
+    for path in (stream, datagram, *session):
         path.chmod(0o777)
     tcp6_port = 9
     with contextlib.suppress(OSError):
@@ -245,6 +248,7 @@ def _sockets(folder: Path, canaries: Canaries, token: str) -> dict[str, Any]:
         "abstract": abstract,
         "unix_path": str(stream),
         "unix_datagram_path": str(datagram),
+        "session_sockets": [str(path) for path in session],
     }
 
 

@@ -12,7 +12,7 @@ from locara.errors import SandboxError
 from locara.sandbox.launcher import LaunchPlan, start
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.sandbox.control import Control, controls
-from locara_verify.checks.sandbox.inside import files, kernel, network, processes  # noqa: F401 - they register
+from locara_verify.checks.sandbox.inside import desktop, files, kernel, network, processes  # noqa: F401 - they register
 from locara_verify.checks.sandbox.inside.registry import probes
 from locara_verify.checks.sandbox.outside import Outside, outside
 from locara_verify.checks.sandbox.plans import ProbeError, Run, app_part, app_plan, run_probes
@@ -20,7 +20,7 @@ from locara_verify.checks.sandbox.variants import VARIANTS, Variant
 from locara_verify.context import Context
 from locara_verify.finding import JSON, Finding
 
-_CANARIES = ("tcp", "udp", "abstract", "path", "datagram")
+_CANARIES = ("tcp", "udp", "abstract", "path", "session", "datagram")
 _UNCLEAR = re.compile(r"timeout|error|signal-(?!31$)\d+|errno-.*|\w+: .*")
 
 

@@ -14,7 +14,7 @@ import signal
 import sys
 from typing import Any
 
-from . import files, kernel, network, processes  # noqa: F401 - importing them registers the probes
+from . import desktop, files, kernel, network, processes  # noqa: F401 - importing them registers the probes
 from .facts import facts
 from .registry import Probe, attempt, probes
 

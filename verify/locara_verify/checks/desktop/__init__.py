@@ -1,0 +1,1 @@
+"""Checks of devices and the person's desktop."""

@@ -1,0 +1,266 @@
+"""LC311, LC422, LC811 to LC813 at the broker itself: a runtime that was taken over asks for everything, under every
+combination of grants. What happened on the desktop must be what another reading of the manifest allows."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from locara_verify.check import CheckResult, check
+from locara_verify.checks.desktop.stage import (
+    CLIPBOARD,
+    DEVICES,
+    ENDS,
+    GRANTED_HOST,
+    NOTES,
+    PAGES,
+    WILD_HOST,
+    Tally,
+    Watched,
+    manifest_of,
+    page_fault,
+    watched,
+)
+from locara_verify.checks.escape.outside import Peer, serving
+from locara_verify.context import Context
+from locara_verify.oracle import policy
+from locara_verify.strategies import hosts
+
+RULES: Final = (PAGES, ENDS, DEVICES, CLIPBOARD, NOTES)
+_SOON: Final = 10.0
+_BAD_NAMES: Final[tuple[Any, ...]] = (
+    "",
+    "Microphone",
+    "mic",
+    "/dev/snd",
+    None,
+    1,
+    ["microphone"],
+    "camera\0",
+)
+_MARKUP: Final = ("<b>x</b>", "a & b", "x\u202ey", "x\0y", "x\x1b[2J", "x" * 401, "\u200b", " padded ")
+
+Json = Any
+
+
+@check("desktop.broker", rules=RULES, needs=frozenset({"live"}))
+def run(ctx: Context) -> CheckResult:
+    """Every family under every combination of its grants."""
+    tally = Tally()
+    devices(ctx, tally)
+    clipboard(ctx, tally)
+    notifications(ctx, tally)
+    pages(ctx, tally)
+    background(ctx, tally)
+    return tally.result()
+
+
+def subsets(names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Every combination, none and all among them."""
+    for size in range(len(names) + 1):
+        yield from itertools.combinations(names, size)
+
+
+def devices(ctx: Context, tally: Tally) -> None:
+    """Each device under each combination of the three grants."""
+    for granted in subsets(policy.DEVICES):
+        manifest, grants = manifest_of(ctx, {f"device.{name}": True for name in granted})
+        desk = watched(ctx)
+        with serving(grants, desktop=desk.desktop) as peer:
+            for device in policy.DEVICES:
+                allowed = policy.judge(manifest, {"kind": "device", "device": device}).allowed
+                switched = _switch_on(peer, desk, device)
+                tally.judge(
+                    DEVICES,
+                    switched == allowed,
+                    f"the broker {'refused' if allowed else 'switched on'} the device {device}",
+                    f"granted: {', '.join(granted) or 'none'}",
+                )
+            for name in _BAD_NAMES:
+                before = desk.effects()
+                answer = peer.ask(op="listen", device=name, rate=16_000, channels=1)
+                held = not answer.ok and desk.effects() == before
+                tally.judge(DEVICES, held, "a name that is no device switched one on", repr(name))
+        _off_at_the_end(tally, desk)
+    _tells_and_lets_go(ctx, tally)
+
+
+def _switch_on(peer: Peer, desk: Watched, device: str) -> bool:
+    before = desk.effects()[device]
+    if device == "camera":
+        peer.ask(op="watch", width=64, height=48)
+    else:
+        peer.ask(op="listen", device=device, rate=16_000, channels=1)
+    return desk.effects()[device] > before
+
+
+def _off_at_the_end(tally: Tally, desk: Watched) -> None:
+    """Whatever was switched on was told, and its end as well."""
+    on = sum(" uses " in line and "no longer" not in line for line in desk.told)
+    opened = len(desk.recorder.opened)
+    tally.judge(
+        DEVICES, on == opened, "a device was switched on and the person was not told", f"{on} of {opened}"
+    )
+
+    def off() -> int:
+        return sum("no longer uses" in line for line in desk.told)
+
+    tally.judge(
+        DEVICES,
+        soon(lambda: off() == opened),
+        "a device's end was not told when the app was gone",
+        f"{off()}",
+    )
+
+
+def _tells_and_lets_go(ctx: Context, tally: Tally) -> None:
+    """An app that stops reading, and nothing more, has switched the device off."""
+    _, grants = manifest_of(ctx, {"device.microphone": True})
+    desk = watched(ctx)
+    with serving(grants, desktop=desk.desktop) as peer:
+        answer = peer.ask(op="listen", device="microphone", rate=16_000, channels=1)
+        tally.twin(DEVICES, answer.ok and bool(answer.data), "a granted microphone gives sound")
+        gone = soon(lambda: any("no longer uses" in line for line in desk.told))
+        tally.judge(DEVICES, gone, "a device nobody reads from stays on", "its end was not told within 10 s")
+
+
+def soon(there: Callable[[], bool]) -> bool:
+    """Whether something comes true within a short while."""
+    end = time.monotonic() + _SOON
+    while not there():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def clipboard(ctx: Context, tally: Tally) -> None:
+    """Both directions under each combination of grants, with text that is none."""
+    for granted in subsets(("read", "write")):
+        _, grants = manifest_of(ctx, {"clipboard": {use: use in granted for use in ("read", "write")}})
+        desk = watched(ctx)
+        with serving(grants, desktop=desk.desktop) as peer:
+            answer = peer.ask(op="clipboard-read")
+            came = desk.canary.encode() in answer.data or desk.clipboard.reads > 0
+            told = f"granted: {', '.join(granted) or 'none'}"
+            tally.judge(
+                CLIPBOARD, came == ("read" in granted), "the broker read the clipboard or refused to", told
+            )
+            put = _put(peer, b"text of the app")
+            wrote = desk.clipboard.text == b"text of the app"
+            tally.judge(
+                CLIPBOARD, wrote == put == ("write" in granted), "the clipboard was written or not", told
+            )
+            if "write" not in granted:
+                continue
+            for bad in (b"a\0b", b"\xff\xfe", b"x" * 1_048_577):
+                _put(peer, bad)
+                held = desk.clipboard.text == b"text of the app"
+                tally.judge(
+                    CLIPBOARD, held, "the clipboard took what is no text, or too much", f"{bad[:8]!r}"
+                )
+            forged = not peer.ask(op="clipboard-write", offer="x" * 32).ok
+            tally.judge(CLIPBOARD, forged, "an offer nobody was given was taken", "x" * 32)
+
+
+def _put(peer: Peer, text: bytes) -> bool:
+    return peer.offer("clipboard-offer", "clipboard-write", text).ok
+
+
+def notifications(ctx: Context, tally: Tally) -> None:
+    """Every combination of modes under every combination of grants."""
+    modes = policy.NOTIFICATION_MODES
+    for granted in subsets(modes):
+        _, grants = manifest_of(ctx, {"notifications": {"modes": list(granted)}})
+        desk = watched(ctx)
+        with serving(grants, desktop=desk.desktop) as peer:
+            for asked in subsets(modes):
+                before = desk.effects()
+                peer.ask(op="notify", modes=list(asked), title="t", body="b", badge=1)
+                seen = tuple(mode for mode in modes if desk.effects()[mode] > before[mode])
+                wanted = asked if asked and set(asked) <= set(granted) else ()
+                told = f"asked for {asked}, granted {granted}"
+                tally.judge(NOTES, seen == wanted, "a notification came in other modes than granted", told)
+    _texts(ctx, tally)
+
+
+def _texts(ctx: Context, tally: Tally) -> None:
+    _, grants = manifest_of(ctx, {"notifications": {"modes": ["alert"]}})
+    desk = watched(ctx)
+    with serving(grants, desktop=desk.desktop) as peer:
+        for text in _MARKUP:
+            for title, body in ((text, "b"), ("t", text)):
+                before = len(desk.notes.shown)
+                peer.ask(op="notify", modes=["alert"], title=title, body=body)
+                shown = desk.notes.shown[before:]
+                plain = all((note.title, note.body) == (title, body) for note in shown)
+                hidden = any(not character.isprintable() for character in text)
+                long = len(text) > 400 or (len(text) > 100 and title == text)
+                held = plain and not (shown and (hidden or long))
+                tally.judge(NOTES, held, "text that cannot be shown as it is was shown", ascii(text)[:40])
+        desk.standing = True
+        asked = [peer.ask(op="notify", modes=["alert"], title="t", body="b").ok for _ in range(40)]
+        tally.twin(NOTES, asked[0], "one notification is shown")
+        tally.judge(
+            NOTES, sum(asked) <= 20, "a flood of notifications was shown", f"{sum(asked)} of 40 at once"
+        )
+
+
+def pages(ctx: Context, tally: Tally) -> None:
+    """Addresses in every spelling, for what is granted and what is near it."""
+    manifest, grants = manifest_of(ctx, {"open-external": {"hosts": [GRANTED_HOST, WILD_HOST]}})
+    desk, rng = watched(ctx), ctx.rng("desktop-pages")
+    names = [GRANTED_HOST, "a.wild.example", "wild.example", f"{GRANTED_HOST}.evil.test", "evil.test"]
+    names += [hosts.near(rng, [GRANTED_HOST, WILD_HOST]) for _ in range(40)]
+    addresses = [url for name in names[:5] for url in hosts.urls(name)]
+    addresses += [f"https://{name}/" for name in (*names[5:], *(hosts.hostile(rng) for _ in range(40)))]
+    addresses += [
+        f"https://{GRANTED_HOST}/{rest}" for rest in ("%0a", "%00x", "a b", '"', "`id`", "\\x", "%", "$(id)")
+    ]
+    with serving(grants, desktop=desk.desktop) as peer:
+        for address in addresses:
+            before = len(desk.pages())
+            peer.ask(op="open-external", url=address)
+            faults = [page_fault(manifest, started) for started in desk.pages()[before:]]
+            wrong = next((fault for fault in faults if fault), "")
+            tally.judge(
+                PAGES,
+                not wrong,
+                "the browser was started with what is not granted",
+                f"{wrong}: {ascii(address)[:120]}",
+            )
+        plain = f"https://{GRANTED_HOST}/plain"
+        peer.ask(op="open-external", url=plain)
+        tally.twin(PAGES, desk.pages()[-1:] == [[plain]], "a granted page is opened")
+        before, desk.standing = len(desk.pages()), True
+        for _ in range(20):
+            peer.ask(op="open-external", url=plain)
+        opened = len(desk.pages()) - before
+        tally.judge(PAGES, opened <= 6, "a flood of pages was opened", f"{opened} of 20 at once")
+
+
+def background(ctx: Context, tally: Tally) -> None:
+    """Each mode under each grant; the person is told of what begins."""
+    for granted in (False, "passive", "active"):
+        reasons: Mapping[str, Json] = {"reasons": ["index"]} if granted else {}
+        manifest, grants = manifest_of(ctx, {"background": {"mode": granted, **reasons}})
+        for mode in (*policy.BACKGROUND_MODES, "Active", "", None, True):
+            desk = watched(ctx)
+            with serving(grants, desktop=desk.desktop) as peer:
+                peer.ask(op="background", mode=mode)
+                went = peer.background not in {"none"}
+            allowed = (
+                policy.judge(manifest, {"kind": "background", "mode": mode}).allowed
+                if isinstance(mode, str)
+                else False
+            )
+            told = any("goes on" in line for line in desk.told)
+            held = went == allowed == told
+            tally.judge(
+                ENDS,
+                held,
+                "going on without a window was granted or told wrongly",
+                f"{mode!r} under {granted!r}",
+            )

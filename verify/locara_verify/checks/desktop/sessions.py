@@ -1,0 +1,146 @@
+"""LC421 and LC422: what outlives one call. Subscriptions to settings, and an app whose window was closed."""
+
+from __future__ import annotations
+
+import json
+import random
+import struct
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from locara.errors import CallError, LocaraError
+from locara.runtime.launch import RunningApp
+from locara_verify.check import CheckResult, check
+from locara_verify.checks.desktop.stage import ENDS, SUBSCRIBED, Tally, narrowed, watched
+from locara_verify.checks.escape.processes import family
+from locara_verify.context import Context
+
+_SCOPES: Final = ("user", "profile:a", "profile:b")
+_MOST: Final = 64
+_SECONDS: Final = 30.0
+_END_SECONDS: Final = 20.0
+_STAYS_SECONDS: Final = 6.0  # longer than an app that may not go on takes to end
+
+Json = Any
+
+
+@check("desktop.sessions", rules=(SUBSCRIBED, ENDS), needs=frozenset({"live"}))
+def run(ctx: Context) -> CheckResult:
+    """Subscriptions in the target without powers; then four apps whose window is closed."""
+    tally = Tally()
+    variant = ctx.variant("sessions", lambda document: narrowed(document, {}))
+    with ctx.open_app(variant) as app:
+        subscriptions(tally, app, ctx.rng("subscriptions"))
+    for mode, asked, stays in (
+        (None, None, False),
+        ("active", None, False),
+        ("passive", "active", False),
+        ("active", "active", True),
+    ):
+        window_closed(ctx, tally, (mode, asked), stays=stays)
+    return tally.result()
+
+
+def subscriptions(tally: Tally, app: RunningApp, rng: random.Random) -> None:
+    """Three listeners of different scopes while settings change; then as many as there may be, and more."""
+    client = app.client
+    wanted = [("user",), ("profile:a", "profile:b"), _SCOPES]
+    streams = [client.stream("settings.subscribe", {"scopes": list(scopes)}, _SECONDS) for scopes in wanted]
+    names = [next(stream)["subscription"] for stream in streams]
+    told: list[tuple[str, str, Json]] = []
+    # Calls overlap, but those that write come from one sender, so that their order is the order of the writes.
+    for number in range(120):
+        scope, key = rng.choice(_SCOPES), f"k{rng.randrange(6)}"
+        there = any(entry[:2] == (scope, key) and entry[2] is not None for entry in _latest(told))
+        if there and rng.random() < 0.3:
+            client.call("settings.delete", {"key": key, "scope": scope}, _SECONDS)
+            told.append((scope, key, None))
+        else:
+            client.call("settings.set", {"key": key, "value": {"n": number}, "scope": scope}, _SECONDS)
+            told.append((scope, key, {"n": number}))
+    for name in names:
+        client.call("settings.unsubscribe", {"subscription": name}, _SECONDS)
+    for scopes, stream in zip(wanted, streams, strict=True):
+        events = [
+            (event["scope"], event["key"], event["value"]) for event in stream if event["type"] == "changed"
+        ]
+        right = [change for change in told if change[0] in scopes]
+        what = f"{len(events)} told, {len(right)} happened in {', '.join(scopes)}"
+        tally.judge(SUBSCRIBED, events == right, "a subscription did not tell what happened, in order", what)
+        tally.twin(SUBSCRIBED, bool(events), "a subscription tells something")
+    _many(tally, app)
+
+
+def _latest(told: list[tuple[str, str, Json]]) -> list[tuple[str, str, Json]]:
+    return list({(scope, key): (scope, key, value) for scope, key, value in told}.values())
+
+
+def _many(tally: Tally, app: RunningApp) -> None:
+    """Open subscriptions until one is refused; close one, and there is room again."""
+    client, code = app.client, ""
+    names: list[str] = []
+    while not code and len(names) < _MOST:
+        stream = client.stream("settings.subscribe", None, _SECONDS)
+        try:
+            names.append(next(stream)["subscription"])
+        except CallError as error:
+            code = error.code
+        except TimeoutError:
+            code = "no answer"
+    tally.judge(
+        SUBSCRIBED,
+        code == "busy",
+        "subscriptions are not bounded",
+        f"{len(names)} open, {code or 'no refusal'}",
+    )
+    for wrong in ("x", names[0][:-1], names[0] + "0"):
+        ended = client.call("settings.unsubscribe", {"subscription": wrong}, _SECONDS)["ended"]
+        tally.judge(SUBSCRIBED, not ended, "a name nobody was given ended a subscription", wrong)
+    client.call("settings.unsubscribe", {"subscription": names.pop()}, _SECONDS)
+    room = next(client.stream("settings.subscribe", None, _SECONDS))["type"] == "subscribed"
+    tally.judge(SUBSCRIBED, room, "an ended subscription makes no room", "the next was refused")
+
+
+def window_closed(ctx: Context, tally: Tally, modes: tuple[str | None, str | None], *, stays: bool) -> None:
+    """Close the window of an app that declares the first mode and asks for the second."""
+    declared, asked = modes
+    given: Mapping[str, Json] = {"background": {"mode": declared, "reasons": ["index"]}} if declared else {}
+    variant = ctx.variant("window", lambda document: narrowed(document, given))
+    desk = watched(ctx)
+    with ctx.open_app(variant, desktop=desk.desktop) as app:
+        if asked is not None:
+            try:
+                app.client.call("background.begin", {"mode": asked}, _SECONDS)
+            except LocaraError as error:
+                told = f"{asked} under {declared}: {error.code}"
+                tally.judge(
+                    ENDS, declared == "passive" and asked == "active", "what is granted was refused", told
+                )
+        inside = family(app.pid)
+        frame = json.dumps({"window": "closed"}).encode()
+        app.client.send_raw(struct.pack(">I", len(frame)) + frame)
+        gone = _gone(inside, _STAYS_SECONDS if stays else _END_SECONDS)
+        told = f"declared {declared}, asked for {asked}: its processes are {'gone' if gone else 'there'}"
+        tally.judge(ENDS, gone != stays, "an app did not do with its window as it was granted", told)
+        if stays and not gone:
+            works = app.client.call("background.status", {}, _SECONDS)["window"] == "closed"
+            tally.twin(ENDS, works, "an app that may go on answers")
+
+
+def _gone(pids: tuple[int, ...], seconds: float) -> bool:
+    """Whether every one of these processes ends within this time."""
+    end = time.monotonic() + seconds
+    while any(_alive(pid) for pid in pids):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def _alive(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:  # noqa: PTH123 - read at once
+            return file.read().rpartition(")")[2].split()[0] not in {"Z", "X"}
+    except OSError:
+        return False
