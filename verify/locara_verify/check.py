@@ -37,6 +37,22 @@ class CheckResult:
     bench: Mapping[str, JSON] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
+    def joined(self, other: CheckResult, what: str) -> CheckResult:
+        """Both as one result of the same check; ``what`` tells the notes of the other apart."""
+        rules = self.attempts.keys() | other.attempts.keys()
+        return CheckResult(
+            findings=self.findings + other.findings,
+            attempts={
+                rule: self.attempts.get(rule, 0) + other.attempts.get(rule, 0) for rule in sorted(rules)
+            },
+            decisions=self.decisions + other.decisions,
+            attacks=self.attacks + other.attacks,
+            probes=self.probes + other.probes,
+            inconclusive={**other.inconclusive, **self.inconclusive},
+            bench={**other.bench, **self.bench},
+            notes=self.notes + tuple(f"{what}: {note}" for note in other.notes),
+        )
+
 
 CheckFunction: TypeAlias = "Callable[[Context], CheckResult]"
 ReplayFunction: TypeAlias = "Callable[[Context, Mapping[str, JSON]], CheckResult]"

@@ -17,6 +17,7 @@ import pytest
 from locara.errors import IPC_CODES, StorageError
 from locara.storage.faults import CODES, ipc_code
 from locara.storage.limits import MIB
+from locara.storage.settings import Change
 from locara.storage.store import Store
 
 
@@ -125,8 +126,10 @@ def test_the_quota_bounds_the_file_and_space_can_be_won_back(tmp_path: Path) -> 
 
 def test_threads_share_a_store(tmp_path: Path) -> None:
     failures: list[BaseException] = []
+    told: list[Change] = []
     with new(tmp_path / "app.sqlite3") as store:
         store.exec("CREATE TABLE t(worker INTEGER, n INTEGER, UNIQUE(worker, n))")
+        forget = store.settings.watch(told.append)
 
         def write(worker: int) -> None:
             try:
@@ -153,6 +156,26 @@ def test_threads_share_a_store(tmp_path: Path) -> None:
         assert failures == []
         assert store.query("SELECT count(*) FROM t").rows == ((120,),)
         assert store.settings.get_all() == {f"worker {w}": 38 for w in range(3)}
+        for worker in range(3):
+            heard = [change.value for change in told if change.key == f"worker {worker}"]
+            assert heard == [str(n) for n in range(0, 40, 2)], "every write, once, in order"
+        forget()
+        store.settings.set("worker 0", 1)
+        assert len(told) == 60
+
+
+def test_a_setting_that_was_refused_is_told_to_nobody(tmp_path: Path) -> None:
+    told: list[Change] = []
+    with new(tmp_path / "app.sqlite3") as store:
+        store.settings.watch(told.append)
+        for value, scope in ((b"x", "user"), ("x" * 70_000, "user"), ("x", "system"), ("x", "nobody")):
+            with pytest.raises(StorageError):
+                store.settings.set("k", value, scope)  # type: ignore[arg-type]
+        assert store.settings.delete("k") is False
+        assert told == []
+        store.settings.set("k", "x")
+        assert store.settings.delete("k") is True
+        assert told == [Change("user", "k", '"x"'), Change("user", "k", None)]
 
 
 def test_closing_stops_what_runs(tmp_path: Path) -> None:

@@ -33,6 +33,15 @@ CLIPBOARD: Final = "LC812"
 NOTES: Final = "LC813"
 GRANTED_HOST: Final = "docs.granted.example"
 WILD_HOST: Final = "*.wild.example"
+EVERYTHING: Final[Mapping[str, Any]] = {
+    "device.microphone": True,
+    "device.system-audio": True,
+    "device.camera": True,
+    "clipboard": {"read": True, "write": True},
+    "notifications": {"modes": ["alert", "badge", "sound"]},
+    "background": {"mode": "active", "reasons": ["index"]},
+    "open-external": {"hosts": [GRANTED_HOST, WILD_HOST]},
+}
 _MOST: Final = 5
 
 Json = Any

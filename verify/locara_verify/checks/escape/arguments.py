@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.desktop.stage import EVERYTHING, narrowed, watched
 from locara_verify.checks.escape.arena import open_arena
 from locara_verify.checks.escape.entry_points import EntryPoint, entry_points
 from locara_verify.checks.escape.live import Trial, conduct, share
@@ -38,7 +39,15 @@ Json = Any
 def run(ctx: Context) -> CheckResult:
     """Confuse the arguments of every command in the live table."""
     with open_arena(ctx) as arena:
-        return conduct(Trial(arena, (RULE,)), attack)
+        first = conduct(Trial(arena, (RULE,)), attack)
+    desk = watched(ctx)
+    with open_arena(ctx, app=ctx.variant("desktop", widen), pick=False, desktop=desk.desktop) as arena:
+        return first.joined(conduct(Trial(arena, (RULE,)), attack), "with devices and desktop")
+
+
+def widen(document: dict[str, Json]) -> None:
+    """Give a manifest devices, clipboard, notifications, pages and background, and take the models away."""
+    narrowed(document, EVERYTHING)
 
 
 def attack(trial: Trial) -> None:

@@ -66,13 +66,7 @@ def conduct_both(ctx: Context, rules: tuple[str, ...], attack: Callable[[Trial],
         first = conduct(Trial(arena, rules), attack)
     with open_arena(ctx, app=ctx.variant("wider", widen)) as arena:
         second = conduct(Trial(arena, rules), attack)
-    return CheckResult(
-        findings=first.findings + second.findings,
-        attempts={rule: count + second.attempts.get(rule, 0) for rule, count in first.attempts.items()},
-        attacks=first.attacks + second.attacks,
-        inconclusive={**second.inconclusive, **first.inconclusive},
-        notes=first.notes + tuple(f"with wider grants: {note}" for note in second.notes),
-    )
+    return first.joined(second, "with wider grants")
 
 
 def conduct(trial: Trial, attack: Callable[[Trial], None]) -> CheckResult:

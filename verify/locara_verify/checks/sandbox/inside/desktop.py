@@ -1,7 +1,7 @@
 """Reaching the person's devices and desktop: device nodes, and the sockets of sound server, display and bus."""
 
 # What is tested is the system call itself, so it is made without pathlib in between.
-# ruff: noqa: PTH208
+# ruff: noqa: PTH110, PTH208, S108
 
 from __future__ import annotations
 
