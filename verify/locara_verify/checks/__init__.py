@@ -63,6 +63,8 @@ MODULES: Final = (
     "locara_verify.checks.tools.cache",
     "locara_verify.checks.tools.code",
     "locara_verify.checks.tools.rights",
+    "locara_verify.checks.updates.attacks",
+    "locara_verify.checks.updates.lists",
 )
 
 
