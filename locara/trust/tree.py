@@ -12,9 +12,9 @@ from typing import Final
 
 from locara.trust.log_refusal import LogRefused
 from locara.trust.merkle import EMPTY_ROOT, node_hash
-from locara.trust.tiles import WIDTH, Tile, fold, hashes_of, width_of
+from locara.trust.tiles import WIDTH, Tile, hashes_of, width_of
 
-_KEPT: Final = 4_096
+_KEPT: Final = 64  # tiles, some 40 kB each with their rows
 
 
 class Tree:
@@ -23,7 +23,7 @@ class Tree:
     def __init__(self, size: int, read: Callable[[Tile], bytes]) -> None:
         self.size = size
         self._read = read
-        self._kept: OrderedDict[tuple[int, int], bytes] = OrderedDict()
+        self._kept: OrderedDict[Tile, list[list[bytes]]] = OrderedDict()
 
     def root(self, size: int | None = None) -> bytes:
         """The root hash of the tree, or of its beginning of that size."""
@@ -87,19 +87,28 @@ class Tree:
         return node_hash(self._range(low, middle), self._range(middle, high))
 
     def _node(self, height: int, index: int) -> bytes:
-        """The root of a complete subtree. It never changes, so it is kept."""
-        kept = self._kept.get((height, index))
-        if kept is not None:
-            self._kept.move_to_end((height, index))
-            return kept
+        """The root of a complete subtree."""
         level, inside = divmod(height, 8)
         n, at = divmod(index << inside, WIDTH)
-        width = width_of(level, n, self.size)
-        hashes = hashes_of(self._read(Tile(level, n, width)), width)
-        found = self._kept[height, index] = fold(hashes[at : at + (1 << inside)])
+        return self._rows(Tile(level, n, width_of(level, n, self.size)))[inside][at >> inside]
+
+    def _rows(self, tile: Tile) -> list[list[bytes]]:
+        """The hashes of a tile, and above them row by row the roots of the complete subtrees over them.
+
+        A proof needs many nodes of few tiles, so each tile is read and hashed once and kept.
+        """
+        kept = self._kept.get(tile)
+        if kept is not None:
+            self._kept.move_to_end(tile)
+            return kept
+        rows = [hashes_of(self._read(tile), tile.width)]
+        for _ in range(7):
+            row = rows[-1]
+            rows.append([node_hash(row[at], row[at + 1]) for at in range(0, len(row) - 1, 2)])
+        self._kept[tile] = rows
         if len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
-        return found
+        return rows
 
 
 def _split(count: int) -> int:

@@ -22,6 +22,7 @@ from locara.trust.tiles import LEVELS, WIDTH, Edge, Tile, hashes_of
 VERSION: Final = 1
 _NAME: Final = "log.sqlite"
 _ASKED: Final = 500  # entries looked up by one statement
+_WRITTEN_AHEAD: Final = 8_000  # pages, 32 MB: folding the journal into the file costs two more waits
 _SCHEMA: Final = """
 CREATE TABLE log(
   one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, origin TEXT NOT NULL, key TEXT NOT NULL,
@@ -229,6 +230,7 @@ def _connect(path: Path) -> apsw.Connection:
     if connection.pragma("journal_mode", "wal") != "wal":
         raise LogRefused(f"{path} cannot be written ahead; is it on a network disk?", code="damaged")
     connection.pragma("synchronous", "full")
+    connection.wal_autocheckpoint(_WRITTEN_AHEAD)
     connection.pragma("cell_size_check", 1)
     connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
     connection.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
