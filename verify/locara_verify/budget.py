@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import re
+from dataclasses import asdict, dataclass, replace
 from typing import Final
+
+from locara.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +37,27 @@ PROFILES: Final = {
     "soak": Budget("soak", 2_000_000, 60_000, 40_000, 60.0, 3_600.0),
 }
 """The named profiles, smallest first."""
+
+_SECONDS: Final = re.compile(r"([0-9]{1,5})(s|m)")
+_EXAMPLES: Final = re.compile(r"examples=([0-9]{1,7})")
+_UNITS: Final = {"s": 1, "m": 60}
+
+
+def limited(budget: Budget, text: str) -> tuple[Budget, float | None]:
+    """``budget`` as ``--budget`` changes it, and the seconds after which the run ends.
+
+    ``30s`` and ``2m`` bound the time. ``examples=N`` bounds the inputs of each fuzzer, and decisions and operations
+    in proportion. Raises UsageError.
+    """
+    if (match := _SECONDS.fullmatch(text)) and int(match[1]):
+        return budget, float(int(match[1]) * _UNITS[match[2]])
+    if (match := _EXAMPLES.fullmatch(text)) and int(match[1]):
+        examples = int(match[1])
+        share = examples / budget.fuzz_examples
+        return replace(
+            budget,
+            fuzz_examples=examples,
+            decisions=max(100, round(budget.decisions * share)),
+            live_operations=max(60, round(budget.live_operations * share)),
+        ), None
+    raise UsageError(f"--budget {text!r} is no budget", fix="30s, 2m or examples=N")

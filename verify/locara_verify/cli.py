@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
 import os
 import re
-import secrets
 import sys
 import tempfile
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
 from locara.errors import LocaraError, UsageError
-from locara_verify.budget import PROFILES
+from locara_verify import options
 from locara_verify.plan import Plan, Selection
-from locara_verify.progress import MODES
 from locara_verify.report.text import visible
 from locara_verify.target import Target, TargetError
 from locara_verify.verdict import Exit
 
 if TYPE_CHECKING:
-    from locara_verify.session import Settings
+    from locara_verify.options import Run
+    from locara_verify.report.value import Report
 
 
 _COLOURS: Final = {
@@ -55,36 +56,7 @@ class Verify:
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the options of the verb."""
-        add = parser.add_argument
-        add("target", nargs="?", default=".", metavar="APP", help="folder with a locara.json (default: here)")
-        add("--strict", action="store_true", help="warnings fail, everything runs, with the strict budget")
-        add(
-            "--only",
-            action="append",
-            default=[],
-            metavar="RULE",
-            help="rules by id, slug, area or LC2; repeatable",
-        )
-        add("--skip", action="append", default=[], metavar="RULE", help="leave rules out; repeatable")
-        add(
-            "-k", dest="expression", metavar="EXPR", help="rules whose words match, e.g. 'files and not swap'"
-        )
-        add("-x", dest="stop_at_first", action="store_true", help="stop at the first finding")
-        add("--profile", choices=[*PROFILES], help="amount of work (default: quick; strict with --strict)")
-        add("--seed", type=_seed, help="repeat a run: 0x… or decimal (default: a new one, which is printed)")
-        add("--jobs", type=_jobs, default=None, metavar="N", help="checks at a time (default: one per core)")
-        _add_output(parser)
-        add(
-            "--model-cache",
-            type=Path,
-            metavar="DIR",
-            help="where the pinned models are (default: the user's)",
-        )
-        add(
-            "--print-plan", action="store_true", help="show what would run and what not, and why; run nothing"
-        )
-        add("--list", action="store_true", dest="list_rules", help="show every rule")
-        add("--explain", metavar="RULE", help="show why a rule exists and how to satisfy it")
+        options.declare(parser)
 
     def run(self, args: argparse.Namespace) -> int:
         """Do what ``args`` ask and return an exit code of ``Exit``."""
@@ -98,27 +70,19 @@ class ReplayVerb:
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the options of the verb."""
-        parser.add_argument("file", type=Path, metavar="FILE", help="a file from .locara/failures")
+        parser.add_argument(
+            "file", type=Path, metavar="FILE", help="a file from .locara/failures, or a folder of --evidence"
+        )
         parser.add_argument(
             "target", nargs="?", metavar="APP", help="folder of the app (default: as recorded)"
         )
         parser.add_argument("--model-cache", type=Path, metavar="DIR", help="where the pinned models are")
-        _add_output(parser)
+        parser.add_argument("--jobs", type=options.jobs, metavar="N", help="checks at a time (evidence only)")
+        options.declare_output(parser)
 
     def run(self, args: argparse.Namespace) -> int:
         """Repeat the case: exit code 1 when it still happens, 0 when it does not."""
         return guarded(lambda: _replay(args))
-
-
-def _add_output(parser: argparse.ArgumentParser) -> None:
-    from locara_verify.report.files import FORMATS  # noqa: PLC0415 - verbs are listed without loading reports
-
-    parser.add_argument("--format", choices=[*FORMATS], default="human", help="what standard output gets")
-    parser.add_argument(
-        "--report", action="append", default=[], metavar="FMT=FILE", help="also write a report; repeatable"
-    )
-    parser.add_argument("--progress", choices=MODES, help="default: bar on a terminal, log elsewhere")
-    parser.add_argument("--workdir", type=Path, metavar="DIR", help="keep working files and failures here")
 
 
 verify = Verify()
@@ -139,7 +103,7 @@ def guarded(action: Callable[[], int]) -> int:
         text = (
             error.diagnostics() if isinstance(error, LocaraError) else f"{error.strerror}: {error.filename}"
         )
-        return _fail(text, Exit.INTERNAL)
+        return _fail(text, Exit(getattr(error, "exit_code", Exit.INTERNAL)))
     except Exception as error:
         return _fail(f"{type(error).__name__}: {error}{_crash_report()}", Exit.INTERNAL)
 
@@ -170,33 +134,64 @@ def _verify(args: argparse.Namespace) -> int:
         return _print(explain.listing())
     if args.explain is not None:
         return _print(explain.explain(args.explain))
-    profile = args.profile or ("strict" if args.strict else "quick")
-    if args.strict and profile not in ("strict", "soak"):
-        raise UsageError("a strict run has a fixed budget", fix="drop --profile, or use --profile soak")
-    settings = session.Settings(
-        path=Path(args.target),
-        budget=PROFILES[profile],
-        seed=secrets.randbits(32) if args.seed is None else args.seed,
-        choice=Selection(tuple(args.only), tuple(args.skip), args.expression),
-        strict=args.strict,
-        jobs=args.jobs or _cores(),
-        stop_at_first=args.stop_at_first,
-        workdir=args.workdir,
-        cache_root=args.model_cache,
-    )
+    if args.replay is not None:
+        return _replay_evidence(args, args.replay, None if args.target == "." else args.target)
+    options.check(args)
+    if args.fix:
+        code = _fix(args)
+        if args.diff or code is not Exit.PASSED:
+            return code
+    run = options.build(args)
+    for note in run.notes:
+        sys.stderr.write(f"locara verify: {visible(note)}\n")
     if args.print_plan:
-        return _print(plan_text(*session.prepare(settings)))
-    return _run(args, settings)
+        return _print(plan_text(*session.prepare(run.settings)))
+    return _watch(args, run) if args.watch else _run(args, run)
+
+
+def _fix(args: argparse.Namespace) -> Exit:
+    """Narrow the manifest, and show how; with --diff nothing is written."""
+    from locara_verify import narrow, target  # noqa: PLC0415 - as above
+
+    subject = target.load(Path(args.target))
+    used = None if args.unused_in is None else narrow.used_in(args.unused_in)
+    narrowed = narrow.narrow(subject, used)
+    for told in narrowed.refused:
+        sys.stderr.write(f"locara verify: not changed: {visible(told)}\n")
+    for edit in narrowed.edits:
+        sys.stderr.write(f"locara verify: {edit.rule} {edit.pointer}: {visible(edit.reason)}\n")
+    if args.diff:
+        return Exit(_print(narrowed.diff))
+    if narrowed.edits:
+        narrow.write(subject, narrowed)
+    sys.stderr.write(f"locara verify: {len(narrowed.edits)} edits made, each proved to give nothing new\n")
+    return Exit.PASSED
+
+
+def _watch(args: argparse.Namespace, run: Run) -> int:
+    """Run now and after every change of the app, until Ctrl-C."""
+    from locara_verify import watch  # noqa: PLC0415 - as above
+
+    root = Path(args.target)
+    while True:
+        seen = watch.mark(root)
+        if guarded(lambda: _run(args, run)) == Exit.INTERRUPTED:
+            return Exit.INTERRUPTED
+        sys.stderr.write(f"locara verify: watching {visible(str(root))}; Ctrl-C ends it\n")
+        sys.stderr.flush()
+        watch.wait_for_change(root, seen)
 
 
 def _replay(args: argparse.Namespace) -> int:
     from locara_verify import replay as replays  # noqa: PLC0415 - as above
     from locara_verify import session  # noqa: PLC0415
 
+    if args.file.is_dir():
+        return _replay_evidence(args, args.file, args.target)
     recorded = replays.read(args.file)
     settings = session.Settings(
         path=Path(args.target) if args.target else recorded.path,
-        budget=PROFILES[recorded.profile],
+        budget=recorded.budget,
         seed=recorded.seed,
         choice=Selection(only=(recorded.rule,)),
         strict=recorded.strict,
@@ -205,38 +200,101 @@ def _replay(args: argparse.Namespace) -> int:
         case=recorded.case,
         check=recorded.check,
     )
-    return _run(args, settings, recorded.digest)
+    return _run(args, options.Run(settings), recorded.digest)
 
 
-def _run(args: argparse.Namespace, settings: Settings, expected: str | None = None) -> int:
-    from locara_verify import progress, session  # noqa: PLC0415 - as above
-    from locara_verify.interrupt import Interrupt  # noqa: PLC0415
-    from locara_verify.report.files import FORMATS, remove_stale, write_atomic  # noqa: PLC0415
+def _replay_evidence(args: argparse.Namespace, folder: Path, target: str | None) -> int:
+    """Run what an evidence folder tells of again, and list every difference: 0 when there is none, else 1."""
+    from locara_verify import evidence, session  # noqa: PLC0415 - as above
+    from locara_verify.budget import Budget  # noqa: PLC0415
+
+    recorded = evidence.read(folder)
+    told = recorded.facts
+    settings = session.Settings(
+        path=Path(target) if target else recorded.path,
+        budget=Budget(**told["budget"]),
+        seed=int(told["seed"], 16),
+        choice=recorded.selection,
+        strict=told["strict"] is True,
+        jobs=args.jobs or options.cores(),
+        workdir=args.workdir,
+        cache_root=args.model_cache,
+    )
+    report, _ = _report(args, options.Run(settings))
+    now = evidence.facts(report, settings.choice)
+    found = evidence.differences(told, json.loads(evidence.text_of(now)))
+    lines = [f"difference  {visible(line)}" for line in found]
+    same = "" if found else f", bit for bit: {folder}"
+    lines.append(f"{len(found)} differences from the evidence{same}")
+    _print("\n".join(lines) + "\n")
+    if report.interrupted:
+        return Exit.INTERRUPTED
+    return Exit.FINDINGS if found else Exit.PASSED
+
+
+def _run(args: argparse.Namespace, run: Run, expected: str | None = None) -> int:
+    from locara_verify.report.files import FORMATS  # noqa: PLC0415 - as above
     from locara_verify.verdict import exit_code  # noqa: PLC0415
 
+    report, subject = _report(args, run)
+    if expected is not None and expected != subject.digest:
+        note = f"the failure was recorded for {expected}"
+        judgement = replace(report.judgement, notes=(*report.judgement.notes, note))
+        report = replace(report, judgement=judgement)
+    _keep(args, run, report, subject)
+    if args.format != "human":
+        sys.stderr.write(FORMATS["human"](report))
+    text = FORMATS[args.format](report)
+    _print(_coloured(text) if args.format == "human" and _wants_colour() else text)
+    return exit_code(report.verdict, interrupted=report.interrupted)
+
+
+def _report(args: argparse.Namespace, run: Run) -> tuple[Report, Target]:
+    """Run and write the reports that were asked for. Raises OutputError when one cannot be written."""
+    from locara_verify import cache, progress, session  # noqa: PLC0415 - as above
+    from locara_verify.interrupt import Interrupt  # noqa: PLC0415
+    from locara_verify.report.files import FORMATS, remove_stale, write_atomic  # noqa: PLC0415
+
+    settings = run.settings
     outputs = [_destination(text) for text in args.report]
     with Interrupt().on_signals() as interrupt:
-        _check_destinations(outputs, settings.path)
+        _check_destinations([*(path for _, path in outputs), *run.places], settings.path)
         for _, path in outputs:
             remove_stale(path)
         subject, made = session.prepare(settings)
+        profile = settings.budget.profile
+        took = cache.read_durations(cache.default_folder(), profile)
+        settings = replace(settings, expected=took)
         mode = progress.mode_for(args.progress, sys.stderr)
-        with progress.showing(mode, len(made.tasks)) as emit:
+        ahead = progress.Forecast.of(made.tasks, took, settings.jobs)
+        with progress.showing(mode, len(made.tasks), forecast=ahead) as emit:
             report = session.execute(settings, subject, made, emit, lambda: bool(interrupt))
-        if expected is not None and expected != subject.digest:
-            note = f"the failure was recorded for {expected}"
-            judgement = replace(report.judgement, notes=(*report.judgement.notes, note))
-            report = replace(report, judgement=judgement)
+        ran = {span.check: span.ms for span in report.spans if span.state != "none" and not span.cached}
+        cache.write_durations(cache.default_folder(), profile, ran)
         for name, path in outputs:
             try:
                 write_atomic(path, FORMATS[name](report))
             except OSError as error:
                 raise OutputError(f"the {name} report was not written to {path}: {error}") from error
-        if args.format != "human":
-            sys.stderr.write(FORMATS["human"](report))
-        text = FORMATS[args.format](report)
-        _print(_coloured(text) if args.format == "human" and _wants_colour() else text)
-        return exit_code(report.verdict, interrupted=report.interrupted)
+    return report, subject
+
+
+def _keep(args: argparse.Namespace, run: Run, report: Report, subject: Target) -> None:
+    """Write what the next run or another person needs: what did not pass, a baseline, evidence."""
+    from locara_verify import acceptance, evidence, last  # noqa: PLC0415 - as above
+    from locara_verify.replay import folder  # noqa: PLC0415
+    from locara_verify.report.files import write_atomic  # noqa: PLC0415
+
+    if run.settings.case is None and not report.interrupted:
+        with contextlib.suppress(OSError):  # a run is worth the same without it
+            last.write(last.place(folder(args.workdir, subject), subject), report.judgement)
+    if run.write_baseline is not None:
+        write_atomic(run.write_baseline, acceptance.baseline_text(report.judgement))
+    if run.evidence is not None:
+        if report.interrupted:
+            sys.stderr.write("locara verify: an interrupted run leaves no evidence\n")
+            return
+        evidence.write(run.evidence, report, run.settings.choice)
 
 
 def _destination(text: str) -> tuple[str, Path]:
@@ -248,12 +306,12 @@ def _destination(text: str) -> tuple[str, Path]:
     return name, Path(path)
 
 
-def _check_destinations(outputs: list[tuple[str, Path]], app: Path) -> None:
+def _check_destinations(places: list[Path], app: Path) -> None:
     from locara_verify.replay import inside  # noqa: PLC0415 - as above
     from locara_verify.target import EXCLUDED  # noqa: PLC0415
 
     root = app.resolve()
-    for _, path in outputs:
+    for path in places:
         place = path.resolve()
         if inside(place, root) and not EXCLUDED.intersection(place.relative_to(root).parts[:-1]):
             raise UsageError(
@@ -298,28 +356,3 @@ def plan_text(subject: Target, made: Plan) -> str:
     ]
     lines.append(f"{len(made.rules)} rules planned, {len(made.not_planned)} not planned")
     return "\n".join(lines) + "\n"
-
-
-def _cores() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
-
-
-def _seed(text: str) -> int:
-    try:
-        value = int(text, 0)
-    except ValueError:
-        _refuse(f"{text!r} is not a number")
-    if not 0 <= value < 1 << 64:
-        _refuse("a seed has at most 64 bits")
-    return value
-
-
-def _jobs(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 256:
-        _refuse("between 1 and 256")
-    return int(text)
-
-
-def _refuse(text: str) -> NoReturn:
-    raise argparse.ArgumentTypeError(text)

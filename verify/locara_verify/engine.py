@@ -28,7 +28,8 @@ _POLL: Final = 0.2
 class Job:
     """The settings of one run. ``interrupted`` is asked often; once true, everything is stopped.
 
-    ``case`` makes it a replay of that one case.
+    ``case`` makes it a replay of that one case. ``known`` gives the result of a task that need not run again, or
+    None; ``keep`` is told each that ran. After ``seconds`` nothing is started and what runs is stopped.
     """
 
     target: Target
@@ -42,6 +43,9 @@ class Job:
     stop_at_first: bool = False
     interrupted: Callable[[], bool] = lambda: False
     case: Mapping[str, Any] | None = None
+    known: Callable[[Task], CheckResult | None] = lambda _task: None
+    keep: Callable[[Task, CheckResult], None] = lambda _task, _result: None
+    seconds: float | None = None
 
 
 @dataclass(slots=True)
@@ -79,6 +83,7 @@ def run(plan: Plan, job: Job, emit: Emit) -> tuple[CheckFinished, ...]:
             while state.waiting or state.running:
                 if not state.halt and job.interrupted():
                     _halt(state, "the run was interrupted")
+                _halt_when_over(state)
                 _start_some(state)
                 _take_message(state)
                 _end_overdue(state)
@@ -102,6 +107,10 @@ def _start(state: _State, task: Task) -> None:
     job = state.job
     if job.target.manifest is None and not task.check.broken_manifest:
         _finish(state, task, None, "locara.json is not valid, so there is nothing to judge")
+        return
+    if (result := job.known(task)) is not None:
+        began_ms = round((time.monotonic() - state.begun) * 1000)
+        _record(state, CheckFinished(task, result, "", True, 0, began_ms, cached=True))
         return
     number = len(state.finished) + len(state.running)
     workdir = job.workdir / f"{number:02d}-{task.check.name.replace('/', '-')}"
@@ -212,11 +221,23 @@ def _finish(
     now = time.monotonic()
     since = now if begun is None else begun
     ms, began_ms = (round(seconds * 1000) for seconds in (now - since, since - state.begun))
-    event = CheckFinished(task, result, reason, begun is not None, ms, began_ms)
+    if result is not None:
+        state.job.keep(task, result)
+    _record(state, CheckFinished(task, result, reason, begun is not None, ms, began_ms))
+
+
+def _record(state: _State, event: CheckFinished) -> None:
     state.finished.append(event)
     state.emit(event)
+    result = event.result
     if state.job.stop_at_first and not state.halt and result is not None and result.findings:
         _halt(state, "the run stopped at the first finding")
+
+
+def _halt_when_over(state: _State) -> None:
+    seconds = state.job.seconds
+    if seconds is not None and not state.halt and time.monotonic() - state.begun > seconds:
+        _halt(state, f"the time of the run, {seconds:g} s, was over")
 
 
 def _halt(state: _State, reason: str) -> None:

@@ -32,7 +32,8 @@ class CheckFinished:
     """A task ended. ``result`` is None when the check gave none; ``reason`` then says why.
 
     ``started`` is False for a task that no worker took up (the run was stopped before). ``began_ms`` and
-    ``ms`` say when it began, counted from the start of the run, and how long it took.
+    ``ms`` say when it began, counted from the start of the run, and how long it took. ``cached`` results were
+    found by an earlier run on the same content.
     """
 
     task: Task
@@ -41,6 +42,7 @@ class CheckFinished:
     started: bool
     ms: int
     began_ms: int = 0
+    cached: bool = False
 
 
 Event: TypeAlias = CheckStarted | CheckProgress | CheckFinished

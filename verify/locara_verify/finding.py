@@ -28,7 +28,8 @@ class Finding:
     ``message`` is a single sentence that stands alone; ``because`` says how it was observed.
     ``file`` is relative to the target, ``line`` counts from 1. ``evidence`` holds the shrunk input.
     ``replay`` is ``{"check": name, "case": {...}}`` and is enough to run this one case again.
-    ``severity`` is the rule's own unless the check states another.
+    ``severity`` is the rule's own unless the check states another. ``accepted`` says who lives with it and why; only
+    the caller's baseline or waivers fill it, never a check.
     """
 
     rule_id: str
@@ -39,6 +40,7 @@ class Finding:
     evidence: Mapping[str, JSON] = field(default_factory=dict)
     replay: Mapping[str, JSON] | None = None
     severity: Severity | None = None
+    accepted: str = ""
 
     def with_severity(self, default: Severity) -> Finding:
         """The same finding with its severity settled."""

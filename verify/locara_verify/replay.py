@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import locara_verify
 from locara.errors import UsageError
-from locara_verify.budget import PROFILES
+from locara_verify.budget import PROFILES, Budget
 from locara_verify.finding import JSON
 from locara_verify.report.files import write_atomic
 from locara_verify.target import Target
@@ -32,6 +32,7 @@ class Replay:
     case: Mapping[str, Any] | None
     seed: int
     profile: str
+    budget: Budget
     path: Path
     digest: str
     strict: bool
@@ -58,7 +59,7 @@ def write_all(
     where: Path,
     *,
     seed: int,
-    profile: str,
+    budget: Budget,
     strict: bool,
     checks: Mapping[str, str],
 ) -> dict[tuple[str, int], str]:
@@ -77,7 +78,8 @@ def write_all(
                 "check": replay.get("check"),
                 "case": replay.get("case"),
                 "seed": f"0x{seed:x}",
-                "profile": profile,
+                "profile": budget.profile,
+                "budget": budget.to_json(),
                 "strict": strict,
                 "subject": {"path": str(target.path), "digest": target.digest, "app": target.app_id},
                 "locara_verify": locara_verify.__version__,
@@ -88,6 +90,19 @@ def write_all(
             write_atomic(path, text)
             written[outcome.rule.id, number] = _short(path)
     return written
+
+
+def _budget(written: object, profile: str) -> Budget:
+    """The budget that was recorded, or the profile's own in files that do not say. Raises TypeError, ValueError."""
+    if written is None:
+        return PROFILES[profile]
+    if not isinstance(written, dict):
+        raise TypeError("the budget must be an object")
+    budget = Budget(**written)
+    numbers = (budget.decisions, budget.live_operations, budget.fuzz_examples, budget.bench_seconds)
+    if budget.profile != profile or not all(isinstance(n, int | float) and 0 < n < 10**9 for n in numbers):
+        raise ValueError("the budget has impossible numbers")
+    return budget
 
 
 def _short(path: Path) -> str:
@@ -116,6 +131,7 @@ def read(path: Path) -> Replay:
             case=case,
             seed=int(document["seed"], 16),
             profile=profile,
+            budget=_budget(document.get("budget"), profile),
             path=Path(subject["path"]),
             digest=subject["digest"],
             strict=document["strict"] is True,

@@ -23,7 +23,10 @@ AREAS = {
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule of the catalogue. ``why`` and ``fix`` are written for the person whose app failed."""
+    """One rule of the catalogue. ``why`` and ``fix`` are written for the person whose app failed.
+
+    ``timed`` rules race: how often they were put to the test differs from run to run, with equal seeds too.
+    """
 
     id: str
     slug: str
@@ -37,6 +40,7 @@ class Rule:
     good: str = ""
     layer: str = ""
     strict_only: bool = False
+    timed: bool = False
 
     @property
     def area(self) -> str:

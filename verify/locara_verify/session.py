@@ -17,14 +17,15 @@ from typing import Any
 from locara.errors import LocaraError, UsageError
 from locara_verify import checks, engine, replay, target
 from locara_verify.budget import Budget
+from locara_verify.cache import ResultCache
 from locara_verify.catalogue import catalogue
 from locara_verify.events import Emit
 from locara_verify.fixtures import fixtures_dir
-from locara_verify.plan import Plan, Selection, Task, plan
+from locara_verify.plan import Plan, Selection, Task, longest_first, plan
 from locara_verify.report.app import describe
 from locara_verify.report.value import Report, Span
 from locara_verify.target import Target
-from locara_verify.verdict import Judgement, judge
+from locara_verify.verdict import Accept, Judgement, judge, nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,11 @@ class Settings:
     cache_root: Path | None = None
     case: Mapping[str, Any] | None = None
     check: str | None = None
+    accept: Accept = nothing
+    seconds: float | None = None
+    cache: ResultCache | None = None
+    slowest: int = 0
+    expected: Mapping[str, int] = field(default_factory=dict)
 
 
 def prepare(settings: Settings) -> tuple[Target, Plan]:
@@ -82,6 +88,8 @@ def execute(
     """Run ``made`` and report. A run that began always has a report. Raises OSError for a full disk."""
     started = datetime.datetime.now(datetime.UTC).replace(microsecond=0).isoformat()
     begun = time.monotonic()
+    cached = {} if settings.cache is None else settings.cache.hooks(settings, subject)
+    made = replace(made, tasks=longest_first(made.tasks, settings.expected))
     with _workdir(settings.workdir) as (workdir, keep):
         job = engine.Job(
             target=subject,
@@ -95,13 +103,18 @@ def execute(
             stop_at_first=settings.stop_at_first,
             interrupted=interrupted,
             case=settings.case,
+            seconds=settings.seconds,
+            **cached,
         )
         finished = engine.run(made, job, emit)
         stopped = interrupted()
         if not stopped and any(event.started and event.result is None for event in finished):
             keep()
     broken_off = "the run was interrupted" if stopped else _changed(subject)
-    judgement = judge(made, finished, strict=settings.strict, broken_off=broken_off)
+    judgement = judge(made, finished, strict=settings.strict, broken_off=broken_off, accept=settings.accept)
+    if reused := sum(event.cached for event in finished):
+        note = f"{reused} of {len(finished)} checks were taken from the cache: same app, same verifier, same machine"
+        judgement = replace(judgement, notes=(*judgement.notes, note))
     if workdir.exists():
         judgement = replace(judgement, notes=(*judgement.notes, f"logs and working files are in {workdir}"))
     return Report(
@@ -119,6 +132,7 @@ def execute(
         jobs=settings.jobs,
         spans=tuple(Span.of(event) for event in finished),
         prefix=_prefix(subject.path),
+        slowest=settings.slowest,
         replays={} if settings.case is not None else _replays(settings, subject, made.tasks, judgement),
     )
 
@@ -131,7 +145,7 @@ def _replays(
         subject,
         replay.folder(settings.workdir, subject),
         seed=settings.seed,
-        profile=settings.budget.profile,
+        budget=settings.budget,
         strict=settings.strict,
         checks={rule: task.check.name for task in tasks for rule in task.rules},
     )

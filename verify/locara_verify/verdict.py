@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
+from typing import TypeAlias
 
 from locara_verify.events import CheckFinished
 from locara_verify.finding import JSON, Finding, Severity
@@ -82,14 +83,35 @@ class Judgement:
     notes: tuple[str, ...] = ()
 
 
-def judge(plan: Plan, finished: Iterable[CheckFinished], *, strict: bool, broken_off: str = "") -> Judgement:
+Accept: TypeAlias = Callable[[Finding], str]
+"""Why a finding does not count: what a baseline or a waiver says of it; empty when nothing does."""
+
+
+def nothing(_finding: Finding) -> str:
+    """Accepts nothing: what strict runs use, always."""
+    return ""
+
+
+def judge(
+    plan: Plan,
+    finished: Iterable[CheckFinished],
+    *,
+    strict: bool,
+    broken_off: str = "",
+    accept: Accept = nothing,
+) -> Judgement:
     """The judgement over ``plan``. ``broken_off`` is a reason why the run cannot pass (say, interrupted).
+
+    What ``accept`` gives a reason for is shown and does not fail; a strict run does not ask it.
 
     A rule fails by any error, and in strict runs by any warning. It passes only when every check that judges
     it ran to the end and put it to the test at least once. Findings weigh more than missing results.
     """
     events = tuple(finished)
-    outcomes = tuple(_outcome(plan, rule, events, strict=strict) for rule in plan.rules.values())
+    lenient = nothing if strict else accept
+    outcomes = tuple(
+        _outcome(plan, rule, events, strict=strict, accept=lenient) for rule in plan.rules.values()
+    )
     counts = {result: sum(outcome.result is result for outcome in outcomes) for result in Result}
     if counts[Result.FAILED]:
         verdict = Verdict.FAILED
@@ -133,10 +155,12 @@ def exit_code(verdict: Verdict, *, interrupted: bool) -> Exit:
             return Exit.INCONCLUSIVE
 
 
-def _outcome(plan: Plan, rule: Rule, events: tuple[CheckFinished, ...], *, strict: bool) -> RuleOutcome:
+def _outcome(
+    plan: Plan, rule: Rule, events: tuple[CheckFinished, ...], *, strict: bool, accept: Accept
+) -> RuleOutcome:
     judges = [event for event in events if rule.id in event.task.rules]
     findings = tuple(
-        finding.with_severity(rule.severity)
+        replace(finding.with_severity(rule.severity), accepted=accept(finding))
         for event in judges
         if event.result is not None
         for finding in event.result.findings
@@ -145,7 +169,7 @@ def _outcome(plan: Plan, rule: Rule, events: tuple[CheckFinished, ...], *, stric
     attempts = sum(e.result.attempts.get(rule.id, 0) for e in judges if e.result is not None)
     ms = sum(event.ms for event in judges)
     failing = (Severity.ERROR, Severity.WARNING) if strict else (Severity.ERROR,)
-    if any(finding.severity in failing for finding in findings):
+    if any(finding.severity in failing and not finding.accepted for finding in findings):
         return RuleOutcome(rule, Result.FAILED, attempts, ms, findings)
     if reason := plan.unjudged.get(rule.id, "" if judges else "its check was never reached"):
         return RuleOutcome(rule, Result.SKIPPED, attempts, ms, findings, reason)
@@ -154,7 +178,7 @@ def _outcome(plan: Plan, rule: Rule, events: tuple[CheckFinished, ...], *, stric
         ran = any(event.started for event in judges)
         result = Result.INCONCLUSIVE if ran else Result.SKIPPED
         return RuleOutcome(rule, result, attempts, ms, findings, "; ".join(dict.fromkeys(reasons)))
-    warned = any(finding.severity is Severity.WARNING for finding in findings)
+    warned = any(finding.severity is Severity.WARNING or finding.accepted for finding in findings)
     return RuleOutcome(rule, Result.WARNED if warned else Result.PASSED, attempts, ms, findings)
 
 

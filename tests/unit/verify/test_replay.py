@@ -6,6 +6,7 @@ import pytest
 
 from locara.errors import UsageError
 from locara_verify import replay
+from locara_verify.budget import PROFILES
 from locara_verify.target import load
 
 
@@ -14,7 +15,9 @@ def written(report, make_app, tmp_path):
     made, target = report(), load(make_app())
     checks = {"LC201": "one", "LC007": "one"}
     where = tmp_path / "failures"
-    paths = replay.write_all(made.judgement, target, where, seed=7, profile="ci", strict=True, checks=checks)
+    paths = replay.write_all(
+        made.judgement, target, where, seed=7, budget=PROFILES["ci"], strict=True, checks=checks
+    )
     return target, where, paths
 
 
@@ -28,6 +31,7 @@ def test_every_finding_has_a_file_that_says_enough_to_repeat_it(written) -> None
         case={"path": "../canary"},
         seed=7,
         profile="ci",
+        budget=PROFILES["ci"],
         path=target.path,
         digest=target.digest,
         strict=True,
@@ -39,7 +43,9 @@ def test_the_same_failure_has_the_same_name(written, report) -> None:
     target, where, _ = written
     before = sorted(path.name for path in where.iterdir())
     checks = {"LC201": "one", "LC007": "one"}
-    replay.write_all(report().judgement, target, where, seed=7, profile="ci", strict=True, checks=checks)
+    replay.write_all(
+        report().judgement, target, where, seed=7, budget=PROFILES["ci"], strict=True, checks=checks
+    )
     assert sorted(path.name for path in where.iterdir()) == before
 
 

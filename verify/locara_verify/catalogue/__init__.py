@@ -16,7 +16,7 @@ from locara_verify.rule import AREAS, Rule
 _ID: Final = re.compile(r"LC[0-9]{3}")
 _SLUG: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _REQUIRED: Final = ("id", "slug", "title", "severity", "why", "fix", "since")
-_OPTIONAL: Final = ("refs", "bad", "good", "layer", "strict_only")
+_OPTIONAL: Final = ("refs", "bad", "good", "layer", "strict_only", "timed")
 
 
 class CatalogueError(ValueError):
@@ -69,9 +69,10 @@ def _rule(source: str, entry: Mapping[str, object]) -> Rule:
     refs = entry.get("refs", [])
     if not isinstance(refs, list) or not all(isinstance(ref, str) for ref in refs):
         raise CatalogueError(f"{source}: {name}: refs must be a list of texts")
-    strict_only = entry.get("strict_only", False)
-    if not isinstance(strict_only, bool):
-        raise CatalogueError(f"{source}: {name}: strict_only must be true or false")
+    flags = {key: entry.get(key, False) for key in ("strict_only", "timed")}
+    for key, value in flags.items():
+        if not isinstance(value, bool):
+            raise CatalogueError(f"{source}: {name}: {key} must be true or false")
     try:
         severity = Severity(texts["severity"])
     except ValueError as error:
@@ -88,5 +89,6 @@ def _rule(source: str, entry: Mapping[str, object]) -> Rule:
         bad=str(entry.get("bad", "")).strip(),
         good=str(entry.get("good", "")).strip(),
         layer=str(entry.get("layer", "")),
-        strict_only=strict_only,
+        strict_only=bool(flags["strict_only"]),
+        timed=bool(flags["timed"]),
     )

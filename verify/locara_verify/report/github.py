@@ -18,6 +18,8 @@ def render(report: Report) -> str:
     for outcome in report.judgement.outcomes:
         title = f"{outcome.rule.id} {outcome.rule.slug}"
         for finding in outcome.findings:
+            if finding.accepted:
+                continue
             level = "error" if (finding.severity or outcome.rule.severity) is Severity.ERROR else "warning"
             file = f"{report.prefix}{finding.file or MANIFEST}"
             place = f"file={_property(file)},line={finding.line or 1}"

@@ -35,6 +35,7 @@ def render(report: Report) -> str:
     lines += [""] if report.judgement.notes else []
     for note in report.judgement.notes:
         lines += _wrapped("note  ", note)
+    lines += _durations(report)
     lines += ["", _counts(report), _verdict(report)]
     return "\n".join(lines) + "\n"
 
@@ -69,6 +70,8 @@ def finding_lines(outcome: RuleOutcome, finding: Finding, replay: str | None) ->
         yield f"   |  {one_line(key)}: {_value(value)}"
     if finding.because:
         yield from _wrapped("   = because   ", finding.because)
+    if finding.accepted:
+        yield from _wrapped("   = accepted  ", finding.accepted)
     yield from _wrapped("   = help      ", f"{outcome.rule.fix} (see `locara explain {outcome.rule.id}`)")
     if replay is not None:
         yield f"   = replay    locara replay {one_line(replay)}"
@@ -106,6 +109,16 @@ def _undecided(report: Report) -> Iterator[str]:
             yield f"{outcome.result.value}[{outcome.rule.id}] {outcome.rule.slug}: {one_line(outcome.reason)}"
 
 
+def _durations(report: Report) -> Iterator[str]:
+    if not report.slowest:
+        return
+    yield ""
+    yield f"slowest {report.slowest} checks, of {len(report.spans)}"
+    for span in sorted(report.spans, key=lambda span: -span.ms)[: report.slowest]:
+        how = "from the cache" if span.cached else f"began at {span.began_ms / 1000:.1f} s"
+        yield f"  {span.ms / 1000:7.2f} s  {span.check:<24} {how}; {', '.join(span.rules)}"
+
+
 def _counts(report: Report) -> str:
     totals = report.judgement.totals
     results = {
@@ -127,6 +140,11 @@ def _verdict(report: Report) -> str:
         marks.append(f"profile {report.budget.profile}")
     if report.plan.partial:
         marks.append(f"chosen rules: {len(report.plan.rules)}, left out: {len(report.plan.not_planned)}")
+    accepted = sum(
+        bool(finding.accepted) for outcome in report.judgement.outcomes for finding in outcome.findings
+    )
+    if accepted:
+        marks.append(f"{accepted} accepted by baseline or waiver")
     if report.interrupted:
         marks.append("INTERRUPTED, partial")
     return f"{report.verdict.value.upper()}  {report.digest}  ({'; '.join(marks)})"

@@ -116,7 +116,12 @@ def _result(report: Report, rule: Rule, index: int, finding: Finding) -> dict[st
             }
         ],
         "partialFingerprints": {"finding/v1": fingerprint(finding)},
+        **({"suppressions": [_suppression(finding)]} if finding.accepted else {}),
     }
+
+
+def _suppression(finding: Finding) -> dict[str, JSON]:
+    return {"kind": "external", "justification": visible(finding.accepted)}
 
 
 def _notification(outcome: RuleOutcome, index: int) -> dict[str, JSON]:

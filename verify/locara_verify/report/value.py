@@ -26,7 +26,7 @@ SCHEMA: Final = "locara-report/1"
 class Span:
     """When one check ran, in milliseconds from the start of the run, and how it ended.
 
-    ``state`` is ``ok``, ``found`` (it has findings) or ``none`` (it gave no result).
+    ``state`` is ``ok``, ``found`` (it has findings) or ``none`` (it gave no result). ``cached`` ones did not run.
     """
 
     check: str
@@ -34,19 +34,21 @@ class Span:
     began_ms: int
     ms: int
     state: str
+    cached: bool = False
 
     @classmethod
     def of(cls, event: CheckFinished) -> Span:
         """The span of a task that ended."""
         state = "none" if event.result is None else "found" if event.result.findings else "ok"
-        return cls(event.task.check.name, event.task.rules, event.began_ms, event.ms, state)
+        return cls(event.task.check.name, event.task.rules, event.began_ms, event.ms, state, event.cached)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """Everything a reader is told about one run. ``replays`` maps (rule id, number of the finding)
     to the file that repeats it; ``spans`` say when each check ran. ``prefix`` is the app's folder in its
-    repository, with a slash at the end, so that annotations name files as the repository does.
+    repository, with a slash at the end, so that annotations name files as the repository does. ``slowest`` is how
+    many checks the text for people names with their durations.
     """
 
     path: Path
@@ -64,6 +66,7 @@ class Report:
     replays: Mapping[tuple[str, int], str] = field(default_factory=dict)
     spans: tuple[Span, ...] = ()
     prefix: str = ""
+    slowest: int = 0
 
     @property
     def verdict(self) -> Verdict:
@@ -135,6 +138,7 @@ def _finding(finding: Finding, replay: str | None) -> dict[str, JSON]:
         "file": finding.file,
         "line": finding.line,
         "evidence": dict(finding.evidence),
+        "accepted": finding.accepted,
         "replay": replay,
     }
 

@@ -252,6 +252,8 @@ def _finding(outcome: RuleOutcome, finding: Finding, replay: str | None) -> Mark
         for key, value in finding.evidence.items()
         if value not in ("", None)
     ]
+    if finding.accepted:
+        facts.append(("accepted", finding.accepted))
     facts.append(("how to fix", outcome.rule.fix))
     for name, text in (("wrong", outcome.rule.bad), ("right", outcome.rule.good)):
         if text:
