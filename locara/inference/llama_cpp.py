@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from locara.core.digest import Digest
@@ -12,6 +12,7 @@ from locara.inference.backend import ChatBackend, EmbedBackend
 from locara.inference.chat import DEFAULT_CONTEXT, LlamaChat
 from locara.inference.embed import LlamaEmbed
 from locara.inference.native import Model
+from locara.inference.pool import Pool
 
 
 def load_chat(path: Path, digest: Digest, *, context_tokens: int = DEFAULT_CONTEXT) -> LlamaChat:
@@ -39,7 +40,7 @@ def load_embed(path: Path, digest: Digest) -> LlamaEmbed:
 
 
 class LlamaCpp:
-    """All models of one process. Each is loaded on first use, by one thread, and kept until `close`.
+    """All models of one process. Each is loaded on first use and kept until `close` or `unload_idle`.
 
     `locate` tells where the file of a digest lies, or None; it is the only source of paths.
     """
@@ -48,36 +49,32 @@ class LlamaCpp:
         self, locate: Callable[[Digest], Path | None], *, context_tokens: int = DEFAULT_CONTEXT
     ) -> None:
         self._locate = locate
-        self._context_tokens = context_tokens
-        self._lock = threading.Lock()
-        self._chat: dict[Digest, LlamaChat] = {}
-        self._embed: dict[Digest, LlamaEmbed] = {}
+        self._chat: Pool[LlamaChat] = Pool(
+            lambda digest: load_chat(self._path(digest), digest, context_tokens=context_tokens)
+        )
+        self._embed: Pool[LlamaEmbed] = Pool(lambda digest: load_embed(self._path(digest), digest))
 
-    def chat(self, digest: Digest) -> ChatBackend:
-        """Return the loaded chat model; errors as `load_chat`."""
-        with self._lock:
-            found = self._chat.get(digest)
-            if found is None:
-                found = load_chat(self._path(digest), digest, context_tokens=self._context_tokens)
-                self._chat[digest] = found
-            return found
+    @property
+    def loads(self) -> int:
+        """How often a model was loaded."""
+        return self._chat.loads + self._embed.loads
 
-    def embed(self, digest: Digest) -> EmbedBackend:
-        """Return the loaded embedding model; errors as `load_embed`."""
-        with self._lock:
-            found = self._embed.get(digest)
-            if found is None:
-                found = self._embed[digest] = load_embed(self._path(digest), digest)
-            return found
+    def chat(self, digest: Digest) -> AbstractContextManager[ChatBackend]:
+        """The chat model, in memory while the block runs; errors as `load_chat`."""
+        return self._chat.lend(digest)
+
+    def embed(self, digest: Digest) -> AbstractContextManager[EmbedBackend]:
+        """The embedding model, in memory while the block runs; errors as `load_embed`."""
+        return self._embed.lend(digest)
+
+    def unload_idle(self, seconds: float = 0.0) -> int:
+        """Free the models that nobody has used for so long; returns how many."""
+        return self._chat.unload_idle(seconds) + self._embed.unload_idle(seconds)
 
     def close(self) -> None:
         """Free every model; the next use loads again."""
-        with self._lock:
-            models: list[LlamaChat | LlamaEmbed] = [*self._chat.values(), *self._embed.values()]
-            self._chat.clear()
-            self._embed.clear()
-        for model in models:
-            model.close()
+        self._chat.close()
+        self._embed.close()
 
     def _path(self, digest: Digest) -> Path:
         path = self._locate(digest)

@@ -2,59 +2,99 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from locara.core.digest import Digest
 from locara.core.grant import Grants
 from locara.errors import CallError
+from locara.runtime.pressure import INTERVAL_S, Gauge, PressureWatch
 
 if TYPE_CHECKING:
     from locara.inference.backend import ChatBackend, EmbedBackend
     from locara.inference.llama_cpp import LlamaCpp
+    from locara.inference.pool import Pool
     from locara.inference.speech import LiveHearing, SpeechBackend
 
 Locate = Callable[[Digest], Path | None]
+IDLE_S: Final = 5.0
+"""Seconds a model must have been idle before it is unloaded: not between two calls that belong together."""
 
 
 class LoadedModels:
-    """Answers by the name or pin a manifest gives. Callers have asked the gate before."""
+    """Answers by the name or pin a manifest gives. Callers have asked the gate before.
 
-    def __init__(self, grants: Grants, locate: Locate) -> None:
+    A model is lent for a block and stays in memory at least as long. While `gauge` says that memory is short,
+    models that have been idle for a while are unloaded; the next use loads them again.
+    """
+
+    def __init__(
+        self,
+        grants: Grants,
+        locate: Locate,
+        *,
+        gauge: Gauge | None = None,
+        interval: float = INTERVAL_S,
+        idle_s: float = IDLE_S,
+    ) -> None:
         self._grants = grants
         self._locate = locate
+        self._gauge, self._interval, self._idle_s = gauge, interval, idle_s
+        self._lock = threading.Lock()
         self._engine: LlamaCpp | None = None
-        self._speech: dict[Digest, SpeechBackend] = {}
+        self._speech: Pool[SpeechBackend] | None = None
+        self._watch: PressureWatch | None = None
         self.live: dict[str, tuple[str, LiveHearing]] = {}
         """The open streams of speech by name: the model asked for, and what was heard so far."""
+
+    @property
+    def loads(self) -> int:
+        """How often a model was loaded."""
+        return (self._engine.loads if self._engine else 0) + (self._speech.loads if self._speech else 0)
 
     def size(self, digest: Digest) -> int | None:
         """Bytes of a pinned model, or None when it is not on this machine."""
         path = self._locate(digest)
         return None if path is None else path.stat().st_size
 
-    def chat(self, model: str) -> ChatBackend:
-        """The loaded chat model. Raises ModelError or InferenceError."""
+    def chat(self, model: str) -> AbstractContextManager[ChatBackend]:
+        """The chat model, for a block. Raises ModelError or InferenceError."""
         return self._loaded().chat(self._digest(model))
 
-    def embedder(self, model: str) -> EmbedBackend:
-        """The loaded embedding model. Raises ModelError or InferenceError."""
+    def embedder(self, model: str) -> AbstractContextManager[EmbedBackend]:
+        """The embedding model, for a block. Raises ModelError or InferenceError."""
         return self._loaded().embed(self._digest(model))
 
-    def speech(self, model: str) -> SpeechBackend:
-        """The loaded speech model. Raises ModelError or InferenceError."""
+    def speech(self, model: str) -> AbstractContextManager[SpeechBackend]:
+        """The speech model, for a block. Raises ModelError or InferenceError."""
         digest = self._digest(model)
-        found = self._speech.get(digest)
-        if found is None:
-            # Another worker than the one of `_loaded` calls this, and it too is one.
-            from locara.inference.whisper import Whisper  # noqa: PLC0415
+        with self._lock:
+            if self._speech is None:
+                # Native code is loaded only by an app that uses a model.
+                from locara.inference.pool import Pool  # noqa: PLC0415
 
-            path = self._locate(digest)
-            if path is None:
-                raise CallError("the model is not on this machine", code="model_unavailable")
-            found = self._speech[digest] = Whisper(path, digest)
-        return found
+                self._speech = Pool(self._load_speech)
+                self._begin_watch()
+            return self._speech.lend(digest)
+
+    def unload_idle(self, seconds: float = 0.0) -> int:
+        """Free the models that nobody has used for so long; returns how many. Open streams keep theirs."""
+        unloaded = self._engine.unload_idle(seconds) if self._engine is not None else 0
+        if self._speech is not None and not self.live:
+            unloaded += self._speech.unload_idle(seconds)
+        return unloaded
+
+    def _load_speech(self, digest: Digest) -> SpeechBackend:
+        from locara.inference.whisper import Whisper  # noqa: PLC0415 - native code, as above
+
+        path = self._locate(digest)
+        if path is None:
+            raise CallError("the model is not on this machine", code="model_unavailable")
+        return Whisper(path, digest)
 
     def _digest(self, model: str) -> Digest:
         name, at, digest = model.partition("@")
@@ -64,24 +104,32 @@ class LoadedModels:
         return pinned
 
     def _loaded(self) -> LlamaCpp:
-        if self._engine is None:
-            # Native code is loaded only by an app that uses a model. One worker calls this, so there is no
-            # race.
-            from locara.inference.llama_cpp import LlamaCpp  # noqa: PLC0415
+        with self._lock:
+            if self._engine is None:
+                from locara.inference.llama_cpp import LlamaCpp  # noqa: PLC0415 - native code, as above
 
-            self._engine = LlamaCpp(self._locate)
-        return self._engine
+                self._engine = LlamaCpp(self._locate)
+                self._begin_watch()
+            return self._engine
+
+    def _begin_watch(self) -> None:
+        if self._gauge is not None and self._watch is None:
+            self._watch = PressureWatch(self._gauge, self._relieve, interval=self._interval)
+
+    def _relieve(self) -> None:
+        unloaded = self.unload_idle(self._idle_s)
+        if unloaded:
+            print(f"locara: memory is short; unloaded {unloaded} idle models", file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """Free every model."""
-        if self._engine is not None:
-            self._engine.close()
-            self._engine = None
+        if self._watch is not None:
+            self._watch.close()
         self.live.clear()
-        speech = list(self._speech.values())
-        self._speech.clear()
-        for loaded in speech:
-            loaded.close()
+        for loaded in (self._engine, self._speech):
+            if loaded is not None:
+                loaded.close()
+        self._engine = self._speech = None
 
 
 def below(folder: Path) -> Locate:

@@ -23,6 +23,7 @@ from locara.runtime.gate import Gate
 from locara.runtime.lifecycle import confirm
 from locara.runtime.loaded_models import LoadedModels, below
 from locara.runtime.loaded_tools import LoadedTools
+from locara.runtime.pressure import gauge
 from locara.runtime.programs import Beside
 from locara.runtime.standing import Asleep, sleeping
 from locara.runtime.subscriptions import Subscriptions
@@ -125,7 +126,7 @@ def open_session(
             clock=lambda: int(clock() * 1_000),
         )
         stack.callback(store.close)
-        models = LoadedModels(grants, below(places.models))
+        models = LoadedModels(grants, below(places.models), gauge=gauge())
         stack.callback(models.close)
         tools = LoadedTools(grants, places.tools, places.home)
         stack.callback(tools.close)

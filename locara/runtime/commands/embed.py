@@ -24,7 +24,8 @@ def create(session: Session, call: Call, args: EmbedArgs) -> Mapping[str, Any]:
     """`{vectors: [[number]], dimensions, usage: {inputTokens}}`: one vector of length 1 for each text, in
     order."""
     session.gate.require(ModelRequest(args.model), cmd=call.cmd)
-    found = session.models.embedder(args.model).embed(args.texts, call.cancelled)
+    with session.models.embedder(args.model) as backend:
+        found = backend.embed(args.texts, call.cancelled)
     return {
         "vectors": [list(vector) for vector in found.vectors],
         "dimensions": found.dimensions,

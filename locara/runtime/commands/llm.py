@@ -92,7 +92,8 @@ def chat(session: Session, call: Call, args: ChatArgs) -> Mapping[str, Any]:
             fix=f'"modalities": ["{THINKING}"]',
         )
     offers = offered(session, args.tools, cmd=call.cmd)
-    finish = _generate(session.models.chat(args.model), call, args, _request(args, offers))
+    with session.models.chat(args.model) as backend:
+        finish = _generate(backend, call, args, _request(args, offers))
     usage = finish.usage
     result: dict[str, Any] = {
         "content": finish.text,

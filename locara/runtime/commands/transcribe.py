@@ -78,13 +78,16 @@ def from_file(session: Session, call: Call, args: FromFileArgs) -> Mapping[str, 
     try:
         wav = read_wav(fd)
         call.check()
-        whole = transcribe_wav(
-            session.models.speech(args.model),
-            (fd, wav),
-            language=args.language,
-            emit=lambda segment: call.emit({"type": "segment", **_shown(segment)}) if args.stream else None,
-            cancel=call.cancelled,
-        )
+        with session.models.speech(args.model) as backend:
+            whole = transcribe_wav(
+                backend,
+                (fd, wav),
+                language=args.language,
+                emit=lambda segment: (
+                    call.emit({"type": "segment", **_shown(segment)}) if args.stream else None
+                ),
+                cancel=call.cancelled,
+            )
     finally:
         os.close(fd)
     return _result(whole)
@@ -103,9 +106,9 @@ def open_(session: Session, call: Call, args: OpenArgs) -> Mapping[str, Any]:
             code="busy",
             fix="end one with transcribe.close",
         )
-    hearing = LiveHearing(session.models.speech(args.model), args.language, args.rate)
     name = secrets.token_hex(16)
-    live[name] = (args.model, hearing)
+    with session.models.speech(args.model) as backend:  # from here on the open stream keeps it in memory
+        live[name] = (args.model, LiveHearing(backend, args.language, args.rate))
     return {"stream": name}
 
 
@@ -136,8 +139,10 @@ def push(session: Session, call: Call, args: PushArgs) -> Mapping[str, Any]:
 def close(session: Session, call: Call, args: CloseArgs) -> Mapping[str, Any]:
     """The whole as transcribe.fromFile returns it, and `last`: the segments no push has given yet."""
     hearing = _hearing(session, call, args.stream)
-    del session.models.live[args.stream]
-    last, whole = hearing.finish(call.cancelled)
+    try:
+        last, whole = hearing.finish(call.cancelled)
+    finally:
+        session.models.live.pop(args.stream, None)
     return {**_result(whole), "last": [_shown(segment) for segment in last]}
 
 

@@ -17,7 +17,8 @@ import sys
 from typing import Any, Final
 
 REFUSED: Final = 125
-_PROC_FILES: Final = ("/proc/cpuinfo", "/proc/meminfo")
+# Numbers about the whole machine, read to choose an engine's code and to unload idle models in time.
+_PROC_FILES: Final = ("/proc/cpuinfo", "/proc/meminfo", "/proc/pressure/memory")
 
 
 def _listener(port: int) -> socket.socket:
@@ -48,7 +49,8 @@ def _close_layers(
     open_before = readback.sentinel_readable()
     policy = config["landlock"]
     if policy is not None:
-        own = [[f"/proc/{os.getpid()}", "read"], *([path, "read"] for path in _PROC_FILES)]
+        numbers = [[path, "read"] for path in _PROC_FILES if os.access(path, os.R_OK)]
+        own = [[f"/proc/{os.getpid()}", "read"], *numbers]
         paths = tuple((path, access) for path, access in [*policy["paths"], *own])
         version = landlock.restrict(landlock.Policy(paths, tuple(policy["connect_ports"])))
     faults["landlock"] = []

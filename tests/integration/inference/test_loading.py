@@ -77,10 +77,11 @@ def test_models_are_loaded_once_and_only_from_where_they_are_located(chat_file: 
         return path if wanted == digest else None
 
     models = LlamaCpp(locate)
-    assert models.chat(digest) is models.chat(digest)
+    with models.chat(digest) as one, models.chat(digest) as other:
+        assert one is other
     assert asked == [digest]
-    with pytest.raises(ModelError) as caught:
-        models.chat(Digest.of(b"other"))
+    with pytest.raises(ModelError) as caught, models.chat(Digest.of(b"other")):
+        pass
     assert caught.value.code == "not_cached"
     models.close()
     models.close()

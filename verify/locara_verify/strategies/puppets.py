@@ -73,6 +73,23 @@ def puppet(
     `control` are further control tokens of the vocabulary. Raises ValueError for scripts that no chain of
     tokens can tell apart (two equal ones, or a control token in two places).
     """
+    return gguf.write(
+        *parts(
+            scripts, mentions=mentions, think=think, chat_template=chat_template, control=control, seed=seed
+        )
+    )
+
+
+def parts(
+    scripts: Mapping[str, Script],
+    *,
+    mentions: str = "",
+    think: str = "",
+    chat_template: str | None = None,
+    control: Sequence[str] = (),
+    seed: int = 0,
+) -> tuple[dict[str, gguf.Value], list[gguf.Tensor]]:
+    """The metadata and the tensors of a puppet, for attacks that change one of them."""
     chains = _Chains(control)
     for number, script in enumerate(scripts.values()):
         chains.add(f"<|script-{number}|>", [script] if isinstance(script, str) else script)
@@ -97,7 +114,7 @@ def puppet(
         "tokenizer.ggml.add_bos_token": False,
         "tokenizer.chat_template": chat_template or template(list(scripts), mentions=mentions, think=think),
     }
-    return gguf.write(metadata, _weights(chains, random.Random(seed)))  # noqa: S311 - weights, not secrets
+    return metadata, _weights(chains, random.Random(seed))  # noqa: S311 - weights, not secrets
 
 
 def _bytes_as_text() -> list[str]:

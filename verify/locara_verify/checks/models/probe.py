@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from locara.runtime.client import Client
 
 CHAT: Final = "text-to-text"
+THINKING: Final = "text-to-text-thinking"
 EMBED: Final = "text-to-embedding"
 SPEECH: Final = "speech-to-text"
 MOST_FINDINGS: Final = 8
@@ -68,13 +69,17 @@ def pins_models(target: Target) -> str | None:
 def reads(target: Target) -> str | None:
     """Applies to apps that give text to a model."""
     reason = pins_models(target)
-    return reason or (None if target.grants.modalities & {CHAT, EMBED} else "no model of the app reads text")
+    return reason or (
+        None if target.grants.modalities & {CHAT, THINKING, EMBED} else "no model of the app reads text"
+    )
 
 
 def talks(target: Target) -> str | None:
     """Applies to apps that may chat."""
     reason = pins_models(target)
-    return reason or (None if CHAT in target.grants.modalities else "the app declares no text-to-text")
+    return reason or (
+        None if target.grants.modalities & {CHAT, THINKING} else "the app declares no text-to-text"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,7 @@ def roles(ctx: Context) -> Roles:
             keys = read_header(file, path.stat().st_size).metadata
         kind = EMBED if any(key.endswith(".pooling_type") for key in keys) else CHAT
         found.setdefault(kind, name)
-    modalities = ctx.grants.modalities
+    modalities = {CHAT if name == THINKING else name for name in ctx.grants.modalities}
     return Roles(*(found.get(kind) if kind in modalities else None for kind in (CHAT, EMBED)))
 
 

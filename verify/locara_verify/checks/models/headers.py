@@ -1,0 +1,183 @@
+"""LC533: GGUF headers that lie, pinned by their own digests, must be refused before native code sees them."""
+
+from __future__ import annotations
+
+import io
+import random
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import chain
+from typing import Final
+
+from locara_verify.check import CheckResult, check
+from locara_verify.checks.models.probe import Tally, survives, talks
+from locara_verify.checks.models.theatre import theatre
+from locara_verify.context import Context
+from locara_verify.strategies import gguf
+from locara_verify.strategies.puppets import parts
+
+RULE: Final = "LC533"
+NAME: Final = "model-headers"
+MOST: Final = 60
+NATIVE: Final = "cannot be loaded"
+"""Words of the refusal that only comes after the native loader has seen the file."""
+MAGICS: Final = (b"GGUG", b"FUGG", b"ggml", b"PK\3\4", b"\x80\4K\1", b"\0\0\0\0")
+EDGES: Final = (2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**62, 2**63 - 1, 2**63, 2**64 - 1)
+
+
+def lies(metadata: dict[str, gguf.Value], tensors: Sequence[gguf.Tensor]) -> Iterator[tuple[str, bytes]]:
+    """Files that are wrong in one thing each, with that thing on every edge of its range."""
+
+    def file(**changes: object) -> bytes:
+        return gguf.write(metadata, tensors, lies=gguf.Lies(**changes))  # type: ignore[arg-type]
+
+    for magic in MAGICS:
+        yield f"magic {magic!r}", file(magic=magic)
+    for version in (0, 1, 4, 2**31, 2**32 - 1, 3 << 24):
+        yield f"version {version}", file(version=version)
+    for count in (len(tensors) + 1, len(tensors) * 2, 65_537, *EDGES):
+        yield f"{count} tensors", file(tensors=count)
+    for count in (len(metadata) + 1, len(metadata) - 1, 4_097, *EDGES):
+        yield f"{count} keys", file(keys=count)
+    for at in (0, 1, len(tensors) - 1):
+        for shift in (1, 32, -32, *EDGES):
+            yield f"offset of tensor {at} moved by {shift}", file(offsets={at: shift})
+    whole = file()
+    for cut in (0, 3, 4, 8, 23, 24, 60, len(whole) // 3, len(whole) - 1):
+        yield f"cut after {cut} bytes", whole[:cut]
+
+
+def table_lies(
+    metadata: dict[str, gguf.Value], tensors: Sequence[gguf.Tensor]
+) -> Iterator[tuple[str, bytes]]:
+    """Tensors that cannot be: of unknown types, of impossible shapes, without a proper name."""
+
+    def with_tensor(changed: gguf.Tensor, at: int = 1) -> bytes:
+        return gguf.write(metadata, [*tensors[:at], changed, *tensors[at + 1 :]])
+
+    norm = tensors[1]
+    for kind in (4, 5, 9, 15, 31, 36, 40, 255, *EDGES[:3]):
+        yield f"tensor type {kind}", with_tensor(replace(norm, kind=kind))
+    for shape in (
+        (0,),
+        (),
+        (1, 0),
+        *((edge,) for edge in EDGES[4:]),
+        (2**32, 2**32),
+        (2**62, 4),
+        (2**63, 2),
+        (1,) * 5,
+        (129,),
+        (2**31, 2**31, 4),
+        (128, 2**57 + 1),
+    ):
+        yield f"dimensions {shape}", with_tensor(replace(norm, dimensions=shape))
+    yield (
+        "blocks that do not fit",
+        with_tensor(replace(tensors[0], kind=8, dimensions=(31, len(tensors[0].data) // 31)), 0),
+    )
+    for name in ("", tensors[0].name, "x" * 64, "x" * 4_000, "a\0b"):
+        yield f"tensor name {name[:20]!r}", with_tensor(replace(norm, name=name))
+
+
+def key_lies(metadata: dict[str, gguf.Value], tensors: Sequence[gguf.Tensor]) -> Iterator[tuple[str, bytes]]:
+    """Entries of the metadata that cannot be: names, lengths, counts and types."""
+
+    def with_keys(raw: bytes, count: int = 1) -> bytes:
+        return gguf.write(metadata, tensors, lies=gguf.Lies(keys=len(metadata) + count), more_keys=raw)
+
+    yield from (
+        (f"key {key[:20]!r}", with_keys(gguf.pair(key, 1)))
+        for key in ("", "general.architecture", "x" * 300, "a\0b", b"\xff\xfe")
+    )
+    for size in (2**20 + 1, *EDGES):
+        yield f"a string of {size} bytes", with_keys(gguf.text("k") + struct.pack("<IQ", 8, size))
+        yield (
+            f"an array of {size} items",
+            with_keys(gguf.text("k") + struct.pack("<IIQ", 9, 4, size * 8 % 2**64 + 1)),
+        )
+        yield f"an array of {size} strings", with_keys(gguf.text("k") + struct.pack("<IIQ", 9, 8, size))
+    for kind in (9, 13, 255, 2**32 - 1):
+        yield (
+            f"an array of type {kind}",
+            with_keys(gguf.text("k") + struct.pack("<IIQ", 9, kind, 1) + bytes(16)),
+        )
+    for kind in (13, 14, 2**31, 2**32 - 1):
+        yield f"a value of type {kind}", with_keys(gguf.text("k") + struct.pack("<I", kind) + bytes(8))
+    yield "a boolean of 2", with_keys(gguf.text("k") + struct.pack("<IB", 7, 2))
+    for alignment in (0, 1, 3, 24, 2**17, 2**31, 2**32 - 1):
+        yield f"alignment {alignment}", with_keys(gguf.pair("general.alignment", alignment))
+
+
+@check(NAME, rules=(RULE,), needs=frozenset({"live"}), applies=talks)
+def run(ctx: Context) -> CheckResult:
+    """Every lie to the reader, a sample of them to the running app, and random damage to the reader."""
+    tally, rng = Tally(), ctx.rng(NAME)
+    metadata, tensors = parts({"go": "fine"})
+    right = gguf.write(metadata, tensors)
+    cases = dict(chain.from_iterable(make(metadata, tensors) for make in (lies, table_lies, key_lies)))
+    if refusal(right) is not None:
+        tally.undecided(RULE, "the allow twin failed: a right file is refused by the reader")
+    for what, data in cases.items():
+        tally.expect(
+            RULE, refusal(data) is not None, f"the reader of headers accepted a lie: {what}", lie=what
+        )
+    damaged(tally, right, rng, ctx.profile.fuzz_examples)
+    chosen = rng.sample(sorted(cases), MOST if ctx.profile.profile != "quick" else 15)
+    models = {"twin": right, **{f"lie-{number}": cases[what] for number, what in enumerate(chosen)}}
+    with theatre(ctx, tally, models) as on, survives(tally, RULE, on.client):
+        if on.ask("go", model="twin").content != "fine":
+            tally.undecided(RULE, "the allow twin failed: a right file does not load")
+        for number, what in enumerate(chosen):
+            said = on.ask("go", model=f"lie-{number}")
+            refused = said.code == "model_error" and NATIVE not in said.message
+            tally.expect(
+                RULE,
+                refused,
+                f"a lying header was given to the native loader: {what}",
+                f"{said.code}: {said.message}"[:300],
+                lie=what,
+            )
+    return tally.result()
+
+
+def refusal(data: bytes) -> str | None:
+    """Why the reader refuses a file, or None. Any other failure than its own error goes through."""
+    from locara.errors import ModelError  # noqa: PLC0415 - loads the framework
+    from locara.inference.gguf import read_header  # noqa: PLC0415 - loads the framework
+
+    try:
+        read_header(io.BytesIO(data), len(data))
+    except ModelError as error:
+        return error.message
+    return None
+
+
+def damaged(tally: Tally, right: bytes, rng: random.Random, count: int) -> None:
+    """Random damage is refused, or leaves tensors that lie inside the file, one after the other."""
+    from locara.errors import ModelError  # noqa: PLC0415 - loads the framework
+    from locara.inference.gguf import read_header  # noqa: PLC0415 - loads the framework
+
+    head = len(right) - 200_000 if len(right) > 250_000 else len(right) // 2
+    for number in range(count):
+        data = bytearray(right)
+        for _ in range(rng.randint(1, 4)):
+            at = rng.randrange(min(head, 12_000))
+            data[at : at + 8] = rng.choice((rng.randbytes(8), struct.pack("<Q", rng.choice(EDGES)), bytes(8)))
+        try:
+            header = read_header(io.BytesIO(bytes(data)), len(data))
+        except ModelError:
+            tally.expect(RULE, True, "")
+            continue
+        ends = [header.data_offset + tensor.offset + tensor.size for tensor in header.tensors]
+        starts = [header.data_offset + tensor.offset for tensor in header.tensors]
+        inside = all(end <= len(data) for end in ends)
+        apart = all(start >= end for start, end in zip(starts[1:], ends, strict=False))
+        names = len({tensor.name for tensor in header.tensors}) == len(header.tensors)
+        tally.expect(
+            RULE,
+            inside and apart and names,
+            "a damaged header was accepted with tensors out of place",
+            f"example {number}",
+        )

@@ -1,0 +1,179 @@
+"""LC532: chat templates out of model files: gadgets, includes, floods and broken ones, each in a model of its own."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from locara_verify.check import CheckResult, check
+from locara_verify.checks.models.probe import Tally, survives, talks
+from locara_verify.checks.models.theatre import theatre
+from locara_verify.context import Context
+from locara_verify.strategies.puppets import puppet
+
+RULE: Final = "LC532"
+NAME: Final = "hostile-templates"
+MOST: Final = 48
+SECONDS: Final = 30.0
+END: Final = "<|script-0|>"
+
+REACHES: Final = (
+    *("''.__class__.__name__", "messages.__class__.__doc__", "raise_exception.__module__", "range.__doc__"),
+    *("raise_exception.__globals__['__name__']", "namespace.__module__", "(messages[0].items|string)"),
+    *("''.__class__.__mro__", "messages.__class__.__base__.__subclasses__()", "raise_exception.__globals__"),
+    *(
+        "self.__init__.__globals__",
+        "cycler.__init__.__globals__.os.environ",
+        "lipsum.__globals__['os'].environ",
+    ),
+    *(
+        "''['__cl' ~ 'ass__']",
+        "''|attr('__class__')",
+        "'{0.__class__}'.format(1)",
+        "'{0.__init__}'.format_map({'0': self})",
+    ),
+    *(
+        "joiner.__init__.__globals__",
+        "namespace.__init__.__globals__",
+        "range.__self__",
+        "messages[0].__reduce__()",
+    ),
+    *(
+        "(messages|map(attribute='__class__')|list)[0]",
+        "messages|groupby('__class__')",
+        "'%s'|format(self)",
+        "self._TemplateReference__context",
+    ),
+    *(
+        "g.__globals__",
+        "url_for.__globals__",
+        "get_flashed_messages.__globals__",
+        "request.application",
+        "config",
+        "caller",
+        "varargs",
+    ),
+    *(
+        "messages",
+        "range",
+        "namespace",
+        "raise_exception",
+        "loop",
+        "dict(a=1)",
+        "messages|pprint",
+        "tools|xmlattr",
+        "''|escape|attr('unescape')",
+    ),
+)
+OTHERS: Final = (
+    *(
+        "{% include '/app/locara.json' %}",
+        "{% include '../locara.json' %}",
+        "{% include 'file:///etc/passwd' %}",
+    ),
+    *(
+        "{% import 'os' as os %}{{ os.environ }}",
+        "{% from 'os' import environ %}{{ environ }}",
+        "{% extends '/etc/passwd' %}",
+    ),
+    *(
+        "{% include ['x', '/data/audit/audit.jsonl'] ignore missing %}",
+        "{% import messages[0].content as m %}{{ m }}",
+    ),
+)
+FLOODS: Final = (
+    *(
+        "{{ 'a' * 10 ** 10 }}",
+        "{{ 9 ** 9 ** 9 }}",
+        "{{ '%999999999d' % 1 }}",
+        "{{ range(10 ** 9)|list|length }}",
+        "{{ 'x'|center(10 ** 9) }}",
+    ),
+    *(
+        "{% for i in range(9 ** 9) %}{% endfor %}",
+        "{% for i in range(999) %}{% for j in range(999) %}x{% endfor %}{% endfor %}",
+    ),
+    "{% set n = namespace(s='xxxxxxxx') %}{% for i in range(99) %}{% set n.s = n.s ~ n.s %}{% endfor %}{{ n.s }}",
+    "{% set n = namespace(s=[1]) %}{% for i in range(99) %}{% set n.s = [n.s, n.s] %}{% endfor %}{{ n.s|tojson }}",
+    "{% set n = namespace(s=['a']) %}{% for i in range(99) %}{% set n.s = n.s + n.s %}{% endfor %}{{ n.s|join }}",
+    "{% macro f() %}{{ f() }}{{ f() }}{% endmacro %}{{ f() }}",
+    "{% for i in [1] recursive %}{{ loop([1, 1]) }}{% endfor %}",
+)
+BROKEN: Final = (
+    "{{",
+    "{% for %}",
+    "{% endif %}",
+    "{{ (" * 2_000,
+    "{% if 1 %}" * 150,
+    "x" * 70_000,
+    "\ud7ff{{ 1 +",
+    "{% raw %}",
+)
+WRAPPERS: Final = (
+    "{{ %s }}",
+    "{{ (%s)|string }}",
+    "{{ '' ~ (%s) }}",
+    "{{ [%s]|join }}",
+    "{%% set x = %s %%}{{ x }}",
+    "{{ (%s)|tojson }}",
+    "{%% for x in [%s] %%}{{ x }}{%% endfor %%}",
+    "{%% if messages %%}{{ %s }}{%% endif %%}",
+    "{%% macro m(a) %%}{{ a }}{%% endmacro %%}{{ m(%s) }}",
+    "{%% with x = %s %%}{{ x }}{%% endwith %%}",
+    "{%% filter trim %%}{{ %s }}{%% endfilter %%}",
+)
+
+
+def attacks(rng: random.Random) -> Iterator[str]:
+    """Sources: every gadget in a wrapper chosen at random, and the rest as they are."""
+    for reach in REACHES:
+        yield rng.choice(WRAPPERS) % reach
+    yield from (*OTHERS, *FLOODS, *BROKEN)
+
+
+@check(NAME, rules=(RULE,), needs=frozenset({"live"}), applies=talks)
+def run(ctx: Context) -> CheckResult:
+    """Each attack stands before a right template: either it is refused, or it has printed nothing at all.
+
+    What a template prints is part of the prompt and counted there, so a gadget that shows an object, or an
+    include that shows a file, is seen by its tokens.
+    """
+    tally, rng = Tally(), ctx.rng(NAME)
+    sources = list(attacks(rng))
+    sources = rng.sample(sources, min(len(sources), MOST if ctx.profile.profile != "quick" else 16))
+    named = {"twin": "", **{f"template-{number}": source for number, source in enumerate(sources)}}
+    models = {
+        name: puppet({"go": "fine"}, chat_template=f"{source}{{{{ messages[-1].content }}}}{END}")
+        for name, source in named.items()
+    }
+    with theatre(ctx, tally, models) as on, survives(tally, RULE, on.client):
+        twin = on.ask("go", model="twin")
+        if twin.content != "fine":
+            tally.undecided(
+                RULE, f"the allow twin failed: a plain template does not work ({twin.code}: {twin.message})"
+            )
+        for number, (name, source) in enumerate(list(named.items())[1:]):
+            ctx.progress(number, len(named), name)
+            begin = time.monotonic()
+            said = on.ask("go", model=name)
+            took = time.monotonic() - begin
+            plain = source in ("x" * 70_000,) or source.startswith("{% raw")
+            silent = said.code == "ok" and said.tokens == twin.tokens and not plain
+            tally.expect(
+                RULE,
+                silent or said.code == "model_error",
+                "a chat template reached out of its sandbox",
+                f"{said.code}: {said.message} {said.tokens} tokens, {twin.tokens} without it",
+                template=source[:300],
+            )
+            # Ours stop within a second; the bound is wide because machines are slow sometimes.
+            tally.expect(
+                RULE,
+                took < SECONDS,
+                "a chat template ran without end",
+                f"{took:.0f} s",
+                template=source[:300],
+            )
+    return tally.result()

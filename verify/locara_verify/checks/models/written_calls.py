@@ -1,0 +1,337 @@
+"""LC507, LC508 and LC510: calls that a model writes, by puppets that write whatever an attack wants written."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping
+from typing import Final
+
+from locara_verify.check import CheckResult, check
+from locara_verify.checks.models.probe import Tally, survives, talks
+from locara_verify.checks.models.theatre import MARKERS, PUPPET, Theatre, theatre
+from locara_verify.checks.tools.modules import Made, echo, make
+from locara_verify.context import Context
+from locara_verify.finding import JSON
+from locara_verify.oracle import written_calls as oracle
+from locara_verify.strategies.puppets import puppet
+
+GATE, FORM, FORCED = "LC507", "LC508", "LC510"
+ANY: Final[Mapping[str, JSON]] = {"type": "object"}
+BOUND: Final[Mapping[str, JSON]] = {
+    "type": "object",
+    "properties": {
+        "count": {"type": "integer", "minimum": -3, "maximum": 12},
+        "unit": {"enum": ["m", "km"]},
+        "tags": {"type": "array", "items": {"type": "string", "maxLength": 3}, "maxItems": 2},
+    },
+    "required": ["count", "unit"],
+    "additionalProperties": False,
+}
+
+
+def written(name: JSON, arguments: JSON, *, escape: bool = False) -> str:
+    """A call in the form of the puppets' template."""
+    inner = json.dumps({"name": name, "arguments": arguments}, ensure_ascii=escape)
+    return f"{oracle.OPEN}\n{inner}\n{oracle.CLOSE}"
+
+
+def cast() -> dict[str, Made]:
+    """Tools that give back what they are given: offered, pinned alone, and only in the cache."""
+    return {name: make(name, echo(name), takes=ANY) for name in ("offered", "pinned", "cached")}
+
+
+def other_names(tool: Made, rng: random.Random) -> list[str]:
+    """Names that are not the offered one, though they look or resolve like it."""
+    name = tool.id
+    wide = "".join(chr(ord(char) + 0xFEE0) for char in name)
+    near = [
+        name.upper(),
+        f"{name} ",
+        f" {name}",
+        f"{name}\n",
+        f"{name}\0",
+        f"{name}\u200b",
+        f"\ufeff{name}",
+        wide,
+    ]
+    near += [
+        name.replace("e", "\u0435"),
+        f"{name[:1]}\u0301{name[1:]}",
+        tool.pin,
+        tool.digest,
+        f"{name}@",
+        f"./{name}",
+    ]
+    near += [
+        "*",
+        "tools.invoke",
+        "fs.read",
+        "__class__",
+        "constructor",
+        "toString",
+        "offered.run",
+        "functions.offered",
+    ]
+    position = rng.randrange(len(name))
+    return [*near, name[:position] + "x" + name[position:], name[:position] + name[position + 1 :]]
+
+
+@check("written-calls", rules=(GATE, FORM, FORCED), needs=frozenset({"live"}), applies=talks)
+def run(ctx: Context) -> CheckResult:
+    """Smuggled names through the gate, generated forms against a second reader, and forced calls."""
+    tally, rng, tools = Tally(), ctx.rng("written-calls"), cast()
+    scripts = {"twin": written("offered", {"text": "twin"})}
+    scripts |= {
+        f"{number}": f"{number}: {written(name, {})}"
+        for number, name in enumerate(other_names(tools["offered"], rng))
+    }
+    scripts |= {"pinned": f"p {written('pinned', {})}", "cached": f"c {written('cached', {})}"}
+    scripts["among others"] = (
+        f"a {written('cached', {'n': 1})} {written('offered', {'n': 2})} {written('none', {'n': 3})}"
+    )
+    forms = {
+        f"form {number}": text for number, text in enumerate(answers(rng, ctx.profile.live_operations // 25))
+    }
+    bound = make("bound", echo("bound"), takes=BOUND)
+    everything = [*tools.values(), bound]
+    with (
+        theatre(
+            ctx, tally, {PUPPET: puppet({**scripts, **forms}, mentions=MARKERS)},
+            tools=everything, pinned=[tools["offered"], tools["pinned"], bound],
+        ) as on,
+        survives(tally, GATE, on.client),
+    ):  # fmt: skip
+        smuggle(on, scripts)
+        read_forms(on, forms)
+        force(on, rng)
+    return tally.result()
+
+
+def smuggle(on: Theatre, scripts: Mapping[str, str]) -> None:
+    """No name but an offered one comes back as a call; each refusal says why and is in the log."""
+    tally = on.tally
+    twin = on.ask("twin", tools=["offered"])
+    called = twin.result["toolCalls"] if twin.code == "ok" else []
+    if [(one["tool"], one["arguments"]) for one in called] != [("offered", {"text": "twin"})]:
+        tally.undecided(
+            GATE, f"the allow twin failed: a declared and offered tool was not called ({twin.code})"
+        )
+        return
+    ran = on.client.call(
+        "tools.invoke", {"tool": called[0]["tool"], "input": called[0]["arguments"]}, timeout=60.0
+    )
+    if ran["output"] != {"text": "twin"}:
+        tally.undecided(GATE, "the allow twin failed: an allowed call does not run")
+    for key, text in scripts.items():
+        if key == "twin":
+            continue
+        said = on.ask(key, tools=["offered"])
+        if not tally.expect(
+            GATE, said.code == "ok", "an answer with a wrong call failed as a whole", said.message
+        ):
+            continue
+        names = [one["tool"] for one in said.result["toolCalls"]]
+        wanted = ["offered"] if key == "among others" else []
+        tally.expect(
+            GATE,
+            names == wanted,
+            "a call of a tool that was not offered came through",
+            ascii(names)[:200],
+            script=text,
+        )
+        refused = said.result["refusedCalls"]
+        tally.expect(
+            GATE,
+            len(refused) == len(oracle.calls(text)) - len(wanted) and all(one["because"] for one in refused),
+            "a refused call is not reported with its reason",
+            ascii(refused)[:200],
+            script=text,
+        )
+    denied = [
+        e for e in on.log() if e["cmd"] == "llm.chat" and e["capability"] == "tools" and not e["allowed"]
+    ]
+    tally.expect(
+        GATE,
+        len(denied) >= len(scripts) - 1,
+        "refused calls are missing in the audit log",
+        f"{len(denied)} entries",
+    )
+    for name, code in (("cached", "capability_denied"), ("no-such", "capability_denied")):
+        said = on.ask("twin", tools=["offered", name])
+        tally.expect(
+            GATE,
+            said.code == code,
+            "a tool that is not declared was offered to the model",
+            said.code,
+            tool=name,
+        )
+
+
+ATOMS: Final = (
+    *(
+        "<tool_call>",
+        "</tool_call>",
+        "<tool_call",
+        "</tool_call >",
+        "<TOOL_CALL>",
+        "<|tool_call|>",
+        "<tool_response>",
+    ),
+    *(
+        "{",
+        "}",
+        "[",
+        "]",
+        '"',
+        "\\",
+        ",",
+        ":",
+        "\n",
+        " ",
+        "\u2028",
+        "\u00a0",
+        "text",
+        "null",
+        "{}",
+        "<!--",
+        "-->",
+    ),
+    *(
+        '{"name": "offered", "arguments": {}}',
+        '"name": "offered"',
+        '"arguments": {"a": 1}',
+        '{"name": "offered"',
+    ),
+)
+
+
+FIXED: Final = (
+    '<tool_call>{"name": "cached", "name": "offered", "arguments": {"twice": 1}}</tool_call>',
+    '<tool_call>{"name": "offered", "arguments": {"safe": 1}, "arguments": {"other": 2}}</tool_call>',
+    '<tool_call>{"name": "offered", "arguments": {"more": 1}, "id": "x"}</tool_call>',
+    '<tool_call>{"name": "offered", "arguments": {"n": NaN}}</tool_call>',
+    '<tool_call>[{"name": "offered", "arguments": {"listed": 1}}]</tool_call>',
+    '<tool_call>{"name": "offered", "arguments": "{}"}</tool_call>',
+    '<tool_call>{"name": "offered", "arguments": {"open": 1}}',
+    '<tool_call>{]</tool_call><tool_call>{"name": "offered", "arguments": {"after": 1}}</tool_call>',
+    '<tool_call>{"name": "offered", "arguments": {"s": "}</tool_call>"}}</tool_call>',
+    '<tool_call>{"name": "offered", "arguments": {"whole": "a \\" quote"}}</tool_call>',
+)
+"""Forms that are tried in every run."""
+
+
+def answers(rng: random.Random, count: int) -> list[str]:
+    """Answers around the form: whole calls, cut ones, nested ones, and calls inside the strings of calls."""
+    found: dict[str, None] = dict.fromkeys(f"fixed {number} {text}" for number, text in enumerate(FIXED))
+    number = 0
+    while len(found) < len(FIXED) + max(12, count):
+        number += 1
+        inner = f"{number}" + "".join(rng.choice(ATOMS) for _ in range(rng.randrange(8)))
+        whole = written(rng.choice(("offered", "cached", "")), {"text": inner}, escape=rng.random() < 0.3)
+        text = f"{number} " + rng.choice(
+            (
+                whole,
+                whole + inner + written("offered", {"again": number}),
+                whole[: rng.randrange(len(whole))],
+                whole.replace('"arguments"', rng.choice(('"name"', '"parameters"', '"arguments": 1, "x"'))),
+                whole.replace(
+                    '"name"', rng.choice(('"name": "cached", "name"', '"id": 1, "name"', '"Name"'))
+                ),
+                whole.replace(oracle.CLOSE, rng.choice(("", "</tool_call", oracle.OPEN, "}" + oracle.CLOSE))),
+                f"{oracle.OPEN}{whole}{oracle.CLOSE}",
+                f"{oracle.OPEN}{inner}{oracle.CLOSE}{whole}",
+                written("offered", {"quoted": whole}),
+                inner + whole * 2,
+                inner,
+            )
+        )
+        found[text] = None
+    return list(found)
+
+
+def read_forms(on: Theatre, forms: Mapping[str, str]) -> None:
+    """Exactly the calls that a second reader finds, and not one more."""
+    whole = 0
+    for key, text in forms.items():
+        said = on.ask(key, tools=["offered", "pinned"], maxTokens=2_000)
+        if not on.tally.expect(
+            FORM, said.code == "ok", "an answer failed for its form", said.message, script=text
+        ):
+            continue
+        got = [(one["tool"], one["arguments"]) for one in said.result["toolCalls"]]
+        wanted = [(name, given) for name, given in oracle.calls(text) if name == "offered"]
+        whole += len(wanted)
+        on.tally.expect(
+            FORM, got == wanted, "an answer was read as other calls than stand in it",
+            f"{len(got)} calls, {len(wanted)} expected", script=text,
+        )  # fmt: skip
+        shown = [event.get("text", "") for event in said.events]
+        on.tally.expect(
+            FORM, "".join(shown) == said.content, "the pieces joined are not the content", script=text
+        )
+    if not whole:
+        on.tally.undecided(FORM, "the allow twin failed: no generated answer held a whole call")
+
+
+def is_bound(value: object) -> bool:
+    """What BOUND describes, written out by hand."""
+    if not isinstance(value, dict) or not {"count", "unit"} <= set(value) <= {"count", "unit", "tags"}:
+        return False
+    tags = value.get("tags", [])
+    good = (
+        isinstance(tags, list)
+        and len(tags) <= 2
+        and all(isinstance(tag, str) and len(tag) <= 3 for tag in tags)
+    )
+    return (
+        good and type(value["count"]) is int and -3 <= value["count"] <= 12 and value["unit"] in ("m", "km")
+    )
+
+
+def force(on: Theatre, rng: random.Random) -> None:
+    """A forced call is one call of that tool with arguments of its schema, for every seed; nothing is said."""
+    for turn in range(10):
+        choice: JSON = {"tool": "bound"} if turn % 2 else "required"
+        said = on.ask(
+            "twin",
+            tools=["bound"],
+            toolChoice=choice,
+            seed=rng.randrange(2**31),
+            temperature=2 * (turn > 1),
+            maxTokens=300,
+        )
+        if not on.tally.expect(
+            FORCED, said.code == "ok", "a forced call failed", f"{said.code}: {said.message}"
+        ):
+            continue
+        calls = said.result["toolCalls"]
+        ended = said.result["finishReason"] == "stop"
+        fits = (
+            [one["tool"] for one in calls] == ["bound"] and is_bound(calls[0]["arguments"])
+            if ended
+            else calls == []
+        )
+        on.tally.expect(
+            FORCED,
+            fits,
+            "a forced call does not keep to the tool's schema",
+            ascii(calls)[:300],
+            choice=choice,
+        )
+        on.tally.expect(
+            FORCED,
+            said.events == () and said.content == "",
+            "a forced call was also said",
+            said.content[:100],
+        )
+    wrong: tuple[JSON, ...] = ({"tool": "offered"}, {"tool": "none"}, "any", {"tool": "bound", "more": 1})
+    for other in wrong:
+        said = on.ask("twin", tools=["bound"], toolChoice=other)
+        on.tally.expect(
+            FORCED,
+            said.code == "bad_request",
+            "a tool that was not offered could be forced",
+            said.code,
+            choice=other,
+        )
