@@ -43,6 +43,8 @@ class ToolOffer:
     schema: Mapping[str, Any]
 
 
+DEFAULT_CONTEXT: Final = 4_096
+"""Tokens a chat model holds at most, where its training allows."""
 ANY_TOOL: Final = "*"
 """As `ChatRequest.forced`: whichever of the offered tools."""
 

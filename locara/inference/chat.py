@@ -12,6 +12,7 @@ from typing import Any
 
 from locara.errors import InferenceError
 from locara.inference.backend import (
+    DEFAULT_CONTEXT,
     CancelFlag,
     Cancellation,
     ChatEvent,
@@ -32,7 +33,6 @@ from locara.inference.schema import Shape, conforms
 from locara.inference.template import CHATML
 from locara.inference.turns import Turns
 
-DEFAULT_CONTEXT = 4096
 BATCH = 512
 _ABORTED = 2
 

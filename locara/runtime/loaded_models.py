@@ -16,7 +16,7 @@ from locara.runtime.pressure import INTERVAL_S, Gauge, PressureWatch
 
 if TYPE_CHECKING:
     from locara.inference.backend import ChatBackend, EmbedBackend
-    from locara.inference.llama_cpp import LlamaCpp
+    from locara.inference.engines import Engines
     from locara.inference.pool import Pool
     from locara.inference.speech import LiveHearing, SpeechBackend
 
@@ -45,7 +45,7 @@ class LoadedModels:
         self._locate = locate
         self._gauge, self._interval, self._idle_s = gauge, interval, idle_s
         self._lock = threading.Lock()
-        self._engine: LlamaCpp | None = None
+        self._engine: Engines | None = None
         self._speech: Pool[SpeechBackend] | None = None
         self._watch: PressureWatch | None = None
         self.live: dict[str, tuple[str, LiveHearing]] = {}
@@ -103,12 +103,12 @@ class LoadedModels:
             raise CallError("the manifest does not pin this model", code="model_unavailable")
         return pinned
 
-    def _loaded(self) -> LlamaCpp:
+    def _loaded(self) -> Engines:
         with self._lock:
             if self._engine is None:
-                from locara.inference.llama_cpp import LlamaCpp  # noqa: PLC0415 - native code, as above
+                from locara.inference.engines import Engines  # noqa: PLC0415 - native code, as above
 
-                self._engine = LlamaCpp(self._locate)
+                self._engine = Engines(self._locate)
                 self._begin_watch()
             return self._engine
 

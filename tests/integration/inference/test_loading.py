@@ -9,7 +9,8 @@ import pytest
 
 from locara.core.digest import Digest
 from locara.errors import InferenceError, ModelError
-from locara.inference.llama_cpp import LlamaCpp, load_chat, load_embed
+from locara.inference.engines import Engines
+from locara.inference.llama_cpp import load_chat, load_embed
 
 
 def test_one_flipped_bit_anywhere_is_refused(chat_file: tuple[Path, Digest], tmp_path: Path) -> None:
@@ -76,7 +77,7 @@ def test_models_are_loaded_once_and_only_from_where_they_are_located(chat_file: 
         asked.append(wanted)
         return path if wanted == digest else None
 
-    models = LlamaCpp(locate)
+    models = Engines(locate)
     with models.chat(digest) as one, models.chat(digest) as other:
         assert one is other
     assert asked == [digest]

@@ -51,6 +51,7 @@ MODULES: Final = (
     "locara_verify.checks.models.hostile",
     "locara_verify.checks.models.identity",
     "locara_verify.checks.models.pins",
+    "locara_verify.checks.models.safetensors_headers",
     "locara_verify.checks.models.shelf",
     "locara_verify.checks.models.sorted_answers",
     "locara_verify.checks.models.speech",

@@ -143,7 +143,7 @@ def run(ctx: Context) -> CheckResult:
 
 
 def refusal(data: bytes) -> str | None:
-    """Why the reader refuses a file, or None. Any other failure than its own error goes through."""
+    """Why the reader refuses a file, or None when it accepts it or fails in any other way than by its own error."""
     from locara.errors import ModelError  # noqa: PLC0415 - loads the framework
     from locara.inference.gguf import read_header  # noqa: PLC0415 - loads the framework
 
@@ -151,6 +151,8 @@ def refusal(data: bytes) -> str | None:
         read_header(io.BytesIO(data), len(data))
     except ModelError as error:
         return error.message
+    except Exception:
+        return None
     return None
 
 
@@ -169,6 +171,11 @@ def damaged(tally: Tally, right: bytes, rng: random.Random, count: int) -> None:
             header = read_header(io.BytesIO(bytes(data)), len(data))
         except ModelError:
             tally.expect(RULE, True, "")
+            continue
+        except Exception as error:
+            tally.expect(
+                RULE, False, f"damage made the reader fail: {type(error).__name__}", f"example {number}"
+            )
             continue
         ends = [header.data_offset + tensor.offset + tensor.size for tensor in header.tensors]
         starts = [header.data_offset + tensor.offset for tensor in header.tensors]

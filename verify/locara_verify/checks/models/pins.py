@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from locara_verify.check import CheckResult, check
-from locara_verify.checks.models.probe import Tally, is_speech_model, pins_models
+from locara_verify.checks.models.probe import Tally, is_safetensors, is_speech_model, pins_models
 from locara_verify.context import Context
 
 RULE: Final = "LC501"
@@ -17,6 +17,7 @@ def run(ctx: Context) -> CheckResult:
     """Hash every pinned file and read its header; a pin that differs in one digit must find nothing."""
     from locara.core.digest import Digest  # noqa: PLC0415 - loads the framework
     from locara.errors import ModelError  # noqa: PLC0415 - loads the framework
+    from locara.inference import safetensors_file  # noqa: PLC0415 - loads the framework
     from locara.inference.gguf import read_header  # noqa: PLC0415 - loads the framework
     from locara.inference.whisper_file import check_model  # noqa: PLC0415 - loads the framework
     from locara.models.pin import Pin  # noqa: PLC0415 - loads the framework
@@ -37,7 +38,8 @@ def run(ctx: Context) -> CheckResult:
             if sound:
                 check_model(memoryview(path.read_bytes()))
             with path.open("rb") as file:
-                tensors = sound or bool(read_header(file, path.stat().st_size).tensors)
+                reader = safetensors_file.read_header if is_safetensors(path) else read_header
+                tensors = sound or bool(reader(file, path.stat().st_size).tensors)
         except ModelError as error:
             tally.expect(RULE, False, f"{name}: {error.message}", error.code, model=name)
             continue

@@ -103,7 +103,7 @@ def roles(ctx: Context) -> Roles:
         if is_speech_model(path):
             continue
         with path.open("rb") as file:
-            keys = read_header(file, path.stat().st_size).metadata
+            keys = () if is_safetensors(path) else tuple(read_header(file, path.stat().st_size).metadata)
         kind = EMBED if any(key.endswith(".pooling_type") for key in keys) else CHAT
         found.setdefault(kind, name)
     modalities = {CHAT if name == THINKING else name for name in ctx.grants.modalities}
@@ -114,6 +114,14 @@ def is_speech_model(path: Path) -> bool:
     """Whether a model file is of the whisper family, by its first bytes."""
     with path.open("rb") as file:
         return file.read(4) == b"lmgg"
+
+
+def is_safetensors(path: Path) -> bool:
+    """Whether a model file is in the format of the MLX backend, which chats, by its first bytes."""
+    from locara.inference.safetensors_file import is_safetensors as begins  # noqa: PLC0415 - loads the framework
+
+    with path.open("rb") as file:
+        return begins(file.read(9))
 
 
 def blob(ctx: Context, digest: Digest) -> Path:

@@ -127,10 +127,10 @@ WRAPPERS: Final = (
 
 
 def attacks(rng: random.Random) -> Iterator[str]:
-    """Sources: every gadget in a wrapper chosen at random, and the rest as they are."""
+    """Sources: every gadget in a wrapper chosen at random, floods and broken ones; OTHERS are always tried."""
     for reach in REACHES:
         yield rng.choice(WRAPPERS) % reach
-    yield from (*OTHERS, *FLOODS, *BROKEN)
+    yield from (*FLOODS, *BROKEN)
 
 
 @check(NAME, rules=(RULE,), needs=frozenset({"live"}), applies=talks)
@@ -142,7 +142,8 @@ def run(ctx: Context) -> CheckResult:
     """
     tally, rng = Tally(), ctx.rng(NAME)
     sources = list(attacks(rng))
-    sources = rng.sample(sources, min(len(sources), MOST if ctx.profile.profile != "quick" else 16))
+    most = MOST if ctx.profile.profile != "quick" else 16
+    sources = [*OTHERS, *rng.sample(sources, min(len(sources), most - len(OTHERS)))]
     named = {"twin": "", **{f"template-{number}": source for number, source in enumerate(sources)}}
     models = {
         name: puppet({"go": "fine"}, chat_template=f"{source}{{{{ messages[-1].content }}}}{END}")

@@ -1,0 +1,92 @@
+"""LC534: safetensors headers that lie must be refused before any native code sees the file."""
+
+from __future__ import annotations
+
+import io
+import random
+from typing import Final
+
+from locara_verify.check import CheckResult, check
+from locara_verify.checks.models.probe import Tally, survives, talks
+from locara_verify.checks.models.theatre import theatre
+from locara_verify.context import Context
+from locara_verify.strategies import safetensors
+
+RULE: Final = "LC534"
+NAME: Final = "safetensors-headers"
+MOST: Final = 40
+OURS: Final = "safetensors: "
+"""How the refusal of the reader begins, which comes before the engine is even loaded."""
+
+
+@check(NAME, rules=(RULE,), needs=frozenset({"live"}), applies=talks)
+def run(ctx: Context) -> CheckResult:
+    """Every lie to the reader, a sample of them to the running app, and random damage to the reader."""
+    tally, rng = Tally(), ctx.rng(NAME)
+    right, cases = safetensors.write(safetensors.RIGHT), dict(safetensors.lies())
+    if refusal(right) is not None:
+        tally.undecided(RULE, "the allow twin failed: a right file is refused by the reader")
+    for what, data in cases.items():
+        tally.expect(
+            RULE, refusal(data) is not None, f"the reader of headers accepted a lie: {what}", lie=what
+        )
+    damaged(tally, right, rng, ctx.profile.fuzz_examples)
+    # Only what begins like such a file goes to its reader; the rest is refused as no model at all.
+    chosen = [
+        what for what, data in cases.items() if data[8:9] == b"{" and len(data) > 8 and data[4:8] == bytes(4)
+    ]
+    chosen = rng.sample(sorted(chosen), min(len(chosen), MOST if ctx.profile.profile != "quick" else 12))
+    models = {"twin": right, **{f"lie-{number}": cases[what] for number, what in enumerate(chosen)}}
+    with theatre(ctx, tally, models) as on, survives(tally, RULE, on.client):
+        twin = on.ask("go", model="twin")
+        if twin.code != "model_error" or OURS in twin.message:
+            # A right header of no network at all: it passes this reader and is refused for what it holds.
+            tally.undecided(RULE, f"the allow twin failed: {twin.code}: {twin.message}")
+        for number, what in enumerate(chosen):
+            said = on.ask("go", model=f"lie-{number}")
+            refused = said.code == "model_error" and said.message.startswith(OURS)
+            because = f"{said.code}: {said.message}"[:300]
+            tally.expect(RULE, refused, f"a lying header was not refused as such: {what}", because, lie=what)
+    return tally.result()
+
+
+def refusal(data: bytes) -> str | None:
+    """Why the reader refuses a file, or None when it accepts it or fails in any other way than by its own error."""
+    from locara.errors import ModelError  # noqa: PLC0415 - loads the framework
+    from locara.inference.safetensors_file import read_header  # noqa: PLC0415 - loads the framework
+
+    try:
+        read_header(io.BytesIO(data), len(data))
+    except ModelError as error:
+        return error.message
+    except Exception:
+        return None
+    return None
+
+
+def damaged(tally: Tally, right: bytes, rng: random.Random, count: int) -> None:
+    """Random damage is refused, or leaves tensors that fill the data exactly, one after the other."""
+    from locara.errors import ModelError  # noqa: PLC0415 - loads the framework
+    from locara.inference.safetensors_file import read_header  # noqa: PLC0415 - loads the framework
+
+    for number in range(count):
+        data = bytearray(right)
+        for _ in range(rng.randint(1, 3)):
+            at = rng.randrange(len(data) - safetensors.DATA)
+            data[at] = rng.choice((rng.randrange(256), *b'0129,:"[]{}'))
+        try:
+            header = read_header(io.BytesIO(bytes(data)), len(data))
+        except ModelError:
+            tally.expect(RULE, True, "")
+            continue
+        except Exception as error:
+            tally.expect(
+                RULE, False, f"damage made the reader fail: {type(error).__name__}", f"example {number}"
+            )
+            continue
+        places = [(tensor.begin, tensor.end) for tensor in header.tensors]
+        follow = [begin for begin, _ in places] == [0, *(end for _, end in places)][: len(places)]
+        fills = bool(places) and header.data_offset + places[-1][1] == len(data)
+        tally.expect(
+            RULE, follow and fills, "a damaged header left tensors out of place", f"example {number}"
+        )
