@@ -28,18 +28,19 @@ def recalled(
     *,
     kill: Callable[[], None],
     tell: Callable[[str], None],
-    every: float = EVERY,
+    every: float | None = None,
 ) -> Iterator[None]:
     """While the block runs: ``tell`` once what a new list says about this app, and ``kill`` it for malware.
 
-    Looks every ``every`` seconds. ``kill`` and ``tell`` are called from another thread.
+    Looks every ``every`` seconds, None is `EVERY`. ``kill`` and ``tell`` are called from another thread.
     """
     done = threading.Event()
+    pause = EVERY if every is None else every
 
     def watch() -> None:
         last: tuple[object, ...] | None = None  # the first look judges, too: a list may have come since
         told = ""
-        while not done.wait(every):
+        while not done.wait(pause):
             seen = _seen(state)
             if seen == last:
                 continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from locara.runtime.app_home import AppHome
 from locara.runtime.audit import read_entries
 from locara.runtime.consent import NoConsent, ScriptedConsent
 from locara.runtime.launch import launch_plan, start
-from locara.runtime.state import StartError
+from locara.runtime.state import StartError, StateFolder
 from locara.sandbox.picker import ScriptedPicker
 
 from .conftest import StartApp, WriteApp, manifest
@@ -240,6 +241,46 @@ def test_a_revoked_version_starts_nothing_and_keeps_its_data(
     (tmp_path / "state/revocations.json").unlink()
     with start_app(app) as running:
         assert running.client.call("settings.get", {"key": "a"})["value"] == 1
+
+
+@pytest.mark.parametrize(("kind", "ends"), [("malware", True), ("vulnerability", False)])
+def test_a_running_app_hears_of_a_block_and_malware_ends(
+    write_app: WriteApp,
+    start_app: StartApp,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    ends: bool,
+) -> None:
+    monkeypatch.setattr("locara.runtime.recall.EVERY", 0.05)
+    heard = threading.Event()
+    told: list[str] = []
+
+    def tell(text: str) -> None:
+        told.append(text)
+        heard.set()
+
+    running = start_app(write_app(WIDE), tell=tell)
+    running.client.call("app.info")
+    entry = {
+        "id": "LR-8",
+        "severity": "block",
+        "kind": kind,
+        "reason": "Bad.",
+        "time": 0,
+        "app": "acme/probe",
+    }
+    known = {"format": "locara-revocations/2", "seq": 1, "updated": 0, "entries": [entry]}
+    StateFolder(tmp_path / "state").write("revocations.json", known)
+    assert heard.wait(60)
+    assert "LR-8" in told[0]
+    if ends:
+        running.process.wait()
+        with pytest.raises(LocaraError):
+            running.client.call("app.info")
+    else:
+        running.client.call("app.info")  # it goes on, and says that it will not start again
+        assert "will not start again" in told[0]
 
 
 def test_an_app_cannot_write_its_own_answer(write_app: WriteApp, start_app: StartApp, tmp_path: Path) -> None:

@@ -293,15 +293,40 @@ def _edited_copies(ctx: Context) -> Trial:
                 f"{name}, {what}: {said if isinstance(said, str) else 'believed'}",
             )
         place.write_bytes(data)
+    _older_roles(trial)
     if trial.believed() != good or isinstance(good, str):
         trial.broken[OFFLINE] = "the allow twin failed: a copy that was not changed is not believed"
     return trial
 
 
+def _older_roles(trial: Trial) -> None:
+    """A role of the state before together with what it names: sound in itself, and not of this state."""
+    first = trial.forge.first
+    for role, path in (("revocations", "revocations/list.json"), ("urgent", "revocations/urgent.json")):
+        places = {
+            trial.home.good / "metadata" / f"{role}.json": trial.forge.files[f"1.{role}.json"],
+            trial.home.good / "targets" / path.replace("/", "%2F"): first[path],
+        }
+        kept = {place: place.read_bytes() for place in places}
+        for place, data in places.items():
+            place.write_bytes(data)
+        said = trial.believed()
+        trial.judge(
+            OFFLINE,
+            said != "copy_changed",
+            "a part of an older state is believed in the copy",
+            f"{role}: {said if isinstance(said, str) else 'believed'}",
+        )
+        for place, data in kept.items():
+            place.write_bytes(data)
+
+
 def _damages(data: bytes, name: str, forge: Forge, rng: random.Random) -> Iterator[tuple[str, bytes]]:
     yield "empty", b""
     yield "cut", data[: rng.randrange(1, len(data) - 2)]
-    at = rng.randrange(len(data) // 2)
+    # In what is signed: a role may have more signatures than it needs, and one of them may be anything.
+    signed = max(0, data.find(b'"signed"'))
+    at = rng.randrange(signed, signed + (len(data) - signed) // 2)
     digit = data.index(b'"', at)
     yield "one character", data[: digit + 1] + bytes([data[digit + 1] ^ 1]) + data[digit + 2 :]
     if "metadata" not in name:

@@ -51,13 +51,16 @@ def nothing(_signed: object) -> None:
 
 
 class Forge(FetcherInterface):
-    """One repository. ``files`` is what a client is served, by path below `URL`; edit it to play the server."""
+    """One repository. ``files`` is what a client is served, by path below `URL`; edit it to play the server.
+
+    ``first`` holds the first bytes of each target."""
 
     def __init__(self, seed: bytes, *, now: float) -> None:
         self.files: dict[str, bytes] = {}
         self.asked: list[str] = []
         self.now = datetime.fromtimestamp(int(now), UTC)
         self.signed: dict[str, Any] = {}
+        self.first: dict[str, bytes] = {}
         self._seed = seed
         self._begin()
 
@@ -108,6 +111,7 @@ class Forge(FetcherInterface):
         self.signed[role].targets[path] = target
         folder, _, name = path.rpartition("/")
         self.files[f"targets/{folder}/{target.hashes['sha256']}.{name}"] = data
+        self.first.setdefault(path, data)
 
     def write(
         self, role: str, edit: Edit = nothing, *, keys: Iterable[str] | None = None, bump: bool = True
