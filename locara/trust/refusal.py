@@ -87,6 +87,10 @@ class Reason(StrEnum):
         "strict checking assumes nothing, and an expectation is missing",
     )
 
+    # The bundle of an app.
+    PACKAGE_MALFORMED = "package_malformed", "this is not the bundle of an app"
+    PACKAGE_MISMATCH = "package_mismatch", "the bundle holds other files than the ones it lists"
+
     # Anything that is not foreseen is refused, too.
     UNEXPECTED = "unexpected", "the check broke off, so nothing is believed"
 
@@ -108,3 +112,8 @@ class TrustError(LocaraError):
     def of_material(self) -> bool:
         """True when what this machine checks with is at fault, false when what it checked is."""
         return self.reason in MATERIAL
+
+    @property
+    def exit_code(self) -> int:
+        """What a command ends with: 5 for the material, 1 for what was checked."""
+        return 5 if self.of_material else 1

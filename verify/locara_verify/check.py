@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from locara_verify.context import Context
     from locara_verify.target import Target
 
-Need: TypeAlias = Literal["live", "models", "kernel"]
-"""``live``: starts the app in its sandbox. ``models``: its models are cached. ``kernel``: Linux layers."""
+Need: TypeAlias = Literal["live", "models", "kernel", "bundle"]
+"""``live``: starts the app in its sandbox. ``models``: its models are cached. ``kernel``: Linux layers.
+``bundle``: the target came out of a built bundle."""
 
-NEEDS: Final = frozenset({"live", "models", "kernel"})
+NEEDS: Final = frozenset({"live", "models", "kernel", "bundle"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from locara_verify.verdict import Exit
 if TYPE_CHECKING:
     from locara_verify.options import Run
     from locara_verify.report.value import Report
+    from locara_verify.supply import Supply
 
 
 _COLOURS: Final = {
@@ -128,7 +129,7 @@ def _crash_report() -> str:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from locara_verify import explain, session  # noqa: PLC0415 - `--help` and `--version` stay quick
+    from locara_verify import explain, supply  # noqa: PLC0415 - `--help` and `--version` stay quick
 
     if args.list_rules:
         return _print(explain.listing())
@@ -137,11 +138,19 @@ def _verify(args: argparse.Namespace) -> int:
     if args.replay is not None:
         return _replay_evidence(args, args.replay, None if args.target == "." else args.target)
     options.check(args)
+    with supply.opened(args, options.expected(args)) as (inside, found):
+        return _verify_app(inside, found)
+
+
+def _verify_app(args: argparse.Namespace, found: Supply | None) -> int:
+    """Verify the app that ``args`` name, which may have come out of a bundle."""
+    from locara_verify import session  # noqa: PLC0415 - as above
+
     if args.fix:
         code = _fix(args)
         if args.diff or code is not Exit.PASSED:
             return code
-    run = options.build(args)
+    run = options.build(args, found)
     for note in run.notes:
         sys.stderr.write(f"locara verify: {visible(note)}\n")
     if args.print_plan:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from locara_verify.budget import Budget
+from locara_verify.supply import Supply
 from locara_verify.target import MANIFEST, Target
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Context:
     """The read-only world of one check. ``workdir`` is empty at the start and belongs to this check alone.
 
     ``fixtures`` holds inputs as data. ``cache_root`` is where pinned models are looked up (None: as usual).
+    ``supply`` is the bundle that the target came out of, where it did.
     """
 
     target: Target
@@ -43,6 +45,7 @@ class Context:
     fixtures: Path
     cache_root: Path | None = None
     strict: bool = False
+    supply: Supply | None = None
     report: Report = lambda _done, _total, _note: None
 
     @property

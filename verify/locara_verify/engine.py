@@ -18,6 +18,7 @@ from locara_verify.budget import Budget
 from locara_verify.check import CheckResult
 from locara_verify.events import CheckFinished, CheckProgress, CheckStarted, Emit
 from locara_verify.plan import Plan, Task
+from locara_verify.supply import Supply
 from locara_verify.target import Target
 from locara_verify.wire import WireError, result_from_json
 
@@ -43,6 +44,7 @@ class Job:
     stop_at_first: bool = False
     interrupted: Callable[[], bool] = lambda: False
     case: Mapping[str, Any] | None = None
+    supply: Supply | None = None
     known: Callable[[Task], CheckResult | None] = lambda _task: None
     keep: Callable[[Task, CheckResult], None] = lambda _task, _result: None
     seconds: float | None = None
@@ -126,6 +128,7 @@ def _start(state: _State, task: Task) -> None:
             "workdir": str(workdir),
             "fixtures": str(job.fixtures),
             "cache_root": None if job.cache_root is None else str(job.cache_root),
+            "supply": None if job.supply is None else job.supply.to_json(),
             "strict": job.strict,
             "case": job.case,
         }

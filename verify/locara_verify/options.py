@@ -17,6 +17,7 @@ from locara_verify.progress import MODES
 
 if TYPE_CHECKING:
     from locara_verify.session import Settings
+    from locara_verify.supply import Expected, Supply
     from locara_verify.verdict import Accept
 
 
@@ -38,7 +39,13 @@ class Run:
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add every option of the verb."""
     add = parser.add_argument
-    add("target", nargs="?", default=".", metavar="APP", help="folder with a locara.json (default: here)")
+    add(
+        "target",
+        nargs="?",
+        default=".",
+        metavar="APP",
+        help="folder with a locara.json, or a .locapp bundle (default: here)",
+    )
     add("--strict", action="store_true", help="warnings fail, everything runs, with the strict budget")
     _declare_choice(parser)
     add("--profile", choices=[*PROFILES], help="amount of work (default: quick; strict with --strict)")
@@ -69,6 +76,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     add("--no-cache", action="store_true", help="run every check, also those whose result is known")
     add("--cache-dir", type=Path, metavar="DIR", help="where known results are kept (default: the user's)")
     add("--model-cache", type=Path, metavar="DIR", help="where the pinned models are (default: the user's)")
+    _declare_expected(parser)
     add("--print-plan", action="store_true", help="show what would run and what not, and why; run nothing")
     add("--list", action="store_true", dest="list_rules", help="show every rule")
     add("--explain", metavar="RULE", help="show why a rule exists and how to satisfy it")
@@ -84,6 +92,47 @@ def _declare_choice(parser: argparse.ArgumentParser) -> None:
     add("-k", dest="expression", metavar="EXPR", help="rules whose words match, e.g. 'files and not swap'")
     add("-x", dest="stop_at_first", action="store_true", help="stop at the first finding")
     add("--lf", dest="last_failed", action="store_true", help="only rules that did not pass the last time")
+
+
+def _declare_expected(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("a bundle and its attestations").add_argument
+    add(
+        "--attestation",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="a Sigstore bundle about it, beside those inside; repeatable",
+    )
+    add("--trust-root", type=Path, metavar="FILE", help="the trust instance to check them against")
+    add("--public-good", action="store_true", help="check them against the public Sigstore instance")
+    add("--expect-source", metavar="URL", help="the repository it must be built from")
+    add("--expect-builder", metavar="URL", help="the builder that must have built it")
+    add("--expect-identity", metavar="URL", help="who must have signed its attestations")
+
+
+def expected(args: argparse.Namespace) -> Expected:
+    """What the caller says about a bundle. Raises UsageError, and TrustError for material that is not there."""
+    from locara.trust.refusal import Reason, TrustError  # noqa: PLC0415 - most runs have no bundle
+    from locara_verify.supply import Expected  # noqa: PLC0415 - as above
+
+    if args.public_good and args.trust_root is not None:
+        raise UsageError(
+            "--public-good and --trust-root name two instances", fix="check against one at a time"
+        )
+    try:
+        trust = None if args.trust_root is None else args.trust_root.read_bytes()
+    except OSError as error:
+        reason = f"the trust instance cannot be read: {error.strerror}: {args.trust_root}"
+        raise TrustError(Reason.MATERIAL_MISSING, reason) from error
+    return Expected(
+        args.expect_source,
+        args.expect_builder,
+        args.expect_identity,
+        trust,
+        args.public_good,
+        tuple(args.attestation),
+    )
 
 
 def declare_output(parser: argparse.ArgumentParser) -> None:
@@ -119,8 +168,11 @@ def check(args: argparse.Namespace) -> None:
         )
 
 
-def build(args: argparse.Namespace) -> Run:
-    """The run that checked ``args`` ask for. Raises UsageError, TargetError."""
+def build(args: argparse.Namespace, supply: Supply | None = None) -> Run:
+    """The run that checked ``args`` ask for; ``supply`` is the bundle that its target came out of.
+
+    Raises UsageError, TargetError.
+    """
     from locara_verify import session  # noqa: PLC0415 - `--help` stays quick
     from locara_verify.cache import ResultCache, default_folder  # noqa: PLC0415
 
@@ -129,7 +181,8 @@ def build(args: argparse.Namespace) -> Run:
         budget, seconds = limited(budget, args.budget)
     choice, notes = _choice(args)
     accept, told = _acceptance(args)
-    cached = not (args.no_cache or args.strict or args.evidence is not None or budget.profile == "soak")
+    known = supply is None and not args.no_cache  # what a bundle comes with is no part of the app's digest
+    cached = known and not (args.strict or args.evidence is not None or budget.profile == "soak")
     folder = args.cache_dir or default_folder() / "results"
     settings = session.Settings(
         path=Path(args.target),
@@ -141,6 +194,7 @@ def build(args: argparse.Namespace) -> Run:
         stop_at_first=args.stop_at_first,
         workdir=args.workdir,
         cache_root=args.model_cache,
+        supply=supply,
         accept=accept,
         seconds=seconds,
         cache=ResultCache(folder, seeded=args.seed is not None) if cached else None,

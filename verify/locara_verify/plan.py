@@ -56,8 +56,12 @@ def plan(
     choice: Selection,
     *,
     strict: bool,
+    bundle: bool = False,
 ) -> Plan:
-    """The plan for ``target``. Raises UsageError for unknown names or a choice that leaves nothing."""
+    """The plan for ``target``, which came out of a ``bundle`` or not.
+
+    Raises UsageError for unknown names or a choice that leaves nothing.
+    """
     unchosen = _unchosen(rules, choice)
     by_rule: dict[str, list[Check]] = {rule_id: [] for rule_id in rules}
     for check in checks.values():
@@ -68,7 +72,7 @@ def plan(
     unjudged: dict[str, str] = {}
     not_planned: dict[str, str] = {}
     wanted: dict[str, list[str]] = {}
-    reasons = {name: _out_of_place(check, target) for name, check in checks.items()}
+    reasons = {name: _out_of_place(check, target, bundle=bundle) for name, check in checks.items()}
     for rule_id, rule in rules.items():
         judges = by_rule[rule_id]
         fitting = [check for check in judges if reasons[check.name] is None]
@@ -105,7 +109,9 @@ def _unchosen(rules: Mapping[str, Rule], choice: Selection) -> dict[str, str]:
     return reasons
 
 
-def _out_of_place(check: Check, target: Target) -> str | None:
+def _out_of_place(check: Check, target: Target, *, bundle: bool) -> str | None:
+    if "bundle" in check.needs and not bundle:
+        return "judges a built bundle, and this is a folder of sources"
     if "kernel" in check.needs and not sys.platform.startswith("linux"):
         return f"judges the Linux sandbox, and this is {sys.platform}"
     if target.manifest is None:

@@ -24,6 +24,7 @@ from locara_verify.fixtures import fixtures_dir
 from locara_verify.plan import Plan, Selection, Task, longest_first, plan
 from locara_verify.report.app import describe
 from locara_verify.report.value import Report, Span
+from locara_verify.supply import Supply
 from locara_verify.target import Target
 from locara_verify.verdict import Accept, Judgement, judge, nothing
 
@@ -43,6 +44,7 @@ class Settings:
     cache_root: Path | None = None
     case: Mapping[str, Any] | None = None
     check: str | None = None
+    supply: Supply | None = None
     accept: Accept = nothing
     seconds: float | None = None
     cache: ResultCache | None = None
@@ -67,7 +69,15 @@ def planned(settings: Settings, subject: Target) -> Plan:
         chosen = {name: check for name, check in chosen.items() if name == settings.check}
         if not chosen:
             raise UsageError(f"there is no check called {settings.check!r} in this version")
-    return plan(catalogue(), chosen, loaded.broken, subject, settings.choice, strict=settings.strict)
+    return plan(
+        catalogue(),
+        chosen,
+        loaded.broken,
+        subject,
+        settings.choice,
+        strict=settings.strict,
+        bundle=settings.supply is not None,
+    )
 
 
 def _refuse_foreign_code(root: Path) -> None:
@@ -103,6 +113,7 @@ def execute(
             stop_at_first=settings.stop_at_first,
             interrupted=interrupted,
             case=settings.case,
+            supply=settings.supply,
             seconds=settings.seconds,
             **cached,
         )
@@ -115,10 +126,12 @@ def execute(
     if reused := sum(event.cached for event in finished):
         note = f"{reused} of {len(finished)} checks were taken from the cache: same app, same verifier, same machine"
         judgement = replace(judgement, notes=(*judgement.notes, note))
+    if settings.supply is not None:
+        judgement = replace(judgement, notes=(*judgement.notes, settings.supply.note))
     if workdir.exists():
         judgement = replace(judgement, notes=(*judgement.notes, f"logs and working files are in {workdir}"))
     return Report(
-        path=subject.path,
+        path=subject.path if settings.supply is None else settings.supply.place,
         digest=subject.digest,
         app=describe(subject),
         plan=made,

@@ -26,6 +26,7 @@ from locara_verify.budget import Budget
 from locara_verify.check import CheckResult, registered
 from locara_verify.context import Context
 from locara_verify.process import START
+from locara_verify.supply import Supply
 from locara_verify.target import load
 from locara_verify.wire import WireError, result_to_json
 
@@ -128,6 +129,7 @@ def _result(task: Mapping[str, Any], out: int) -> CheckResult:
         fixtures=Path(task["fixtures"]),
         cache_root=None if task["cache_root"] is None else Path(task["cache_root"]),
         strict=task["strict"],
+        supply=None if task.get("supply") is None else Supply.from_json(task["supply"]),
         report=_throttled(out),
     )
     case = task["case"]

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.trust.vectors import Vector, vectors
+from fixtures.trust.generate import HERE
 from fixtures.trust.world import ARTIFACT, BUILDER, COMMIT, DIGEST, SOURCE
 from locara.cli.__main__ import main
+from locara_verify.strategies.bundles import Vector, vectors
 
-BY_NAME = {one.name: one for one in vectors()}
+BY_NAME = {one.name: one for one in vectors(HERE.parent)}
 EXPECTED = ["--expect-source", SOURCE, "--expect-builder", BUILDER, "--expect-identity", BUILDER]
 
 

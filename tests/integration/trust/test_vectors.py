@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from fixtures.trust import generate
-from fixtures.trust.vectors import HERE, Side, Vector, vectors
+from fixtures.trust.generate import HERE
 from locara.core.digest import Digest
 from locara.trust.attestation import Attestation, Expectation, verify_strict
 from locara.trust.bundle.instance import TrustInstance
 from locara.trust.refusal import TrustError
+from locara_verify.strategies.bundles import Side, Vector, vectors
 
-VECTORS = vectors()
+VECTORS = vectors(HERE.parent)
 INSTANCES: dict[bytes, TrustInstance] = {}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.trust.vectors import HERE
+from fixtures.trust.generate import HERE
 from fixtures.trust.world import NOW
 from locara.trust.bundle.instance import TrustInstance, Window, public_good
 from locara.trust.refusal import Reason, TrustError

@@ -1,0 +1,71 @@
+"""LC702: what a holder of some keys, or of none, can forge is refused, each for its own reason."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from locara_verify.check import CheckResult, check
+from locara_verify.checks.attestation.judge import Client
+from locara_verify.context import Context
+from locara_verify.finding import JSON, Finding
+from locara_verify.strategies.bundles import Vector, vectors
+
+RULE: Final = "LC702"
+NAME: Final = "attestation-forged"
+
+
+@check(NAME, rules=(RULE,))
+def run(ctx: Context) -> CheckResult:
+    """Show every forgery and its honest twin to the product's own verifier."""
+    listed, missing = load(ctx)
+    if missing:
+        return CheckResult(inconclusive={RULE: missing})
+    return judge(ctx, listed)
+
+
+def replay(ctx: Context, case: dict[str, JSON]) -> CheckResult:
+    """One vector again."""
+    listed, missing = load(ctx)
+    found = [one for one in listed if one.name == case.get("vector")]
+    if missing or not found:
+        return CheckResult(inconclusive={RULE: missing or "there is no such vector in this version"})
+    return judge(ctx, found)
+
+
+def load(ctx: Context) -> tuple[list[Vector], str]:
+    """The vectors, or why there are none."""
+    try:
+        return vectors(ctx.fixtures), ""
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return [], f"the forged attestations cannot be read: {error}"
+
+
+def judge(ctx: Context, listed: list[Vector]) -> CheckResult:
+    """A finding for every forgery that is believed, refused for another reason, or whose twin is refused."""
+    client = Client()
+    findings: list[Finding] = []
+    twins: dict[str, str] = {}
+    for number, vector in enumerate(listed):
+        ctx.progress(number, len(listed), vector.name)
+        reason, _ = client.ask(vector.bad)
+        if reason != vector.reason:
+            told = f"is refused as {reason}" if reason else "is believed"
+            findings.append(
+                _finding(vector, f"the forgery {vector.name} {told}, and must be refused as {vector.reason}")
+            )
+        same = repr(vector.twin)  # most forgeries have one twin, which is asked about once
+        if same not in twins:
+            twins[same] = client.ask(vector.twin)[0]
+        if control := twins[same]:
+            findings.append(_finding(vector, f"the honest twin of {vector.name} is refused as {control}"))
+    return CheckResult(tuple(findings), {RULE: len(listed)}, attacks=len(listed), probes=len(listed))
+
+
+def _finding(vector: Vector, message: str) -> Finding:
+    return Finding(
+        RULE,
+        message,
+        "asked the verifier of attestations, offline",
+        evidence={"vector": vector.name, "expected": vector.reason},
+        replay={"check": NAME, "case": {"vector": vector.name}},
+    )
