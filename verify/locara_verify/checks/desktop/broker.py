@@ -213,9 +213,12 @@ def pages(ctx: Context, tally: Tally) -> None:
     manifest, grants = manifest_of(ctx, {"open-external": {"hosts": [GRANTED_HOST, WILD_HOST]}})
     desk, rng = watched(ctx), ctx.rng("desktop-pages")
     names = [GRANTED_HOST, "a.wild.example", "wild.example", f"{GRANTED_HOST}.evil.test", "evil.test"]
+    near = [f"a.{GRANTED_HOST}", f"not{GRANTED_HOST}", "evilwild.example", GRANTED_HOST.partition(".")[2]]
     names += [hosts.near(rng, [GRANTED_HOST, WILD_HOST]) for _ in range(40)]
     addresses = [url for name in names[:5] for url in hosts.urls(name)]
-    addresses += [f"https://{name}/" for name in (*names[5:], *(hosts.hostile(rng) for _ in range(40)))]
+    addresses += [
+        f"https://{name}/" for name in (*near, *names[5:], *(hosts.hostile(rng) for _ in range(40)))
+    ]
     addresses += [
         f"https://{GRANTED_HOST}/{rest}" for rest in ("%0a", "%00x", "a b", '"', "`id`", "\\x", "%", "$(id)")
     ]
