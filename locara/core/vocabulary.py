@@ -49,7 +49,7 @@ TOOLING_WITH_TOOL: Final = frozenset({"code-exec.javascript", "code-exec.python"
 TOOLING_WITH_BACKEND: Final = TOOLING_WITH_TOOL | {"vector.search", "ocr", "audio.synthesize"}
 
 VECTOR_ENGINES: Final = ("sqlite-vec", "zvec")
-VECTOR_ENGINES_WITH_BACKEND: Final = frozenset({"sqlite-vec"})
+VECTOR_ENGINES_WITH_BACKEND: Final = frozenset(VECTOR_ENGINES)
 
 # SPDX identifiers an app may carry.
 LICENSES: Final = (

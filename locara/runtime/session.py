@@ -35,6 +35,9 @@ _LIFE: Final = "runtime"
 _STOPPED: Final = "runtime.stop"
 
 
+VECTORS: Final = "tmp/vectors"
+
+
 @dataclass(frozen=True, slots=True)
 class Places:
     """Where a session finds the app, its data, its models and the person's folders."""
@@ -124,6 +127,7 @@ def open_session(
             schema_dir=schema if schema.is_dir() else None,
             quota_mb=grants.quota_mb,
             clock=lambda: int(clock() * 1_000),
+            zvec_folder=places.home.path / VECTORS if grants.vector_engine == "zvec" else None,
         )
         stack.callback(store.close)
         models = LoadedModels(grants, below(places.models), gauge=gauge())

@@ -28,7 +28,7 @@ PARSER_ONLY: Final = (
     "at most four combining marks in a row",
     "hosts: 253 characters, after a wildcard 189",
     "paths: 255 bytes of UTF-8 (the schema counts characters)",
-    "modalities, tooling and vector engines without a backend in this version are refused as unsupported",
+    "modalities and tooling without a backend in this version are refused as unsupported",
     "text-to-text, text-to-text-thinking, text-to-embedding and speech-to-text need at least one entry in "
     "capabilities.models; image-to-text (without a model it reads text) and text-to-speech need none",
     "code-exec.javascript and code-exec.python need at least one entry in capabilities.tools",

@@ -18,6 +18,7 @@ import apsw
 from locara.errors import StorageError
 from locara.storage import excerpts, functions, limits, matches
 from locara.storage.allowed import MODULES, OWN_TABLES, TABLE_FUNCTIONS
+from locara.storage.changes import Changes
 from locara.storage.faults import busy, denied, translate
 from locara.storage.limits import Limits
 from locara.storage.policy import VACUUM, Policy, reserved
@@ -94,6 +95,7 @@ class Session:
         *,
         vectors: bool,
         lock: threading.RLock | None = None,
+        changes: Changes | None = None,
     ) -> None:
         flags = apsw.SQLITE_OPEN_READONLY if mode == "read" else apsw.SQLITE_OPEN_READWRITE
         self.connection = apsw.Connection(str(path), flags | apsw.SQLITE_OPEN_NOFOLLOW, statementcachesize=64)
@@ -102,6 +104,7 @@ class Session:
         self.limits = bounds
         self.mode = mode
         self._watchdog = watchdog
+        self._changes = changes
         self._deadline = 0.0
         self._full_text: tuple[int, bool, bool] = (-1, False, False)
         self._searches: dict[tuple[int, str], matches.Searches] = {}
@@ -135,6 +138,8 @@ class Session:
         limits.apply(connection, self.limits)
         self.timed()
         connection.authorizer = self.policy
+        if self._changes is not None:
+            connection.preupdate_hook(self._changes.row)
 
     def timed(self) -> None:
         """Check the clock while statements run (the usual state)."""
@@ -275,7 +280,10 @@ class Session:
         cursor = connection.cursor()
         cursor.exec_trace = before
         try:
-            rows = self._collect(cursor.execute(sql, values))
+            # Only a statement that is compiled anew says which virtual tables it updates.
+            rows = self._collect(cursor.execute(sql, values, can_cache=self._changes is None))
+            if self._changes is not None:
+                self._changes.whole(f"{name}_rowids" for name in self.policy.updated)
         finally:
             cursor.close(True)
             connection.limit(apsw.SQLITE_LIMIT_LENGTH, self.limits.value_bytes)

@@ -165,15 +165,17 @@ class Policy:
     statement at a time.
     """
 
-    __slots__ = ("_own", "denial")
+    __slots__ = ("_own", "denial", "updated")
 
     def __init__(self) -> None:
         self.denial: Denial | None = None
+        self.updated: set[str] = set()
         self._own = False
 
     def reset(self) -> None:
-        """Forget the last denial; called before each statement."""
+        """Forget the last denial and which tables were to be updated; called before each statement."""
         self.denial = None
+        self.updated.clear()
 
     @contextmanager
     def own_statements(self) -> Iterator[None]:
@@ -201,6 +203,8 @@ class Policy:
         except Exception:
             denial = Denial(str(action), "the statement could not be judged")
         if denial is None:
+            if action == apsw.SQLITE_UPDATE:
+                self.updated.add(first or "")
             return ALLOW
         if self.denial is None:
             self.denial = denial

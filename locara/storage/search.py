@@ -1,10 +1,11 @@
 """Search in the app's tables: by vector, by text, or by both.
 
 A vector search reads either a ``vec0`` table or an ordinary table with a column of float32 blobs; both are
-exact scans. A ``vec0`` table with a ``bit[n]`` column becomes a quick first pass when the request names
-where the float32 vectors are (`Rescore`): the nearest ``k * oversample`` by Hamming distance are ranked
-again by their real distance. A text search reads an FTS5 table whose rowids are the ids of the other table.
-With both, the two rankings are joined by reciprocal rank fusion (1 / (60 + rank), summed). Names are
+exact scans; with the engine zvec an index beside the database answers instead where it can, with the same
+rows (`locara.storage.zvec_index`). A ``vec0`` table with a ``bit[n]`` column becomes a quick first pass when
+the request names where the float32 vectors are (`Rescore`): the nearest ``k * oversample`` by Hamming distance
+are ranked again by their real distance. A text search reads an FTS5 table whose rowids are the ids of the
+other table. With both, the two rankings are joined by reciprocal rank fusion (1 / (60 + rank), summed). Names are
 checked against the schema and quoted; they are never SQL.
 """
 
@@ -22,6 +23,7 @@ from locara.storage.connection import Session
 from locara.storage.faults import denied
 from locara.storage.policy import reserved
 from locara.storage.values import JSON, SQLValue, bind, encode, vector
+from locara.storage.zvec_index import Source, ZvecIndexes
 
 Identifier: TypeAlias = int | str
 
@@ -31,6 +33,8 @@ MAX_TEXT: Final = 4_096
 MAX_WORDS: Final = 32
 FUSION: Final = 60
 _DEPTH: Final = 4
+_FILTERED: Final = 8
+_MOST_CANDIDATES: Final = 2_000
 _VEC0_COLUMN: Final = re.compile(
     r"[(,]\s*[\"'\[`]?(\w+)[\"'\]`]?\s+(float|f32|int8|i8|bit)\s*\[\s*\d+\s*\]([^,]*)", re.IGNORECASE
 )
@@ -199,7 +203,7 @@ def _vec0_column(table: _Table, named: str | None) -> tuple[str, str, str]:
 
 
 def _by_vector(
-    session: Session, request: SearchRequest, depth: int
+    session: Session, request: SearchRequest, depth: int, indexes: ZvecIndexes | None
 ) -> tuple[list[tuple[Identifier, float]], str]:
     """The nearest rows as (rowid, distance) and the metric they were measured with."""
     table = _look_up(session, request.table)
@@ -211,6 +215,13 @@ def _by_vector(
         raise _fail("the metric is cosine or l2")
     if table.kind == "table":
         column = _column(table, request.column or "embedding")
+        if indexes is not None and table.identifier == "rowid":
+            plain = Source(quote(table.name), column, table.name.lower(), request.metric, len(target) // 4)
+            near = _of_rows(
+                session, request, depth, indexes=indexes, source=plain, conditions=(conditions, values)
+            )
+            if near is not None:
+                return near, request.metric
         sql = (
             f"SELECT {table.identifier}, vec_distance_{request.metric}({column}, ?) AS d"  # noqa: S608
             f" FROM {quote(table.name)} WHERE {column} IS NOT NULL{conditions} ORDER BY d LIMIT ?"
@@ -219,6 +230,13 @@ def _by_vector(
     column, element, declared = _vec0_column(table, request.column)
     if element != "bit":
         metric = "cosine" if "cosine" in declared else "l1" if "l1" in declared else "l2"
+        if indexes is not None and element in {"float", "f32"} and metric != "l1" and not request.filter:
+            source = Source(
+                quote(table.name), column, f"{table.name.lower()}_rowids", metric, len(target) // 4
+            )
+            found = indexes.nearest(source, request.embedding or (), depth)
+            if found is not None:
+                return list(found), metric
         query = "vec_quantize_int8(?, 'unit')" if element in {"int8", "i8"} else "?"
         sql = (
             f"SELECT {table.identifier}, distance FROM {quote(table.name)}"  # noqa: S608
@@ -243,6 +261,32 @@ def _by_vector(
         f" FROM near JOIN {quote(exact.name)} AS e ON e.{exact.identifier} = near.id ORDER BY d LIMIT ?"
     )
     return _ranking(session, sql, [target, wide, *values, target, depth]), request.metric
+
+
+def _of_rows(
+    session: Session,
+    request: SearchRequest,
+    depth: int,
+    *,
+    indexes: ZvecIndexes,
+    source: Source,
+    conditions: tuple[str, list[SQLValue]],
+) -> list[tuple[Identifier, float]] | None:
+    """The nearest rows of an ordinary table: candidates of the index, measured and filtered by SQLite. None when
+    those may not be all, or there is no index."""
+    wanted, values = conditions
+    count = min(depth * _FILTERED, _MOST_CANDIDATES) if wanted else depth
+    near = indexes.nearest(source, request.embedding or (), count)
+    if near is None:
+        return None
+    marks = ",".join("?" * len(near))
+    sql = (
+        f"SELECT rowid, vec_distance_{request.metric}({source.column}, ?) AS d FROM {source.table}"  # noqa: S608
+        f" WHERE rowid IN ({marks}) AND {source.column} IS NOT NULL{wanted} ORDER BY d LIMIT ?"
+    )
+    target = vector(request.embedding or ())
+    found = _ranking(session, sql, [target, *(rowid for rowid, _ in near), *values, depth])
+    return found if len(found) >= min(depth, indexes.size(source)) else None
 
 
 def match_expression(text: str, mode: str) -> str | None:
@@ -283,8 +327,9 @@ def _similarity(distance: float, metric: str) -> float:
     return 1.0 - distance if metric == "cosine" else 1.0 / (1.0 + distance)
 
 
-def search(session: Session, request: SearchRequest) -> tuple[Hit, ...]:
-    """Run the request on a reading session whose lock and budget the caller holds."""
+def search(session: Session, request: SearchRequest, indexes: ZvecIndexes | None = None) -> tuple[Hit, ...]:
+    """Run the request on a reading session whose lock and budget the caller holds; with ``indexes``, ask them for
+    the nearest vectors first."""
     if isinstance(request.k, bool) or not isinstance(request.k, int) or not 1 <= request.k <= MAX_K:
         raise _fail(f"k is 1 to {MAX_K}")
     if request.embedding is None and request.text is None:
@@ -293,13 +338,13 @@ def search(session: Session, request: SearchRequest) -> tuple[Hit, ...]:
     depth = min(max(request.k * _DEPTH, 50), MAX_K) if both else request.k
     if not both:
         if request.embedding is not None:
-            near, metric = _by_vector(session, request, depth)
+            near, metric = _by_vector(session, request, depth, indexes)
             return tuple(
                 Hit(i, _similarity(d, metric), distance=d, vector_place=n) for n, (i, d) in enumerate(near, 1)
             )
         said = _by_text(session, request, depth)
         return tuple(Hit(i, -rank, rank=rank, text_place=n) for n, (i, rank) in enumerate(said, 1))
-    near, _metric = _by_vector(session, request, depth)
+    near, _metric = _by_vector(session, request, depth, indexes)
     said = _by_text(session, request, depth)
     distance, rank = dict(near), dict(said)
     vector_place = {i: n for n, (i, _) in enumerate(near, 1)}

@@ -18,6 +18,7 @@ import apsw
 from locara.errors import StorageError
 from locara.storage import search as searching
 from locara.storage.backups import newest_backup
+from locara.storage.changes import Changes
 from locara.storage.connection import Outcome, Session
 from locara.storage.faults import busy, damaged, translate
 from locara.storage.limits import APP, MIB, Limits
@@ -26,6 +27,7 @@ from locara.storage.search import Hit, SearchRequest
 from locara.storage.settings import Settings
 from locara.storage.values import JSON, bindings
 from locara.storage.watchdog import Watchdog
+from locara.storage.zvec_index import ZvecIndexes, fingerprint
 
 READERS: Final = 2
 # A sound check of a small database is quicker than a person notices; a large one is checked when it was not
@@ -85,8 +87,13 @@ class Store:
         sessions: Sequence[Session],
         migrations: tuple[Applied, ...],
         clock: Callable[[], int],
+        *,
+        changes: Changes | None = None,
+        indexes: ZvecIndexes | None = None,
     ) -> None:
         self.path = path
+        self._changes = changes
+        self._indexes = indexes
         self.migrations = migrations
         self.clock = clock
         self._watchdog = watchdog
@@ -110,35 +117,50 @@ class Store:
         vec_extension: bool = True,
         limits: Limits = APP,
         clock: Callable[[], int] = _milliseconds,
+        zvec_folder: Path | None = None,
     ) -> Self:
         """Open or create the database file ``path``, bring its schema up to date and return the store.
 
         ``schema_dir`` holds ``schema.sql`` and ``migrations/NNNN_name.sql`` (see
         `locara.storage.migrations`); None means no schema. ``quota_mb`` bounds the database file. ``clock``
-        gives unix milliseconds for settings. Raises `StorageError`: ``corrupt``, ``migration_failed``,
+        gives unix milliseconds for settings. ``zvec_folder``: search vectors by indexes of zvec kept there (None:
+        by SQLite alone). Raises `StorageError`: ``corrupt``, ``migration_failed``,
         ``migration_changed``, ``io_error``, ``unsupported``.
         """
         if isinstance(quota_mb, bool) or not isinstance(quota_mb, int) or quota_mb < 1:
             raise StorageError("the quota is at least 1 MiB", code="bad_value")
         path = path.parent.resolve() / path.name
+        trusted = fingerprint(path) if zvec_folder is not None else ""
         unclean = _prepare_file(path)
         watchdog = Watchdog()
+        changes = None if zvec_folder is None else Changes()
         sessions: list[Session] = []
         try:
             with _faults(path):
-                writer = Session(path, "write", watchdog, limits, vectors=vec_extension)
+                writer = Session(path, "write", watchdog, limits, vectors=vec_extension, changes=changes)
                 sessions.append(writer)
                 _configure(writer, quota_mb)
                 _check(writer, thorough=unclean or path.stat().st_size <= _ALWAYS_CHECK_BYTES)
+                before = _data_version(writer)
                 applied = migrate(
                     path, schema_dir, watchdog, quota_mb=quota_mb, vectors=vec_extension, clock=clock
                 )
+                if unclean or _data_version(writer) != before:
+                    trusted = ""
                 # Two writers of one process take turns here; SQLite's own waiting is not fair.
                 keeper = Session(path, "write", watchdog, limits, vectors=False, lock=writer.lock)
                 sessions.append(keeper)
                 for _ in range(READERS):
                     sessions.append(Session(path, "read", watchdog, limits, vectors=vec_extension))
-            return cls(path, watchdog, sessions, applied, clock)
+            indexes = None
+            if zvec_folder is not None and changes is not None:
+
+                def reader() -> Session:
+                    return Session(path, "read", watchdog, limits, vectors=vec_extension)
+
+                most = quota_mb * MIB
+                indexes = ZvecIndexes(zvec_folder, changes, reader, most_bytes=most, trusted=trusted)
+            return cls(path, watchdog, sessions, applied, clock, changes=changes, indexes=indexes)
         except BaseException:
             for session in sessions:
                 session.close()
@@ -181,7 +203,7 @@ class Store:
     def search(self, request: SearchRequest) -> tuple[Hit, ...]:
         """The best ``k`` rows by vector distance, by text, or by both; see `locara.storage.search`."""
         with self._reading() as session:
-            return searching.search(session, request)
+            return searching.search(session, request, self._indexes)
 
     def close(self) -> None:
         """Interrupt what runs, fold the write-ahead log into the file and close. Idempotent."""
@@ -191,9 +213,12 @@ class Store:
             self._closed = True
         for session in self._sessions:
             session.connection.interrupt()
+        good = {} if self._indexes is None else self._indexes.settle()
         for session in self._sessions[::-1]:
             session.close()
         self._watchdog.close()
+        if self._indexes is not None:
+            self._indexes.stamp(good, self.path)
 
     def __enter__(self) -> Self:
         return self
@@ -222,11 +247,18 @@ class Store:
         session = self._writer
         with session.held(), _faults(self.path):
             self._check_open()
-            with session.budget(), session.transaction():
-                before = session.schema_version()
-                yield session
-                if session.schema_version() != before:
-                    session.check_names()
+            try:
+                with session.budget(), session.transaction():
+                    before = session.schema_version()
+                    yield session
+                    if session.schema_version() != before:
+                        session.check_names()
+            except BaseException:
+                if self._changes is not None:
+                    self._changes.rollback()
+                raise
+            if self._changes is not None:
+                self._changes.commit()
 
     def _check_open(self) -> None:
         if self._closed:
@@ -251,6 +283,12 @@ def _faults(path: Path) -> Iterator[None]:
         if translated.code == "corrupt":
             translated = damaged(newest_backup(path))
         raise translated from error
+
+
+def _data_version(session: Session) -> int:
+    """A number that changes when another connection changed the database."""
+    with session.lock, session.policy.own_statements():
+        return int(session.connection.pragma("data_version"))
 
 
 def _prepare_file(path: Path) -> bool:

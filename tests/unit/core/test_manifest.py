@@ -219,7 +219,6 @@ BAD = [
       "browser.fetch")),
     ("/tooling", ["echo"], "bad_value"), ("/tooling", ["code-exec.javascript"], "bad_value"),
     ("/tooling", ["code-exec.python"], "bad_value"),
-    ("/storage/vector", {"engine": "zvec"}, "unsupported"),
     ("/storage/vector", {"engine": "faiss"}, "bad_value"),
     ("/storage/quota_mb", 0, "bad_value"), ("/storage/quota_mb", 1_048_577, "bad_value"),
     ("/storage/quota_mb", 1.5, "wrong_type"),

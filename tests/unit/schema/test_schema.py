@@ -230,7 +230,6 @@ def test_each_value_is_judged_alike(place: tuple[Any, ...]) -> None:
         ("displayName", "a" + "\u0301" * 5),
         ("modalities", ["voice-to-voice"]),
         ("tooling", ["vision.classify"]),
-        ("storage", {"vector": {"engine": "zvec"}}),
         ("storage", {"quota_mb": 5.0}),
         ("icon", "é" * 200),
         ("entry", "web/index.html"),

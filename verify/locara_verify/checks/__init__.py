@@ -69,6 +69,7 @@ MODULES: Final = (
     "locara_verify.checks.sandbox.hygiene",
     "locara_verify.checks.sandbox.layers",
     "locara_verify.checks.sandbox.probes",
+    "locara_verify.checks.storage.engines",
     "locara_verify.checks.storage.sql",
     "locara_verify.checks.tools.attacks",
     "locara_verify.checks.tools.cache",

@@ -260,13 +260,15 @@ def judge_build(judge: Judge, value: Mapping[str, Json]) -> None:
 
 
 def judge_storage(judge: Judge, storage: Json) -> None:
-    """Judge ``storage``; the engine this version has no backend for is refused."""
+    """Judge ``storage``."""
     if not judge.record(storage, "/storage", (), ("vector", "quota_mb")):
         return
     judge.need(is_whole(storage.get("quota_mb", 1), 1, 1_048_576), "/storage/quota_mb")
     vector = storage.get("vector", {})
     if judge.record(vector, "/storage/vector", (), ("engine",)):
-        judge.need(is_one_of(vector.get("engine", "sqlite-vec"), ("sqlite-vec",)), "/storage/vector/engine")
+        judge.need(
+            is_one_of(vector.get("engine", "sqlite-vec"), ("sqlite-vec", "zvec")), "/storage/vector/engine"
+        )
 
 
 def judge_capabilities(judge: Judge, capabilities: Json, app_id: str) -> Sequence[str]:

@@ -156,7 +156,13 @@ def decorate(rng: random.Random, value: dict[str, Json]) -> None:
         ("entry", "dist/index.html"),
         ("build", {"tool": rng.choice(("vite", "none")), "out": "dist"}),
         ("tooling", tooling),
-        ("storage", {"vector": {"engine": "sqlite-vec"}, "quota_mb": rng.choice((1, 512, 1_048_576))}),
+        (
+            "storage",
+            {
+                "vector": {"engine": rng.choice(("sqlite-vec", "zvec"))},
+                "quota_mb": rng.choice((1, 512, 1_048_576)),
+            },
+        ),
     ):
         if rng.random() < 0.3:
             value[key] = make

@@ -59,15 +59,15 @@ def vectors(centres: Matrix, rows: int, seed: int) -> Matrix:
 
 
 @contextmanager
-def store(folder: Path, matrix: Matrix) -> Iterator[Store]:
-    """A store with these vectors in a vec0 table, put in through the store itself."""
+def store(folder: Path, matrix: Matrix, *, zvec: bool = False) -> Iterator[Store]:
+    """A store with these vectors in a vec0 table, put in through the store itself; searched by zvec if said so."""
     from locara.storage.store import Store  # noqa: PLC0415 - loads the framework
 
-    schema = folder / "db"
+    schema, index = folder / "db", folder / "vectors" if zvec else None
     schema.mkdir()
     column = f"embedding float[{matrix.shape[1]}] distance_metric = cosine"
     (schema / "schema.sql").write_text(f"CREATE VIRTUAL TABLE items USING vec0 ({column});\n")
-    with Store.open(folder / "app.sqlite3", schema_dir=schema, quota_mb=256) as opened:
+    with Store.open(folder / "app.sqlite3", schema_dir=schema, quota_mb=256, zvec_folder=index) as opened:
         statement = "INSERT INTO items (rowid, embedding) VALUES (?, ?)"
         for start in range(0, len(matrix), 100):
             batch = matrix[start : start + 100].tolist()
