@@ -39,7 +39,8 @@ class Tally:
     def expect(self, rule: str, holds: bool, message: str, because: str = "", **evidence: JSON) -> bool:
         """Count one attempt at a rule, and a finding when it does not hold; returns whether it holds."""
         self.attempts[rule] = self.attempts.get(rule, 0) + 1
-        if not holds and len(self.findings) < MOST_FINDINGS:
+        # Counted by rule: the findings of one must not crowd out those of another.
+        if not holds and sum(found.rule_id == rule for found in self.findings) < MOST_FINDINGS:
             # No case of its own to replay: the models are the state, so the whole check runs again with its seed.
             self.findings.append(Finding(rule, message, because, evidence=evidence))
         return holds
