@@ -79,6 +79,7 @@ def window_plan(
     paths: list[tuple[str, Access]] = [
         (s.dest, "run" if s.dest in run else "read") for s in sources if s.shape != "socket"
     ]
+    # JavaScriptCore reads its own entry of /proc, and Landlock knows no process that is not there yet.
     paths += [(SCRATCH, "write"), ("/proc", "read"), *((device, "device") for device in DEVICES)]
     return LaunchPlan(
         grants=grants,

@@ -80,6 +80,9 @@ MODULES: Final = (
     "locara_verify.checks.tools.rights",
     "locara_verify.checks.updates.attacks",
     "locara_verify.checks.updates.lists",
+    "locara_verify.checks.window.live",
+    "locara_verify.checks.window.probes",
+    "locara_verify.checks.window.scheme",
 )
 
 

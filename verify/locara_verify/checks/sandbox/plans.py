@@ -76,13 +76,20 @@ def app_part(ctx: Context) -> str:
     return "dist" if manifest is None else manifest.build.out
 
 
-def run_probes(plan: LaunchPlan, there: Outside, names: Iterable[str] | None, *, part: str = "dist") -> Run:
-    """Run probes (None: all) in the plan's sandbox. Raises SandboxError when it does not start,
-    ProbeError.
+def run_probes(
+    plan: LaunchPlan,
+    there: Outside,
+    names: Iterable[str] | None,
+    *,
+    part: str = "dist",
+    places: Mapping[str, str] | None = None,
+) -> Run:
+    """Run probes (None: all) in the plan's sandbox. ``places`` says where its own things lie, if not as in an
+    app's. Raises SandboxError when it does not start, ProbeError.
     """
     there.reset()
     request = {
-        "world": there.world(inside=True, app_part=part),
+        "world": {**there.world(inside=True, app_part=part), **(places or {})},
         "probes": None if names is None else list(names),
     }
     plan = _with_payload(plan, json.dumps(request))

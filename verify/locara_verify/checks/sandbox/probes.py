@@ -20,6 +20,9 @@ from locara_verify.checks.sandbox.variants import VARIANTS, Variant
 from locara_verify.context import Context
 from locara_verify.finding import JSON, Finding
 
+CHECKS = {"LC102": "sandbox.probes", "LC421": "window.probes"}
+"""The check that runs the probes for each rule that judges them."""
+
 _CANARIES = ("tcp", "udp", "abstract", "path", "session", "datagram")
 _UNCLEAR = re.compile(r"timeout|error|signal-(?!31$)\d+|errno-.*|\w+: .*")
 
@@ -36,15 +39,17 @@ def proven(name: str, found: Iterable[Control]) -> bool:
     return any(control.outcomes.get(name) == "open" for control in found)
 
 
-def judge(run: Run, found: list[Control]) -> CheckResult:
-    """LC102 from one sandboxed run and its controls."""
+def judge(run: Run, found: list[Control], rule: str = "LC102") -> CheckResult:
+    """The rule (LC102, or another that runs probes) from one sandboxed run and its controls."""
     known = probes()
     denied = [name for name, one in known.items() if not one.allow and name in run.outcomes]
-    findings = [_escape(name, run, found) for name in denied if run.outcomes[name] == "open"]
+    findings = [_escape(rule, name, run, found) for name in denied if run.outcomes[name] == "open"]
     findings += [
-        _effect(f"{count} hits on the {canary} canary") for canary, count in sorted(run.hits.items()) if count
+        _effect(rule, f"{count} hits on the {canary} canary")
+        for canary, count in sorted(run.hits.items())
+        if count
     ]
-    findings += [_effect(change) for change in run.changes]
+    findings += [_effect(rule, change) for change in run.changes]
     reasons = [
         f"{name} must work inside and did not: {run.outcomes[name]}"
         for name, one in known.items()
@@ -73,28 +78,28 @@ def judge(run: Run, found: list[Control]) -> CheckResult:
     notes.append(f"{shown} of {len(denied)} probes work without a sandbox and are stopped by it")
     return CheckResult(
         findings=tuple(findings),
-        attempts={"LC102": shown},
+        attempts={rule: shown},
         probes=len(run.outcomes),
-        inconclusive={"LC102": "; ".join(reasons)} if reasons else {},
+        inconclusive={rule: "; ".join(reasons)} if reasons else {},
         notes=tuple(notes),
     )
 
 
-def _escape(name: str, run: Run, found: list[Control]) -> Finding:
+def _escape(rule: str, name: str, run: Run, found: list[Control]) -> Finding:
     doc = (probes()[name].attempt.__doc__ or name).strip()
     outcomes: dict[str, JSON] = {control.who: control.outcomes.get(name) for control in found}
     return Finding(
-        "LC102",
+        rule,
         f"from inside the sandbox the probe {name} succeeded: {doc}",
-        because="the probe ran as the app's own payload in its launch plan",
+        because="the probe ran as the payload of the very launch plan",
         evidence={"probe": name, "inside": run.outcomes[name], "control": outcomes},
-        replay={"check": "sandbox.probes", "case": {"probe": name}},
+        replay={"check": CHECKS[rule], "case": {"probe": name}},
     )
 
 
-def _effect(what: str) -> Finding:
+def _effect(rule: str, what: str) -> Finding:
     return Finding(
-        "LC102",
+        rule,
         f"something outside the sandbox was reached: {what}",
         because="the canaries keep their own record, whatever the probes returned",
         evidence={"effect": what},

@@ -1,0 +1,1 @@
+"""The window's process: its own sandbox, and the page in it."""

@@ -1,0 +1,85 @@
+"""The hostile page: every way out of a browser, and every way to a bridge that is not the page's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+# One line a way. {http}, {ws} and {stun} lead to the sinks.
+WAYS: Final = {
+    "fetch": 'fetch("{http}/fetch", {{ mode: "no-cors" }}).catch(() => 0);',
+    "beacon": 'navigator.sendBeacon("{http}/beacon", "x");',
+    "xhr": 'const x = new XMLHttpRequest(); x.open("GET", "{http}/xhr"); x.send();',
+    "image": 'new Image().src = "{http}/image";',
+    "stylesheet": 'add("link", {{ rel: "stylesheet", href: "{http}/stylesheet" }});',
+    "script": 'add("script", {{ src: "{http}/script" }});',
+    "module": 'import("{http}/module").catch(() => 0);',
+    "style-import": 'add("style", {{ textContent: "@import url({http}/style-import)" }});',
+    "font": 'new FontFace("f", "url({http}/font)").load().catch(() => 0);',
+    "websocket": 'new WebSocket("{ws}/websocket");',
+    "eventsource": 'new EventSource("{http}/eventsource");',
+    "frame": 'add("iframe", {{ src: "{http}/frame" }});',
+    "object": 'add("object", {{ data: "{http}/object" }});',
+    "media": 'add("video", {{ src: "{http}/media", autoplay: true }});',
+    "prefetch": 'add("link", {{ rel: "prefetch", href: "{http}/prefetch" }});',
+    "preconnect": 'add("link", {{ rel: "preconnect", href: "{http}" }});',
+    "worker": 'new Worker(URL.createObjectURL(new Blob([`fetch("{http}/worker",{{mode:"no-cors"}})`])));',
+    "webrtc": 'if (window.RTCPeerConnection) {{ const r = new RTCPeerConnection({{ iceServers: [{{ urls: "stun:{stun}" }}] }}); r.createDataChannel("x"); r.createOffer().then((o) => r.setLocalDescription(o)); }}',  # noqa: E501 - one line a way
+    "pop-up": 'window.open("{http}/pop-up");',
+    "form": 'const f = add("form", {{ action: "{http}/form", method: "post" }}); f.submit();',
+    "refresh": 'add("meta", {{ httpEquiv: "refresh", content: "0;url={http}/refresh" }});',
+    "navigate": 'location.href = "{http}/navigate";',
+}
+LEAVING: Final = ("form", "refresh", "navigate")
+"""Each of these ends the page, so each has a page of its own."""
+
+SURE: Final = frozenset({"fetch", "beacon", "image", "script", "frame", "form", "refresh", "navigate"})
+"""Ways that reach a plain view on every machine: a control without them proves nothing."""
+
+_PRELUDE: Final = """
+let n = 1;
+const say = (cmd, args = {}) => window.__locara?.send({ id: n++, cmd, args });
+window.__locara?.listen(() => 0, () => 0);
+const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
+const add = (tag, more) => document.body.appendChild(Object.assign(document.createElement(tag), more));
+"""
+_FORGERIES: Final = """
+  const forged = JSON.stringify({ id: 7, cmd: "forged", args: {} });
+  const post = (text) => { try { webkit.messageHandlers.locara.postMessage(text); } catch {} };
+  const guesses = [forged, "0".repeat(64) + forged, "\\u0000" + forged, 7, null, { id: 7, cmd: "forged" }];
+  for (const text of guesses) post(text);
+  add("iframe", { src: "inner.html" });
+  add("iframe", { srcdoc: `<script src="inner.js"></scr` + `ipt>` });
+  JSON.stringify = () => forged; Array.prototype.push = Map.prototype.get = () => forged;
+  try { window.__locara_inbox("guess", forged, ""); } catch {}
+"""
+_INNER: Final = """
+const forged = '{"id":9,"cmd":"inner","args":{}}';
+try { window.__locara.send(JSON.parse(forged)); } catch {}
+try { webkit.messageHandlers.locara.postMessage(forged); } catch {}
+try { parent.webkit.messageHandlers.locara.postMessage(forged); } catch {}
+"""
+
+
+def groups() -> tuple[tuple[str, ...], ...]:
+    """The ways, by the page that tries them."""
+    return (tuple(name for name in WAYS if name not in LEAVING), *((name,) for name in LEAVING))
+
+
+def write_page(folder: Path, *, http: str, stun: str, names: tuple[str, ...]) -> Path:
+    """A page that says `began`, tries its ways, waits, and says `ended` where it still can."""
+    folder.mkdir(parents=True, exist_ok=True)
+    places = {"http": f"http://{http}", "ws": f"ws://{http}", "stun": stun}
+    tries = "\n".join(f"  try {{ {WAYS[name].format(**places)} }} catch {{}}" for name in names)
+    script = (
+        f"{_PRELUDE}\n(async () => {{\n  await sleep(300); say('began'); await sleep(300);\n{tries}\n{_FORGERIES}\n"
+        "  await sleep(2500); say('ended');\n})();\n"
+    )
+    (folder / "index.html").write_text(
+        "<!doctype html><html><head><meta charset=utf-8></head><body><script src=page.js></script></body></html>",
+        "utf-8",
+    )
+    (folder / "page.js").write_text(script, "utf-8")
+    (folder / "inner.html").write_text("<!doctype html><script src=inner.js></script>", "utf-8")
+    (folder / "inner.js").write_text(_INNER, "utf-8")
+    return folder

@@ -1,0 +1,44 @@
+"""LC421: the probes of the app's sandbox, run in the place of the window."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from locara_verify.check import CheckResult, check
+from locara_verify.checks.sandbox.control import controls
+from locara_verify.checks.sandbox.inside.registry import probes
+from locara_verify.checks.sandbox.outside import outside
+from locara_verify.checks.sandbox.plans import run_probes
+from locara_verify.checks.sandbox.probes import judge
+from locara_verify.checks.window.plans import no_window, window_of
+from locara_verify.context import Context
+from locara_verify.finding import JSON
+
+BY_DESIGN: Final = frozenset(
+    {"exec_interpreter", "memfd_exec", "make_unix_socket", "init_cmdline", "read_sysctl"}
+)
+"""What a window does by design. Its engine starts programs of the system, it reaches its display server, and it reads
+/proc, which tells the kernel's settings and, by process 1, the place of the framework, mounted there anyway."""
+
+_PLACES: Final = {"scratch": "/tmp", "app": "/page", "manifest": "/page/index.html"}  # noqa: S108 - inside
+
+
+@check("window.probes", rules=("LC421",), needs=frozenset({"kernel"}), applies=no_window)
+def run_all(ctx: Context) -> CheckResult:
+    """Every probe in the window's real launch plan, against a control on the same host."""
+    return _probe(ctx, [name for name in probes() if name not in BY_DESIGN])
+
+
+def replay(ctx: Context, case: Mapping[str, JSON]) -> CheckResult:
+    """One probe again, with the twins that must work."""
+    twins = [name for name, one in probes().items() if one.allow]
+    return _probe(ctx, [str(case["probe"]), *twins])
+
+
+def _probe(ctx: Context, names: list[str]) -> CheckResult:
+    with window_of(ctx) as plan, outside(plan.identity) as there:
+        ctx.progress(0, 2, "controls without a sandbox")
+        found = controls(plan, there, names)
+        ctx.progress(1, 2, "probes in the window's sandbox")
+        return judge(run_probes(plan, there, names, places=_PLACES), found, "LC421")
