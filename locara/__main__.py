@@ -11,6 +11,9 @@ def leave_out_working_folder() -> None:
 
     That folder may be the app that is being judged. Nothing in it is ever imported, neither as a module of
     the standard library's name nor as a verb by an entry point. An explicit PYTHONPATH stays as it is.
+
+    What Python itself looks up before this runs is the name `locara`: in a folder that has a package of that name,
+    `python -m locara` is that package. The command `locara` and `python -P -m locara` never look there.
     """
     if sys.flags.safe_path or not sys.path:
         return

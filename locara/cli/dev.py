@@ -95,8 +95,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _serve(stack: ExitStack, bundle: AppBundle, before: Seen, data: Path, args: argparse.Namespace) -> None:
-    import tempfile
-
+    from locara.cli.dev_folder import dev_folder
     from locara.cli.dev_link import Pages
     from locara.cli.dev_server import Bridge
 
@@ -105,7 +104,8 @@ def _serve(stack: ExitStack, bundle: AppBundle, before: Seen, data: Path, args: 
 
     stack.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, leave))
     # An answer given here is for this session: it is not the person's answer of `locara run`.
-    state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="locara-dev-")))
+    state = stack.enter_context(dev_folder()) / "state"
+    state.mkdir(mode=0o700)
     pages = Pages()
     runtime = Runtime(pages, data=data, state=state, picker=RepeatingPicker(args.pick))
     stack.callback(runtime.stop)

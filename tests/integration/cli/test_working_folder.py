@@ -54,3 +54,18 @@ def test_a_verb_on_the_chosen_import_path_is_found(tmp_path: Path) -> None:
     _plant_verb(tmp_path, "greet")
     chosen = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     assert _locara(tmp_path, "greet", PYTHONPATH=chosen).stdout == "greeted\n"
+
+
+@pytest.mark.parametrize(
+    "command", [[str(Path(sys.executable).with_name("locara"))], [sys.executable, "-P", "-m", "locara"]]
+)
+def test_a_package_of_the_same_name_in_the_folder_is_not_ours(tmp_path: Path, command: list[str]) -> None:
+    """`python -m locara` there would be that package, before anything of this runs: these two are not."""
+    (tmp_path / "locara").mkdir()
+    (tmp_path / "locara" / "__init__.py").write_text(_MARK)
+    (tmp_path / "locara" / "__main__.py").write_text(_MARK)
+    here = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [*command, "--version"], cwd=tmp_path, env=here, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.startswith("locara ") and not (tmp_path / "ran").exists(), done.stderr

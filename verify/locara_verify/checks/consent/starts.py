@@ -173,7 +173,17 @@ def command_line(trial: Trial, app: Path) -> None:
     person = {"PATH": os.environ.get("PATH", ""), "HOME": str(folder), "LANG": "C.UTF-8"}
     person["PYTHONPATH"] = str(Path(next(iter(locara.__path__))).parent)
     lies = {"LOCARA_ACCEPT_CONSENT": "1", "LOCARA_CONSENT": "yes", "ACCEPT_CONSENT": "1", "CI": "true"}
-    command = [sys.executable, "-m", "locara", "run", "--headless", str(app), "--data", str(folder / "data")]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "locara",
+        "run",
+        "--headless",
+        str(app),
+        "--data",
+        str(folder / "data"),
+    ]
     trial.attempts[BYPASS] = trial.attempts.get(BYPASS, 0) + 1
     done = call(command, {**person, **lies}, ANSWERS)
     if done.returncode != 1 or traces(folder / "data"):
