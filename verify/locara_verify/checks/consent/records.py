@@ -95,7 +95,8 @@ def grants_drawn(rng: random.Random) -> Iterator[tuple[dict[str, Any], list[str]
         yield {key: "read"}, ["read"]
     yield {"fs_user__paths": {"music": "read-write"}}, ["read and change", "Music"]
     yield {"clipboard": {"read": True, "write": True}}, ["read and change the clipboard"]
-    yield {"background": {"mode": "active", "reasons": [_REASON]}}, ["active", _REASON]
+    for mode, does in (("active", "go on working"), ("passive", "finish what it began")):
+        yield {"background": {"mode": mode, "reasons": [_REASON]}}, [does, _REASON]
     for mode in ("alert", "badge", "sound"):
         yield {"notifications": {"modes": [mode]}}, [mode]
 
