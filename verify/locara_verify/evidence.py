@@ -30,7 +30,7 @@ from locara.core.digest import Digest
 from locara.errors import LocaraError, UsageError
 from locara_verify.budget import PROFILES
 from locara_verify.finding import JSON, fingerprint
-from locara_verify.plan import Selection
+from locara_verify.plan import PERFORMANCE, Selection
 from locara_verify.report.files import write_atomic
 from locara_verify.report.json_report import render
 from locara_verify.report.value import Report, environment, rules_digest
@@ -41,7 +41,6 @@ SUMS: Final = "SHA256SUMS"
 _LINE: Final = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)?)")
 _LIMIT: Final = 64 << 20
 _MOST_FILES: Final = 10_000
-_TIMED_AREA: Final = "performance"
 
 
 class EvidenceError(LocaraError):
@@ -97,7 +96,7 @@ def facts(report: Report, selection: Selection) -> dict[str, JSON]:
 
 def _rule(outcome: RuleOutcome) -> dict[str, JSON]:
     found = sorted(fingerprint(finding) for finding in outcome.findings)
-    timed = outcome.rule.timed or outcome.rule.area == _TIMED_AREA
+    timed = outcome.rule.timed or outcome.rule.area == PERFORMANCE
     return {
         "slug": outcome.rule.slug,
         "result": outcome.result.value,

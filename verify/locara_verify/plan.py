@@ -5,12 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from locara.errors import UsageError
 from locara_verify import selection
 from locara_verify.check import Check
 from locara_verify.rule import Rule
 from locara_verify.target import Target
+
+PERFORMANCE: Final = "performance"
+"""The area of the rules that measure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +61,11 @@ def plan(
     *,
     strict: bool,
     bundle: bool = False,
+    measure: bool = True,
 ) -> Plan:
     """The plan for ``target``, which came out of a ``bundle`` or not.
 
+    Without ``measure`` the rules of performance are left out: they attack nothing, and run alone.
     Raises UsageError for unknown names or a choice that leaves nothing.
     """
     unchosen = _unchosen(rules, choice)
@@ -80,6 +86,8 @@ def plan(
             not_planned[rule_id] = unchosen[rule_id]
         elif rule.strict_only and not strict:
             not_planned[rule_id] = "only in strict runs"
+        elif not measure and rule.area == PERFORMANCE:
+            not_planned[rule_id] = "measured by ci, strict and soak runs, and when chosen"
         elif judges and not fitting:
             not_planned[rule_id] = "; ".join(sorted({reasons[check.name] or "" for check in judges}))
         else:

@@ -69,14 +69,16 @@ def planned(settings: Settings, subject: Target) -> Plan:
         chosen = {name: check for name, check in chosen.items() if name == settings.check}
         if not chosen:
             raise UsageError(f"there is no check called {settings.check!r} in this version")
+    choice = settings.choice
     return plan(
         catalogue(),
         chosen,
         loaded.broken,
         subject,
-        settings.choice,
+        choice,
         strict=settings.strict,
         bundle=settings.supply is not None,
+        measure=settings.budget.profile != "quick" or bool(choice.only or choice.expression),
     )
 
 

@@ -6,8 +6,11 @@ from types import SimpleNamespace
 import pytest
 
 from locara.errors import UsageError
+from locara_verify import session
+from locara_verify.budget import PROFILES
 from locara_verify.plan import Selection, plan
-from locara_verify.target import Target
+from locara_verify.session import Settings
+from locara_verify.target import Target, load
 
 
 @pytest.fixture
@@ -111,3 +114,16 @@ def test_exclusive_checks_come_last_and_cheap_ones_first(make_rule, make_check, 
 def test_a_choice_that_leaves_nothing_is_refused(rules, make_check, target, choice) -> None:
     with pytest.raises(UsageError):
         plan(rules, {"one": make_check("one", "LC001")}, {}, target, choice, strict=True)
+
+
+def test_a_quick_run_measures_only_what_is_chosen(make_app) -> None:
+    subject = load(make_app())
+
+    def planned(profile: str, **choice: object) -> set[str]:
+        settings = Settings(subject.path, PROFILES[profile], 1, Selection(**choice))  # type: ignore[arg-type]
+        return {rule for rule in session.planned(settings, subject).rules if rule.startswith("LC9")}
+
+    assert planned("quick") == set()
+    assert "LC906" in planned("ci")
+    assert "LC906" in planned("quick", only=("performance",))
+    assert "LC906" in planned("quick", expression="decision-latency")
