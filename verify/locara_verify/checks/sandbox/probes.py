@@ -20,7 +20,7 @@ from locara_verify.checks.sandbox.variants import VARIANTS, Variant
 from locara_verify.context import Context
 from locara_verify.finding import JSON, Finding
 
-CHECKS = {"LC102": "sandbox.probes", "LC421": "window.probes"}
+CHECKS = {"LC102": "sandbox.probes", "LC431": "window.probes"}
 """The check that runs the probes for each rule that judges them."""
 
 _CANARIES = ("tcp", "udp", "abstract", "path", "session", "datagram")

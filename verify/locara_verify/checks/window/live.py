@@ -1,4 +1,4 @@
-"""LC423: hostile pages in the app's real window, on a screen of their own, judged by sinks outside."""
+"""LC433: hostile pages in the app's real window, on a screen of their own, judged by sinks outside."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def no_screen(target: Target) -> str | None:
     return reason
 
 
-@check("window.live", rules=("LC423",), needs=frozenset({"kernel"}), applies=no_screen)
+@check("window.live", rules=("LC433",), needs=frozenset({"kernel"}), applies=no_screen)
 def run(ctx: Context) -> CheckResult:
     """The control first, then each page in the window."""
     from locara_verify.oracle.sinks import open_sinks  # noqa: PLC0415 - only live checks open sockets
@@ -59,9 +59,9 @@ def run(ctx: Context) -> CheckResult:
     tried = sum(map(len, pages))
     return CheckResult(
         findings=tuple(findings),
-        attempts={"LC423": tried},
+        attempts={"LC433": tried},
         attacks=tried,
-        inconclusive={"LC423": "; ".join(reasons)} if reasons else {},
+        inconclusive={"LC433": "; ".join(reasons)} if reasons else {},
     )
 
 
@@ -132,7 +132,7 @@ def _listen(sock: socket.socket, commands: list[str]) -> None:
 
 def _finding(message: str, evidence: dict[str, object]) -> Finding:
     return Finding(
-        "LC423",
+        "LC433",
         message,
         because="the sinks outside and the other end of the bridge keep their own record",
         evidence=evidence,  # type: ignore[arg-type]

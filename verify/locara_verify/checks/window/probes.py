@@ -1,4 +1,4 @@
-"""LC421: the probes of the app's sandbox, run in the place of the window."""
+"""LC431: the probes of the app's sandbox, run in the place of the window."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BY_DESIGN: Final = frozenset(
 _PLACES: Final = {"scratch": "/tmp", "app": "/page", "manifest": "/page/index.html"}  # noqa: S108 - inside
 
 
-@check("window.probes", rules=("LC421",), needs=frozenset({"kernel"}), applies=no_window)
+@check("window.probes", rules=("LC431",), needs=frozenset({"kernel"}), applies=no_window)
 def run_all(ctx: Context) -> CheckResult:
     """Every probe in the window's real launch plan, against a control on the same host."""
     return _probe(ctx, [name for name in probes() if name not in BY_DESIGN])
@@ -41,4 +41,4 @@ def _probe(ctx: Context, names: list[str]) -> CheckResult:
         ctx.progress(0, 2, "controls without a sandbox")
         found = controls(plan, there, names)
         ctx.progress(1, 2, "probes in the window's sandbox")
-        return judge(run_probes(plan, there, names, places=_PLACES), found, "LC421")
+        return judge(run_probes(plan, there, names, places=_PLACES), found, "LC431")

@@ -1,4 +1,4 @@
-"""LC422: addresses of every spelling, asked of what serves the page at `locara://app/`."""
+"""LC432: addresses of every spelling, asked of what serves the page at `locara://app/`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _HEADS: Final = (
 )  # fmt: skip
 
 
-@check("window.scheme", rules=("LC422",))
+@check("window.scheme", rules=("LC432",))
 def run(ctx: Context) -> CheckResult:
     """Generated addresses: nothing outside the page is ever served, what is served has the policy, the page loads."""
     from locara.ui.webkit.files import POLICY, serve  # noqa: PLC0415 - only this check needs it
@@ -50,9 +50,9 @@ def run(ctx: Context) -> CheckResult:
         if dict(served.headers).get("Content-Security-Policy") != POLICY:
             findings.append(_finding(f"the address {uri!r} is served without the policy", uri))
     twin = serve(str(page), "locara://app/deep/page.js", "index.html")
-    broken = {} if twin is not None and twin.data == b"1" else {"LC422": "the page's own file is not served"}
+    broken = {} if twin is not None and twin.data == b"1" else {"LC432": "the page's own file is not served"}
     return CheckResult(
-        findings=tuple(findings[:5]), attempts={"LC422": count}, attacks=count, inconclusive=broken
+        findings=tuple(findings[:5]), attempts={"LC432": count}, attacks=count, inconclusive=broken
     )
 
 
@@ -86,7 +86,7 @@ def _spelled(rng: Random, part: str) -> str:
 
 def _finding(message: str, uri: str) -> Finding:
     return Finding(
-        "LC422",
+        "LC432",
         message,
         because="the page's own files are all that a window may show",
         evidence={"uri": uri},
