@@ -19,7 +19,7 @@ from locara.errors import LocaraError, UsageError
 
 if TYPE_CHECKING:
     from locara.core.digest import Digest
-    from locara.trust.attestation import Attestation, Expectation
+    from locara.trust.attestation import Attestation, Expectation, Recalled
     from locara.trust.bundle.instance import TrustInstance
     from locara.trust.explain import Lines
 
@@ -93,7 +93,8 @@ def _verify(raw: bytes, args: argparse.Namespace) -> int:
     try:
         if args.strict:
             want.whole()
-        found = check(raw, _instance(args), want, now=datetime.now(UTC), recalled=lambda _: None)
+        now = datetime.now(UTC)
+        found = check(raw, _instance(args), want, now=now, recalled=_recalled(args, now.timestamp()))
     except LocaraError as error:
         return _refused(error, args.format)
     return _believed(found, want, args.format)
@@ -156,6 +157,23 @@ def _instance(args: argparse.Namespace) -> TrustInstance:
     except UsageError as error:
         raise TrustError(Reason.MATERIAL_MISSING, error.message) from error
     return TrustInstance.read(raw)
+
+
+def _recalled(args: argparse.Namespace, now: float) -> Recalled:
+    from locara.trust.recall import recalled_by
+    from locara.trust.refusal import Reason, TrustError
+    from locara.trust.revocation.baseline import baseline
+    from locara.trust.revocation.document import Known, parse_listed
+    from locara.trust.revocation.refused import ListRefused
+
+    if args.revocations is None:
+        return recalled_by(Known(baseline()), now=now)
+    try:
+        return recalled_by(Known(parse_listed(_read(args.revocations))), now=now)
+    except UsageError as error:
+        raise TrustError(Reason.MATERIAL_MISSING, error.message) from error
+    except ListRefused as error:
+        raise TrustError(Reason.MATERIAL_UNTRUSTED, error.message) from error
 
 
 def _artifact(args: argparse.Namespace) -> Digest:

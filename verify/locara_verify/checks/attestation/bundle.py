@@ -41,14 +41,18 @@ def run(ctx: Context) -> CheckResult:
 
 def _verify(supply: Supply) -> tuple[list[tuple[str, Attestation]], list[tuple[str, str]]]:
     from locara.trust.attestation import verify  # noqa: PLC0415 - loads the library of attestations
+    from locara.trust.recall import recalled_by  # noqa: PLC0415
     from locara.trust.refusal import TrustError  # noqa: PLC0415
+    from locara.trust.revocation.baseline import baseline  # noqa: PLC0415
+    from locara.trust.revocation.document import Known  # noqa: PLC0415
 
     instance, want = _client(supply)
+    recalled = recalled_by(Known(baseline()), now=supply.now.timestamp())
     believed: list[tuple[str, Attestation]] = []
     refused: list[tuple[str, str]] = []
     for name, raw in supply.attestations:
         try:
-            believed.append((name, verify(raw, instance, want, now=supply.now, recalled=lambda _: None)))
+            believed.append((name, verify(raw, instance, want, now=supply.now, recalled=recalled)))
         except TrustError as error:
             refused.append((name, error.message))
     return believed, refused

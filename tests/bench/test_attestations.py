@@ -1,0 +1,48 @@
+"""Checking an attestation, beside the library alone on the same bytes; and the whole command from a cold start."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from locara.core.digest import Digest
+from locara.trust.attestation import Expectation, verify_strict
+from locara.trust.bundle import library
+from locara.trust.bundle.instance import TrustInstance
+from locara_verify.strategies.bundles import Side, vectors
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+
+
+def good() -> Side:
+    return vectors(FIXTURES)[0].twin
+
+
+def test_strict(benchmark: Any) -> None:
+    side = good()
+    benchmark.group = "attestation"
+    instance = TrustInstance.read(side.trust)
+    want = Expectation(
+        Digest(side.want["artifact"] or ""), side.want["source"], side.want["builder"], side.want["identity"]
+    )
+    benchmark(lambda: verify_strict(side.bundle, instance, want, now=side.now, recalled=lambda _: None))
+
+
+def test_library_alone(benchmark: Any) -> None:
+    side = good()
+    benchmark.group = "attestation"
+    verifier, _ = TrustInstance.read(side.trust).whole()
+    anybody = library.Signers(lambda _: None)
+    benchmark(lambda: library.statement(verifier, library.load(side.bundle), anybody))
+
+
+def test_command_from_cold(benchmark: Any, tmp_path: Path) -> None:
+    side = good()
+    benchmark.group = "attestation, cold"
+    (tmp_path / "bundle").write_bytes(side.bundle)
+    (tmp_path / "trust").write_bytes(side.trust)
+    line = [sys.executable, "-m", "locara", "attest", "verify", "bundle", "--trust-root", "trust"]
+    line += ["--digest", f"sha256:{side.want['artifact']}"]
+    benchmark.pedantic(lambda: subprocess.run(line, check=True, cwd=tmp_path, capture_output=True), rounds=5)
