@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import io
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -153,6 +154,18 @@ def refusal(client: Client, command: str, args: Mapping[str, JSON]) -> tuple[str
     except CallError as error:
         return error.code, error.message
     return "ok", ""
+
+
+def why_refused(read: Callable[[io.BytesIO, int], object], data: bytes) -> str | None:
+    """Why a reader of headers refuses a file; None when it accepts it or fails in another way than by its own
+    error, which is no refusal."""
+    try:
+        read(io.BytesIO(data), len(data))
+    except ModelError as error:
+        return error.message
+    except Exception:
+        return None
+    return None
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import random
 from typing import Final
 
 from locara_verify.check import CheckResult, check
-from locara_verify.checks.models.probe import Tally, survives, talks
+from locara_verify.checks.models.probe import Tally, survives, talks, why_refused
 from locara_verify.checks.models.theatre import theatre
 from locara_verify.context import Context
 from locara_verify.strategies import safetensors
@@ -51,17 +51,10 @@ def run(ctx: Context) -> CheckResult:
 
 
 def refusal(data: bytes) -> str | None:
-    """Why the reader refuses a file, or None when it accepts it or fails in any other way than by its own error."""
-    from locara.errors import ModelError  # noqa: PLC0415 - loads the framework
+    """Why the reader refuses a file, or None."""
     from locara.inference.safetensors_file import read_header  # noqa: PLC0415 - loads the framework
 
-    try:
-        read_header(io.BytesIO(data), len(data))
-    except ModelError as error:
-        return error.message
-    except Exception:
-        return None
-    return None
+    return why_refused(read_header, data)
 
 
 def damaged(tally: Tally, right: bytes, rng: random.Random, count: int) -> None:

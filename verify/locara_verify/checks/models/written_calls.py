@@ -91,7 +91,7 @@ def run(ctx: Context) -> CheckResult:
         f"a {written('cached', {'n': 1})} {written('offered', {'n': 2})} {written('none', {'n': 3})}"
     )
     forms = {
-        f"form {number}": text for number, text in enumerate(answers(rng, ctx.profile.live_operations // 25))
+        f"form {number}": text for number, text in enumerate(answers(rng, ctx.profile.live_operations // 40))
     }
     bound = make("bound", echo("bound"), takes=BOUND)
     everything = [*tools.values(), bound]
