@@ -56,6 +56,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strict", action="store_true", help="assume nothing: refuse what you did not expect"
     )
+    parser.add_argument(
+        "--revocations",
+        type=Path,
+        metavar="FILE",
+        help="verify: a list of what was recalled (default: the built-in one)",
+    )
     parser.add_argument("--format", choices=("human", "json"), default="human", help="how to print")
 
 

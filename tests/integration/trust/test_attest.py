@@ -102,6 +102,23 @@ def test_every_way_to_ask_wrongly_has_its_exit_code(
     assert said in caught.err and "Traceback" not in caught.err
 
 
+def test_what_was_recalled_is_refused(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    entry = {"id": "R1", "severity": "block", "kind": "compromise", "reason": "stolen key", "time": 0}
+    for signer, code in ((f"{BUILDER}2", 0), (BUILDER, 1)):
+        listed = {
+            "format": "locara-revocations/2",
+            "seq": 1,
+            "updated": 0,
+            "entries": [{**entry, "signer": signer}],
+        }
+        (files / "list").write_text(json.dumps(listed))
+        assert verify(files, "good", "--revocations", str(files / "list")) == code
+    assert "[signer_revoked]" in capsys.readouterr().err
+    (files / "list").write_text("{}")
+    assert verify(files, "good", "--revocations", str(files / "list")) == 5
+    assert verify(files, "good", "--revocations", str(files / "absent")) == 5
+
+
 def test_material_that_has_ended_is_five_and_not_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
