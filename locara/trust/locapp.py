@@ -18,7 +18,7 @@ import stat
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Annotated, Final, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -140,6 +140,8 @@ def unpack(path: Path, into: Path) -> Unpacked:
         for name in listed.files:
             if not is_portable(name):
                 raise _malformed(f"{name[:200]!a} is not a name that every system can hold")
+            if any(str(above) in listed.files for above in PurePosixPath(name).parents):
+                raise _malformed(f"{name[:200]!a} lies below another listed file")
         return _copy(source, listed, Digest.of(raw), into / "app")
 
 

@@ -161,6 +161,7 @@ MALFORMED: dict[str, Callable[[dict[str, bytes]], object]] = {
     "a list with more": lambda c: c.update({"locapp.json": c["locapp.json"].replace(b"{", b'{"more":1,', 1)}),
     "a listed way out": _listed("../evil"),
     "a listed absolute path": _listed("/evil"),
+    "a file that is a folder too": _listed("locara.json/inner.js"),
     "two names in one case": lambda c: c.update({"app/LOCARA.json": b"x"}),
 }
 

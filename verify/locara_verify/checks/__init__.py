@@ -15,6 +15,7 @@ MODULES: Final = (
     "locara_verify.checks.attestation.altered",
     "locara_verify.checks.attestation.bundle",
     "locara_verify.checks.attestation.forged",
+    "locara_verify.checks.attestation.hostile",
     "locara_verify.checks.attestation.offline",
     "locara_verify.checks.bench.calls",
     "locara_verify.checks.bench.decisions",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.attestation.judge import Client
 from locara_verify.context import Context
 from locara_verify.finding import JSON, Finding
-from locara_verify.strategies.bundles import Vector, vectors
+from locara_verify.strategies.bundles import Side, Vector, vectors
 
 RULE: Final = "LC702"
 NAME: Final = "attestation-forged"
@@ -58,7 +60,32 @@ def judge(ctx: Context, listed: list[Vector]) -> CheckResult:
             twins[same] = client.ask(vector.twin)[0]
         if control := twins[same]:
             findings.append(_finding(vector, f"the honest twin of {vector.name} is refused as {control}"))
-    return CheckResult(tuple(findings), {RULE: len(listed)}, attacks=len(listed), probes=len(listed))
+    near = list(misnamed(listed[0].twin))
+    for what, reason, side in near:
+        got = client.ask(side)[0]
+        if got != reason:
+            told = f"is refused as {got}" if got else "is believed"
+            message = f"an attestation {told} where {what} is expected, and must be refused as {reason}"
+            findings.append(Finding(RULE, message, "asked the verifier of attestations, offline"))
+    tried = len(listed) + len(near)
+    return CheckResult(tuple(findings), {RULE: tried}, attacks=tried, probes=tried)
+
+
+def misnamed(twin: Side) -> Iterator[tuple[str, str, Side]]:
+    """The honest twin before clients that expect a name beside the one it has, in every way names are confused."""
+    for key in ("identity", "source", "builder"):
+        name = twin.want[key] or ""
+        scheme, _, rest = name.partition("://")
+        host, _, path = rest.partition("/")
+        near = {
+            f"{scheme}://{host}./{path}", f"{scheme}://{host}:443/{path}", f"{scheme}://{host.upper()}/{path}x",
+            f"{scheme}://x.{host}/{path}", f"{scheme}://*.{host}/{path}", f"{scheme}://*/{path}", f"{scheme}://{host}/*",
+            f"{scheme}://{host.replace('a', chr(0x430)).replace('e', chr(0x435))}/{path}", f"{scheme}://{host}/{path}*",
+            f"{scheme}://{host}%00/{path}", f"{scheme}://{host}/{path.swapcase()}", f"http://{host}/{path}x", ".*", "*",
+            f"{scheme}://{host}/./{path}", f"{scheme}://{host}//{path}", f"{scheme}://{host}/%2e/{path}", name[:-1],
+        }  # fmt: skip
+        for other in sorted(near - {name}):
+            yield ascii(other), f"{key}_mismatch", replace(twin, want={**twin.want, key: other})
 
 
 def _finding(vector: Vector, message: str) -> Finding:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 
 from locara.trust.checkpoint import open_checkpoint
 from locara.trust.log_policy import LogPolicy
@@ -90,6 +90,7 @@ def run(ctx: Context) -> CheckResult:
                     QUORUM, f"{count} witnesses", opens(world.note(*lines, world.stranger.line("x", 1)))
                 )
         policies(trial, world)
+        tables(trial, world)
         files(trial, rng, world, policy)
     return trial.result()
 
@@ -254,6 +255,33 @@ def policies(trial: Trial, world: World) -> None:
     keys = [VerifierKey.parse(one.vkey) for one in (key, again)]
     log = VerifierKey.parse(world.log.vkey)
     trial.refused(QUORUM, "one key twice", "policy_malformed", lambda: LogPolicy.of(log, keys, least=2))
+
+
+def tables(trial: Trial, world: World) -> None:
+    """Policies of several shapes against every set of witnesses: any, all, some, groups within groups."""
+    heads = [f"log {world.log.vkey}"]
+    heads += [f"witness w{number} {key.vkey}" for number, key in enumerate(world.witnesses)]
+    shapes: dict[str, Callable[[bool, bool, bool], bool]] = {
+        "group g any w0 w1 w2": lambda a, b, c: a or b or c,
+        "group g all w0 w1 w2": lambda a, b, c: a and b and c,
+        "group g 2 w0 w1 w2": lambda a, b, c: a + b + c >= 2,
+        "group h any w1 w2\ngroup g all w0 h": lambda a, b, c: a and (b or c),
+        "group h all w1 w2\ngroup g any w0 h": lambda a, b, c: a or (b and c),
+    }
+    for shape, holds in shapes.items():
+        policy = LogPolicy.parse("\n".join([*heads, shape, "quorum g", ""]).encode())
+        for some in product((False, True), repeat=3):
+            keys = [key for key, signs in zip(world.witnesses, some, strict=True) if signs]
+            raw = world.note(*(key.line(world.text, NOW) for key in keys))
+
+            def opens(raw: bytes = raw, policy: LogPolicy = policy) -> object:
+                return open_checkpoint(raw, policy, now=NOW)
+
+            what = f"{shape!r} with {', '.join(key.name for key in keys) or 'nobody'}"
+            if holds(*some):
+                trial.believed(QUORUM, what, opens)
+            else:
+                trial.refused(QUORUM, what, "witnesses_missing", opens)
 
 
 def files(trial: Trial, rng: random.Random, world: World, policy: LogPolicy) -> None:

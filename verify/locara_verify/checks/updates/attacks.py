@@ -92,14 +92,21 @@ def plays() -> Iterator[tuple[str, str, Play]]:
         trial.update()
         trial.forge.write("timestamp", lambda signed: setattr(signed.snapshot_meta, "version", 1))
 
-    def role_back(trial: Trial) -> None:
-        trial.forge.next_state(2)
-        trial.update()
-        trial.forge.carry(lambda signed: setattr(signed.meta["revocations.json"], "version", 1))
+    def root_back(trial: Trial) -> None:
+        trial.forge.files["2.root.json"] = trial.forge.files["1.root.json"]
 
     yield "an old timestamp is replayed", "rollback", replayed
     yield "the snapshot goes back", "rollback", snapshot_back
-    yield "the revocations go back", "rollback", role_back
+    for role in ("targets", "revocations", "urgent"):
+
+        def role_back(trial: Trial, role: str = role) -> None:
+            trial.forge.next_state(2)
+            trial.forge.publish(("targets",))
+            trial.update()
+            trial.forge.carry(lambda signed: setattr(signed.meta[f"{role}.json"], "version", 1))
+
+        yield f"the {role} go back", "rollback", role_back
+    yield "an old root as the next one", "rollback", root_back
     yield (
         "a role vanishes",
         "mixed",
@@ -108,6 +115,7 @@ def plays() -> Iterator[tuple[str, str, Play]]:
     yield from _freezes()
     yield from _edits()
     yield from _thefts()
+    yield from _miscounts()
 
 
 def _freezes() -> Iterator[tuple[str, str, Play]]:
@@ -190,6 +198,46 @@ def _thefts() -> Iterator[tuple[str, str, Play]]:
         trial.forge.publish(("revocations",))
 
     yield "a list that is none", "list_malformed", no_list
+
+
+def _miscounts() -> Iterator[tuple[str, str, Play]]:
+    """One key that would be counted as many, and roles that ask for nothing, signed by all whose word it is."""
+    for role in ("revocations", "targets"):
+        for other in (f"{role}-1", f"{role}-2"):
+
+            def twice(trial: Trial, role: str = role, other: str = other) -> None:
+                file = trial.forge.write(role, keys=[f"{role}-1"])
+                value = json.loads(trial.forge.files[file])
+                (own,) = value["signatures"]
+                keyid = trial.forge.signer(other).public_key.keyid
+                value["signatures"].append({**own, "keyid": keyid})
+                trial.forge.files[file] = json.dumps(value).encode()
+                trial.forge.carry()
+
+            own = other == f"{role}-1"
+            said = "twice" if own else f"again as that of {other}"
+            yield f"the signature of {role}-1 on {role} {said}", "malformed" if own else "unsigned", twice
+    for role in ("root", "timestamp", "snapshot", "targets"):
+        for least in (0, -1, None):
+
+            def careless(trial: Trial, role: str = role, least: int | None = least) -> None:
+                trial.forge.write("root", lambda signed: setattr(signed.roles[role], "threshold", least))
+
+            yield f"a root that asks for {least} signatures of {role}", "malformed", careless
+    for role in ("revocations", "urgent"):
+
+        def open_to_all(trial: Trial, role: str = role) -> None:
+            trial.forge.write(
+                "targets", lambda signed: setattr(signed.delegations.roles[role], "threshold", 0)
+            )
+            trial.forge.carry()
+
+        yield f"targets that ask for no signature of {role}", "malformed", open_to_all
+
+    def too_many(trial: Trial) -> None:
+        trial.forge.write("root", lambda signed: setattr(signed.roles["root"], "threshold", 9))
+
+    yield "a root that asks for more signatures than it has keys", "unsigned", too_many
 
 
 def _keep(_file: str) -> None:

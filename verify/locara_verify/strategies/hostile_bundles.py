@@ -1,0 +1,333 @@
+"""Bundles that lie: archives of two kinds and folders whose members leave, link, collide, or are not the listed ones.
+
+Made from the text of docs/trust.md with the archive modules of the standard library; nothing of the product is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import random
+import socket
+import stat
+import tarfile
+import warnings
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+COMMIT: Final = "ab" * 20
+LIST: Final = "locapp.json"
+_LOADED: Final = (".js", ".mjs", ".wasm", ".html", ".css", ".json", ".py", ".so", ".sql", ".zip")
+_KINDS: Final = {
+    "a link": stat.S_IFLNK,
+    "a pipe": stat.S_IFIFO,
+    "a socket": stat.S_IFSOCK,
+    "a disk": stat.S_IFBLK,
+    "a device": stat.S_IFCHR,
+}
+_TAR: Final = {
+    stat.S_IFLNK: tarfile.SYMTYPE,
+    stat.S_IFIFO: tarfile.FIFOTYPE,
+    stat.S_IFBLK: tarfile.BLKTYPE,
+    stat.S_IFCHR: tarfile.CHRTYPE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One member of a bundle. For a link ``data`` is where it leads."""
+
+    name: str
+    data: bytes
+    mode: int = stat.S_IFREG | 0o644
+    method: int = zipfile.ZIP_DEFLATED
+
+
+def app_files(rng: random.Random) -> dict[str, bytes]:
+    """A small built app, by path below ``app/``."""
+    names = ("locara.json", "db/schema.sql", "dist/index.html", "dist/js/app.js", "dist/js/deep/er/worker.js")
+    return {name: f"{name} {rng.randrange(2**64)}\n".encode() * rng.randint(1, 90) for name in names}
+
+
+def listing(names: Mapping[str, bytes], **more: object) -> bytes:
+    """The text of locapp.json for these files, with some fields set to something else."""
+    listed = {
+        name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in names.items()
+    }
+    about: dict[str, object] = {
+        "format": "locapp/1",
+        "app": "acme/notes",
+        "version": "1.0.0",
+        "commit": COMMIT,
+    }
+    about |= {"source": "https://git.example/acme/notes", "files": listed}
+    return json.dumps(about | more).encode()
+
+
+def honest(files: Mapping[str, bytes]) -> list[Member]:
+    """The members of a bundle that is what it says."""
+    return [
+        Member(LIST, listing(files)),
+        *(Member(f"app/{name}", data) for name, data in sorted(files.items())),
+    ]
+
+
+def zipped(members: list[Member]) -> bytes:
+    """A zip archive with these members in this order."""
+    out = io.BytesIO()
+    with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(out, "w") as archive:
+        for one in members:
+            info = zipfile.ZipInfo("x", (1980, 1, 1, 0, 0, 0))
+            info.filename, info.external_attr, info.create_system = one.name, one.mode << 16, 3
+            archive.writestr(info, one.data, one.method)
+    return out.getvalue()
+
+
+def tarred(members: list[Member]) -> bytes:
+    """A tar archive with the same members."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for one in members:
+            info = tarfile.TarInfo(one.name)
+            info.type, info.mode = _TAR.get(stat.S_IFMT(one.mode), tarfile.REGTYPE), stat.S_IMODE(one.mode)
+            if info.type == tarfile.SYMTYPE:
+                info.linkname = os.fsdecode(one.data)
+            info.size = len(one.data) if info.type == tarfile.REGTYPE else 0
+            archive.addfile(info, io.BytesIO(one.data))
+    return out.getvalue()
+
+
+def cases(rng: random.Random, files: Mapping[str, bytes], canary: Path) -> Iterator[tuple[str, list[Member]]]:
+    """Every lie by its name, as members of an archive. ``canary`` is a file outside that none may touch."""
+    yield from _leaving(files, canary)
+    yield from _linking(files, canary)
+    yield from _other_bytes(rng, files)
+    yield from _other_names(files)
+    yield from _more(files)
+    yield from _lists(files)
+
+
+def _leaving(files: Mapping[str, bytes], canary: Path) -> Iterator[tuple[str, list[Member]]]:
+    """Members whose names lead out: unlisted, and listed like any other."""
+    out, bad = canary.name, b"changed\n"
+    names = [f"{'../' * up}{out}" for up in range(1, 6)]
+    names += [
+        str(canary),
+        f"/{canary}",
+        f"./../{out}",
+        f"dist/../../{out}",
+        f"dist/./../../../{out}",
+        f"..\\{out}",
+    ]
+    names += [
+        f"C:\\{out}",
+        f"C:{out}",
+        f"\\\\?\\{out}",
+        f"{'d/' * 400}{'../' * 401}{out}",
+        f"dist/{'x' * 300}",
+        "..",
+        ".",
+    ]
+    for name in names:
+        yield f"a member {name[:60]!r}", [*honest(files), Member(f"app/{name}", bad)]
+        yield f"a member {name[:60]!r} at the top", [*honest(files), Member(name, bad)]
+        yield (
+            f"an attestation {name[:60]!r}",
+            [*honest(files), Member(f"attestations/{name}", bad)][: len(files) + 2],
+        )
+        wide = {**files, name: bad}
+        yield f"a listed file {name[:60]!r}", honest(wide)
+
+
+def _linking(files: Mapping[str, bytes], canary: Path) -> Iterator[tuple[str, list[Member]]]:
+    """Links, chains of links with a file or a folder behind them, and special files."""
+    outside, bad = os.fsencode(canary.parent), b"changed\n"
+    for what, kind in _KINDS.items():
+        for name in ("app/extra", "app/dist/index.html", "attestations/a.json", LIST):
+            rest = [one for one in honest(files) if one.name != name]
+            yield f"{what} as {name}", [Member(name, os.fsencode(canary), kind | 0o777), *rest]
+    for length in range(1, 6):
+        chain = [
+            Member(f"app/l{number}", f"l{number + 1}".encode(), stat.S_IFLNK | 0o777)
+            for number in range(length - 1)
+        ]
+        chain.append(Member(f"app/l{length - 1}", outside, stat.S_IFLNK | 0o777))
+        through = Member(f"app/l0/{canary.name}", bad)
+        folder = Member("app/l0/made/", b"", stat.S_IFDIR | 0o777)
+        same = Member("app/l0/", b"", stat.S_IFDIR | 0o777)
+        for what, last in (
+            ("a file", [through]),
+            ("a folder", [folder, through]),
+            ("its own folder", [same]),
+        ):
+            yield f"{length} links and then {what}", [*honest(files), *chain, *last]
+        wide = {**files, f"l0/{canary.name}": bad}
+        yield f"{length} links before a listed file", [*chain, *honest(wide)]
+
+
+def _other_bytes(rng: random.Random, files: Mapping[str, bytes]) -> Iterator[tuple[str, list[Member]]]:
+    """Each file changed: one bit, cut, longer, empty, that of another version, or gone."""
+    good = honest(files)
+    for at, one in enumerate(good):
+        if one.name == LIST:
+            continue
+        flipped = bytearray(one.data)
+        flipped[rng.randrange(len(flipped))] ^= 1 << rng.randrange(8)
+        older = one.data.replace(b"1", b"2") + b"// older\n"
+        ways = {"one bit": bytes(flipped), "cut": one.data[:-1], "longer": one.data + b"\n", "empty": b""}
+        for what, data in {**ways, "of an older version": older, "a bomb": bytes(3_000_000)}.items():
+            if data != one.data:
+                yield f"{one.name}: {what}", [*good[:at], replace(one, data=data), *good[at + 1 :]]
+        yield f"{one.name}: missing", [*good[:at], *good[at + 1 :]]
+        folder = Member(f"{one.name}/", b"", stat.S_IFDIR | 0o755)
+        yield f"{one.name}: a folder in its place", [*good[:at], folder, *good[at + 1 :]]
+        inner = Member(one.name, zipped([Member("x", one.data)]))
+        yield f"{one.name}: an archive in its place", [*good[:at], inner, *good[at + 1 :]]
+    first, second = good[1], good[2]
+    swapped = [good[0], replace(first, data=second.data), replace(second, data=first.data), *good[3:]]
+    yield "two files exchanged", swapped
+
+
+def _other_names(files: Mapping[str, bytes]) -> Iterator[tuple[str, list[Member]]]:
+    """Each file once more, or only, under a name that is nearly its own."""
+    good = honest(files)
+    for at, one in enumerate(good):
+        near: tuple[str, ...] = (
+            one.name.upper(),
+            one.name.replace("/", "\\"),
+            f"{one.name}.",
+            f"{one.name} ",
+            f"./{one.name}",
+        )
+        near += (one.name.replace("/", "//"), one.name.replace("a", "\u0430", 1), f"{one.name}\u200b")
+        for name in dict.fromkeys(near):
+            if name != one.name:
+                yield f"{name!a} instead", [*good[:at], replace(one, name=name), *good[at + 1 :]]
+                if one.name != LIST:
+                    yield f"{name!a} besides", [*good, replace(one, name=name, data=b"other")]
+        yield f"{one.name} twice", [*good, replace(one, data=b"other")]
+        yield f"{one.name} twice, first", [replace(one, data=b"other"), *good]
+
+
+def _more(files: Mapping[str, bytes]) -> Iterator[tuple[str, list[Member]]]:
+    """A file that nobody listed, in every folder and of every kind that something loads."""
+    folders = {str(Path(name).parent) for name in files} | {"", "new/folder"}
+    for folder in sorted(folders - {"."}):
+        for suffix in _LOADED:
+            name = f"app/{folder}/extra{suffix}" if folder else f"app/extra{suffix}"
+            yield f"unlisted {name}", [*honest(files), Member(name, b"extra")]
+    for name in (
+        "extra.js",
+        "App/dist/index.html",
+        "attestations/../app/x.js",
+        "META-INF/MANIFEST.MF",
+        "app",
+    ):
+        yield f"unlisted {name}", [*honest(files), Member(name, b"extra")]
+    for method in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        yield f"packed by method {method}", [replace(one, method=method) for one in honest(files)]
+
+
+def _lists(files: Mapping[str, bytes]) -> Iterator[tuple[str, list[Member]]]:
+    """Lists that cannot be what somebody attested."""
+    body = honest(files)[1:]
+    good = listing(files)
+    some = next(iter(files))
+    under = {**files, f"{some}/inner.js": b"x"}
+    texts = {
+        "no list": None,
+        "an empty list": b"",
+        "a list cut": good[:-9],
+        "a key twice": good.replace(b'{"format"', b'{"version": "9.0.0", "format"', 1),
+        "an unknown key": listing(files, trusted=True),
+        "another format": listing(files, format="locapp/2"),
+        "no files": listing(files, files={}),
+        "words behind it": good + b"x",
+        "a size below zero": listing(files, files={some: {"size": -1, "sha256": "0" * 64}}),
+        "a size as text": listing(files, files={some: {"size": "1", "sha256": "0" * 64}}),
+        "a short digest": listing(files, files={some: {"size": 1, "sha256": "0" * 63}}),
+        "a list without end": listing(files, version="1." * 3_000_000),
+    }
+    for what, text in texts.items():
+        yield what, [*([] if text is None else [Member(LIST, text)]), *body]
+    yield "a file that is a folder too", honest(under)
+    yield "a file that is a folder too, turned", [honest(under)[0], *honest(under)[:0:-1]]
+
+
+def whole_archives(
+    rng: random.Random, files: Mapping[str, bytes], canary: Path
+) -> Iterator[tuple[str, bytes]]:
+    """Archives that are damaged, or of another kind."""
+    good = zipped(honest(files))
+    for _ in range(12):
+        yield "cut", good[: rng.randrange(4, len(good) - 30)]
+    for what, members in _linking(files, canary):
+        yield f"a tar archive, {what}", tarred(members)
+    for what, members in _leaving(files, canary):
+        yield f"a tar archive, {what}", tarred(members)
+    yield "an honest tar archive", tarred(honest(files))
+    locked = bytearray(good)
+    at = locked.find(b"PK\x01\x02")
+    while at >= 0:
+        locked[at + 8] |= 1
+        at = locked.find(b"PK\x01\x02", at + 4)
+    yield "encrypted", bytes(locked)
+    yield "other names in front of the members", good.replace(b"app/db/schema.sql", b"app/db/Schema.sql", 1)
+
+
+def plant(root: Path, files: Mapping[str, bytes]) -> None:
+    """An honest bundle as a folder."""
+    for one in honest(files):
+        place = root / one.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(one.data)
+
+
+def folder_lies(root: Path, files: Mapping[str, bytes], canary: Path) -> Iterator[str]:
+    """Make one lie after the other in an honest folder, say which, and take it back when asked for the next."""
+    index = root / "app/dist/index.html"
+    same = canary.parent / "same.html"
+    same.write_bytes(index.read_bytes())
+    for place in (root / "app/extra", root / "app/dist/extra.js", root / "attestations"):
+        place.symlink_to(canary.parent)
+        yield f"a linked folder at {place.relative_to(root)}"
+        place.unlink()
+        os.mkfifo(place)
+        yield f"a pipe at {place.relative_to(root)}"
+        place.unlink()
+        place.write_bytes(b"extra")
+        yield f"an unlisted file at {place.relative_to(root)}"
+        place.unlink()
+    with socket.socket(socket.AF_UNIX) as listening:
+        here = os.open(root, os.O_PATH)
+        try:
+            listening.bind(f"/proc/self/fd/{here}/sock")
+        finally:
+            os.close(here)
+        yield "a socket"
+        (root / "sock").unlink()
+    for name in (*(f"app/{name}" for name in files), LIST):
+        place, kept = root / name, (root / name).read_bytes()
+        place.unlink()
+        (canary.parent / "kept").write_bytes(kept)
+        place.symlink_to(canary.parent / "kept")
+        yield f"a link to the same bytes as {name}"
+        place.unlink()
+        os.mkfifo(place)
+        yield f"a pipe as {name}"
+        place.unlink()
+        place.mkdir()
+        yield f"a folder as {name}"
+        place.rmdir()
+        yield f"no {name}"
+        if name != LIST:
+            place.write_bytes(kept[:-1] + b"~")
+            yield f"another last byte of {name}"
+        place.write_bytes(kept)
+    same.unlink()
+    (canary.parent / "kept").unlink()
