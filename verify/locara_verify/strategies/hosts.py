@@ -22,6 +22,8 @@ LOCAL_NAMES = (
     "broadcasthost", "printer.local",
     "host.internal", "metadata.google.internal", "kubernetes.default.svc", "intranet", "com", "a",
 )  # fmt: skip
+ORDINARY_LOOKING = ("127.0.0.1.nip.io", "kubernetes.default.svc", "localhost.localdomain")
+"""Local names that no spelling gives away: a manifest may name them, and their addresses are refused when resolved."""
 MALFORMED = (
     "", ".", "..", "a..b", ".a.com", "a.com.", "-a.com", "a-.com", "a_b.com", "a b.com", " a.com", "a.com ",
     "a.com\n", "a.com\x00", "a\x00.com",
