@@ -125,7 +125,8 @@ def _bmp(data: bytes) -> tuple[int, int]:
         raise _damaged("its pixels are of an unknown kind")
     row = (max(width, 0) * bits + 31) // 32 * 4
     (start,) = struct.unpack_from("<I", data, 10)
-    if 0 < width <= MAX_SIDE and abs(height) <= MAX_SIDE and start + row * abs(height) > len(data):
+    within = 0 < width <= MAX_SIDE and abs(height) <= MAX_SIDE and width * abs(height) <= MAX_PIXELS
+    if within and start + row * abs(height) > len(data):
         raise _damaged("it is shorter than its pixels")
     return width, abs(height)
 
