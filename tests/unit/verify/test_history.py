@@ -13,8 +13,8 @@ from locara_verify.history import attacked_by, escapes
 ROOT = Path(__file__).resolve().parents[3]
 # Rows that no rule attacks yet. It only ever gets shorter.
 _NUMBERS = """
-    005 029 030 038 043 053 055 059 061 062 063 079 080 081 084 089 090 092 093 095 097 099 101 112 117
-    123 129 134 137 140 148 167 173 175 176 183 186 191 202 204 205 213 220 221 222 230 233 234
+    029 030 059 062 063 089 090 093 099 101 112 117 123 129 134 137 167 173 175 176 183 186 191 202 204
+    205 213 220 221 222 230 233
 """
 OPEN = frozenset(f"ESC-{number}" for number in _NUMBERS.split())
 

@@ -40,7 +40,8 @@ PATHS: Final = (
     "/proc/self/mem", "/dev/zero", "/app/locara.json", "/data/own.txt", "own.txt/../../audit/log.jsonl",
     "sub/../../audit/log.jsonl", "./../audit/log.jsonl", "sub/./../../db", "link-rel", "link-abs", "link-up/log.jsonl",
     "link-chain", "link-hang", "own.txt/", "..\\audit", "%2e%2e/audit", "CON", "COM1", "NUL.txt", "C:\\x",
-    "new.txt", "sub/new.txt", "", ".\x00", "\u2025/audit", "sub//..//..//audit//log.jsonl",
+    "new.txt", "sub/new.txt", "", ".\x00", "\u2025/audit", "sub//..//..//audit//log.jsonl", "../files-evil",
+    "../files-evil/secret.txt", "sub/../../files-evil/secret.txt", "../files/../files-evil/secret.txt",
 )  # fmt: skip
 READABLE: Final = frozenset({0})
 FORGIVEN: Final = frozenset({"", "own.txt/"})
@@ -361,8 +362,11 @@ def watched(on: Stage) -> Tree:
 
 
 def plant(folder: Path) -> None:
-    """Links that lead out of the app's data, as another program of the person could leave them there."""
+    """Links that lead out of the app's data and a folder beside it of almost its name, as another program may leave."""
     (folder / "sub").mkdir(exist_ok=True)
+    sibling = folder.with_name(f"{folder.name}-evil")
+    sibling.mkdir(exist_ok=True)
+    (sibling / "secret.txt").write_text("beside the folder, and named like it", encoding="utf-8")
     for name, target in (
         ("link-rel", "../audit/log.jsonl"),
         ("link-abs", "/proc/self/environ"),

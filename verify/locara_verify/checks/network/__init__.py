@@ -1,0 +1,1 @@
+"""Addresses, redirects, header fields and downloads, against real servers on this machine."""

@@ -1,0 +1,198 @@
+"""LC320: every reader of one web address goes to the same place, and the policy decides about that place."""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import json
+import random
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from locara_verify.check import CheckResult, check
+from locara_verify.checks.models.probe import Tally
+from locara_verify.context import Context
+from locara_verify.oracle import addresses as reading
+from locara_verify.oracle import names, policy
+from locara_verify.oracle.addresses import Place
+from locara_verify.strategies import addresses, hosts
+
+if TYPE_CHECKING:
+    from locara.core.grant import Grants
+
+RULE: Final = "LC320"
+NAME: Final = "url-differential"
+ADDRESSES_PER_GRANT: Final = 60
+LEAST_ADDRESSES: Final = 3_000
+LEAST: Final = 0.03  # of addresses that are allowed; below it the run proved one side only
+
+Json = Any
+
+
+@check(NAME, rules=(RULE,))
+def run(ctx: Context) -> CheckResult:
+    """Generated grants, generated addresses near them, and every reader there is on each."""
+    tally, rng = Tally(), ctx.rng(NAME)
+    total = max(LEAST_ADDRESSES, ctx.profile.fuzz_examples)
+    asked = passed = 0
+    while asked < total:
+        document, grants, patterns = granted(ctx, rng)
+        for _ in range(ADDRESSES_PER_GRANT):
+            text = addresses.address(rng, patterns)
+            asked += 1
+            passed += fetched(tally, document, grants, text)
+            opened(tally, text)
+            supplied(tally, text)
+        ctx.progress(asked, total, "addresses")
+    for _ in range(total // 4):
+        written(tally, addresses.pattern(rng))
+    if passed < LEAST * asked:
+        tally.undecided(RULE, f"the allow twin failed: {passed} of {asked} addresses were allowed")
+    return tally.result()
+
+
+def granted(ctx: Context, rng: random.Random) -> tuple[dict[str, Json], Grants, list[str]]:
+    """The target's manifest with hosts and ports of its own, as JSON and compiled, and the patterns."""
+    from locara.core.grant import compile_grants  # noqa: PLC0415 - loads the framework
+    from locara.core.manifest import parse_manifest  # noqa: PLC0415 - loads the framework
+
+    patterns = sorted({hosts.pattern(rng) for _ in range(rng.randint(1, 3))})
+    document: dict[str, Json] = json.loads(ctx.target.manifest_bytes)
+    ports = rng.choice(([443], [443, 8443], [8443]))
+    document["capabilities"]["net"] = rng.choice(
+        ({"allowed_hosts": patterns}, {"allowed_hosts": patterns, "allowed_ports": ports}, True)
+    )
+    return document, compile_grants(parse_manifest(json.dumps(document).encode())), patterns
+
+
+def fetched(tally: Tally, document: Mapping[str, Json], grants: Grants, text: str) -> bool:
+    """net.fetch: what its own reader and the decision make of an address, against the strict reading and the judge."""
+    from locara.core.decision import decide  # noqa: PLC0415 - loads the framework
+    from locara.core.request import NetRequest  # noqa: PLC0415 - loads the framework
+    from locara.errors import CallError  # noqa: PLC0415 - loads the framework
+    from locara.runtime.fetch import Url  # noqa: PLC0415 - loads the framework
+
+    try:
+        url = Url.parse(text)
+        ours = (url.host, url.port) if decide(grants, NetRequest(url.host, url.port)).allowed else None
+    except CallError:
+        ours = None
+    place = reading.strict(text)
+    theirs = None
+    if place and policy.judge(document, {"kind": "net", "host": place.host, "port": place.port}).allowed:
+        theirs = (place.host, place.port)
+    because = f"net.fetch goes to {ours}, the independent reading to {theirs}"
+    tally.expect(
+        RULE, ours == theirs, "an address is read or decided in two ways", because, address=told(text)
+    )
+    if ours is not None:
+        same_place(tally, "net.fetch", text, Place("https", *ours))
+        on_the_line(tally, text, *ours)
+    return ours is not None
+
+
+def opened(tally: Tally, text: str) -> None:
+    """shell.openExternal: the browser, which reads generously, must go to the host that was judged."""
+    from locara.core.pages import page_of  # noqa: PLC0415 - loads the framework
+
+    page = page_of(text)
+    if page is not None:
+        for address in (text, page.address):
+            same_place(tally, "shell.openExternal", address, Place("https", page.host, 443))
+
+
+def supplied(tally: Tally, text: str) -> None:
+    """The supply of models: what its reader accepts means one place."""
+    from locara.errors import ModelError  # noqa: PLC0415 - loads the framework
+    from locara.models.web import Url  # noqa: PLC0415 - loads the framework
+
+    try:
+        url = Url.parse(text)
+    except ModelError:
+        return
+    same_place(tally, "the model supply", text, Place("https", url.host, url.port))
+
+
+def same_place(tally: Tally, who: str, text: str, place: Place) -> None:
+    """The standard library and a browser go where the product goes."""
+    for name, found in (("urllib", standard(text)), ("a browser", reading.browser(text))):
+        tally.expect(
+            RULE,
+            canonical(found) == canonical(place),
+            f"{who} and {name} read one address differently",
+            f"{who}: {place}, {name}: {found}",
+            address=told(text),
+        )
+
+
+def canonical(place: Place | None) -> Place | None:
+    """The same place with an address by number in its one short form."""
+    if place is None or ":" not in place.host:
+        return place
+    return Place(place.scheme, str(ipaddress.IPv6Address(int(ipaddress.IPv6Address(place.host)))), place.port)
+
+
+def standard(text: str) -> Place | None:
+    """The reading of the standard library; None where it refuses, or sees a user name."""
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return None
+    if host is None or "@" in parts.netloc:
+        return None
+    return Place(parts.scheme, host, 443 if port is None else port)
+
+
+def on_the_line(tally: Tally, text: str, host: str, port: int) -> None:
+    """The HTTP client and the proxy outside take the very host and port that were decided."""
+    from locara.sandbox.proxy import parse_connect  # noqa: PLC0415 - loads the framework
+
+    client = http.client.HTTPConnection(host, port)
+    try:
+        proxied: tuple[str, int] | None = parse_connect(
+            f"CONNECT {host}:{port} HTTP/1.1\r\n\r\n".encode("ascii")
+        )
+    except Exception:  # whatever it raises, it went nowhere
+        proxied = None
+    for name, found in (("the HTTP client", (client.host, client.port)), ("the proxy", proxied)):
+        because = f"decided: {(host, port)}, {name}: {found}"
+        tally.expect(
+            RULE,
+            found == (host, port),
+            f"{name} goes elsewhere than was decided",
+            because,
+            address=told(text),
+        )
+
+
+def written(tally: Tally, pattern: str) -> None:
+    """A pattern is enforced as it is written, or refused: no sign in it means anything to a matcher."""
+    from locara.core.hosts import HostSet, is_pattern  # noqa: PLC0415 - loads the framework
+    from locara.core.ports import ALL_PORTS  # noqa: PLC0415 - loads the framework
+
+    accepted = is_pattern(pattern)
+    because = f"the product {'takes' if accepted else 'refuses'} it"
+    right = accepted == names.is_host_pattern(pattern)
+    tally.expect(RULE, right, "a pattern of hosts is not one, or is refused", because, pattern=told(pattern))
+    try:
+        scope = HostSet.of([pattern], ALL_PORTS)
+    except ValueError:
+        return
+    base = pattern.removeprefix("*.")
+    for host in (base, f"a.{base}", f"x{base}", f"{base}.evil.test", base.replace(".", "x", 1), "evil.test"):
+        covered, meant = scope.covers(host, 443), names.is_host(host) and names.host_matches(pattern, host)
+        because = f"covers {host!r}: {covered}, as written: {meant}"
+        tally.expect(
+            RULE,
+            covered == meant,
+            "a pattern reaches other hosts than it says",
+            because,
+            pattern=told(pattern),
+        )
+
+
+def told(text: str) -> str:
+    """The text as evidence: every character visible."""
+    return ascii(text[:300])

@@ -1,0 +1,79 @@
+"""Web addresses from a grammar of their parts, each part with the spellings that have split two readers."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from locara_verify.strategies import hosts
+
+SCHEMES = (
+    "https://", "https://", "https://", "https://", "https://", "https://",
+    "http://", "HTTPS://", "hTTps://", "https:/", "https:", "https:///", "https:\\\\", "//", "wss://", "ftp://",
+    "file://", "https+unix://", "javascript://", "blob:https://", "",
+)  # fmt: skip
+USERS = (
+    "user@", "user:word@", "@", ":@", "a.test@", "a.test:443@", "a.test\\@", "a.test/@", "a.test#@", "a.test?@",
+    "%40", "a@b@", "[@",
+)  # fmt: skip
+PORTS = (
+    "", "", "", "", ":443", ":443", ":8443", ":80", ":", ":0", ":00443", ":65535", ":65536", ":99999", ":-1", ":+443",
+    ":4_43", ":4 43", ":٤٤٣", ":443:80", ":0x1bb", ":443@a.test", ":443\\", ":443.",
+)  # fmt: skip
+TARGETS = (
+    "", "/", "/a", "/a?b=c", "?b", "#c", "/#@a.test/", "/?@a.test/", "/@a.test/", "//a.test/", "/../..//a.test",
+    "/\\@a.test", "\\a.test", ";@a.test", "/%2e%2e/%00", "/a b", "/ä", "/\r\nHost: a.test", "/a#b#c", "/[", "/a|b",
+    "/%0d%0aHost:%20a.test", "/a'b\"c", "?https://a.test/", "/`", "/^", "/<a>", "/{a}",
+)  # fmt: skip
+ODD = (
+    *map(chr, range(0x21)), "\x7f", "\x80", "\x85", "\xa0", "\xad", "\u200b", "\u2028", "\u202e", "\ufeff", "\ud800",
+    "\\", "@", "#", "?", "/", ":", "%", "[", "]", "。", "．", "／", "＠", "%00", "%2f", "%40", "%5c", "\t", "\n", "\r",
+)  # fmt: skip
+
+
+def hosts_near(rng: random.Random, patterns: Sequence[str]) -> str:
+    """Mostly a host near the patterns, now and then one that is an address, local or malformed."""
+    roll = rng.random()
+    if roll < 0.7:
+        return hosts.near(rng, patterns)
+    if roll < 0.9:
+        return hosts.hostile(rng)
+    name = hosts.near(rng, patterns)
+    return rng.choice(
+        (name.upper(), name.title(), f"[{name}]", f"{name}..", f"%{ord(name[:1] or 'a'):x}{name[1:]}")
+    )
+
+
+def address(rng: random.Random, patterns: Sequence[str]) -> str:
+    """One address: parts drawn apart, and in one of three a character put in, doubled or taken out somewhere."""
+    text = "".join(
+        (
+            rng.choice(SCHEMES) if rng.random() < 0.5 else "https://",
+            rng.choice(USERS) if rng.random() < 0.12 else "",
+            hosts_near(rng, patterns),
+            rng.choice(PORTS),
+            rng.choice(TARGETS),
+        )
+    )
+    while rng.random() < 0.33:
+        at = rng.choice((0, len(text), rng.randrange(len(text) + 1)))
+        text = (
+            text[:at]
+            + rng.choice((rng.choice(ODD), text[at : at + 1] * 2, ""))
+            + text[at + rng.choice((0, 0, 1)) :]
+        )
+    return text
+
+
+def pattern(rng: random.Random) -> str:
+    """What stands in a list of hosts: a plain pattern, or one with text or signs a matcher could understand."""
+    plain = hosts.pattern(rng)
+    if rng.random() < 0.5:
+        return plain
+    at = rng.randrange(len(plain) + 1)
+    sign = rng.choice(
+        (*"*?+|()[]{}^$\\", ".*", "**", "*.", "[a-z]", "(?:", "\\.", "|a.test", "$\n", "/x", ":443", "%2a")
+    )
+    return rng.choice(
+        (plain[:at] + sign + plain[at:], plain + sign, sign + plain, f"*.{plain}", f"a.{plain}")
+    )
