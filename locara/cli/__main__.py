@@ -5,6 +5,7 @@ instant."""
 
 from __future__ import annotations
 
+import os
 import sys
 
 from locara import __version__
@@ -18,6 +19,8 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     if args == ["--version", "--json"]:
         return _version_json()
+    # Whatever the shell allows: nothing that a verb writes may be changed by others of this machine.
+    os.umask(os.umask(0o022) | 0o022)
     try:
         from locara.cli.dispatch import run
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 
 import pytest
 
@@ -129,3 +130,15 @@ def test_sizes(size: int, text: str) -> None:
 
 def test_nothing_printed_can_steer_a_terminal() -> None:
     assert terminal.printable("a\x1b[2J\u202e\nb\ud800é") == "a\\x1b[2J\\u202e\\nb\\ud800é"
+
+
+def test_nothing_is_written_for_others_to_change_whatever_the_shell_allows() -> None:
+    before = os.umask(0)
+    try:
+        main(["--help"])
+        assert os.umask(0) == 0o022
+        os.umask(0o077)
+        main(["--help"])
+        assert os.umask(0) == 0o077
+    finally:
+        os.umask(before)

@@ -146,6 +146,7 @@ def answers(tries: Tries, ctx: Context) -> None:
             oct(mode),
         )
     record.chmod(0o600)
+    damaged(tries, ctx, bundle, state, record)
     other = json.loads(ctx.target.manifest_bytes) | {"name": "another-app"}
     theirs = compile_grants(parse_manifest(json.dumps(other).encode()))
     copied = state.path / "consent" / f"{theirs.app_id.replace('/', '.')}.json"
@@ -159,6 +160,40 @@ def answers(tries: Tries, ctx: Context) -> None:
     tries.judge(
         ANSWERS, starts(bundle, state) == "started", "an answer that was taken back still counts", "withdrawn"
     )
+
+
+def damaged(tries: Tries, ctx: Context, bundle: AppBundle, state: StateFolder, record: Path) -> None:
+    """A record that was cut, edited, moved or led elsewhere is asked about again or refused, never believed."""
+    good, elsewhere = record.read_bytes(), ctx.fresh_dir("elsewhere") / "record.json"
+    value = json.loads(good)
+    ways = {
+        "empty": b"",
+        "cut": good[: len(good) // 2],
+        "longer": good + b"{}",
+        "null": b"null",
+        "a list": b"[]",
+    }
+    ways |= {"no object": b"true", "nothing in it": b"{}", "a byte order mark": b"\xef\xbb\xbf" + good}
+    ways["a key more"] = json.dumps(value | {"trusted": True}).encode()
+    ways["a key twice"] = b'{"format":1,' + good.lstrip()[1:] if b'"format"' in good else good + good
+    ways |= {
+        f"without {name}": json.dumps({k: v for k, v in value.items() if k != name}).encode()
+        for name in value
+    }
+    ways |= {f"{name} is null": json.dumps(value | {name: None}).encode() for name in value}
+    for what, data in ways.items():
+        record.write_bytes(data)
+        code = starts(bundle, state)
+        tries.judge(ANSWERS, code == "started", "a record that was changed is believed", what)
+    elsewhere.write_bytes(good)
+    record.unlink()
+    record.symlink_to(elsewhere)
+    tries.judge(ANSWERS, starts(bundle, state) == "started", "a record behind a link is believed", "a link")
+    record.unlink()
+    tries.judge(ANSWERS, starts(bundle, state) == "started", "an app starts without its record", "gone")
+    record.write_bytes(good)
+    record.chmod(0o600)
+    tries.twin(ANSWERS, starts(bundle, state) == "started", "the record put back is believed")
 
 
 def revocations(tries: Tries, ctx: Context) -> None:

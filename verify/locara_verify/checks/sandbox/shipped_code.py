@@ -1,0 +1,185 @@
+"""LC110: the code that is shipped runs no data, unpickles nothing, starts no shell and looks no program up by PATH.
+
+The eyes are shown samples first: one that is not noticed, or an honest one that is, makes the rule inconclusive.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import locara
+from locara_verify.check import CheckResult, check
+from locara_verify.context import Context
+from locara_verify.finding import Finding
+
+RULE: Final = "LC110"
+_RUNS: Final = frozenset({"eval", "exec", "compile", "__import__", "execfile"})
+_MODULES: Final = frozenset(
+    {
+        "pickle",
+        "_pickle",
+        "cPickle",
+        "marshal",
+        "shelve",
+        "dill",
+        "cloudpickle",
+        "joblib",
+        "jsonpickle",
+        "code",
+        "codeop",
+    }
+)
+_SHELLS: Final = frozenset({"system", "popen", "getoutput", "getstatusoutput", "create_subprocess_shell"})
+_STARTS: Final = frozenset(
+    {
+        "run",
+        "Popen",
+        "call",
+        "check_call",
+        "check_output",
+        "create_subprocess_exec",
+        "execv",
+        "execve",
+        "spawn",
+    }
+)
+_BY_PATH: Final = frozenset(
+    {"execvp", "execvpe", "execlp", "execlpe", "spawnvp", "spawnvpe", "spawnlp", "spawnlpe", "posix_spawnp"}
+)
+_OWNERS: Final = frozenset({"os", "subprocess", "asyncio", "pty", "posix", "commands"})
+
+FAULTY: Final = (
+    "eval(data)",
+    "exec(data)",
+    "exec(compile(data, 'x', 'exec'))",
+    "import builtins\nbuiltins.eval(data)",
+    "import pickle\npickle.loads(data)",
+    "from marshal import loads",
+    "import shelve as s",
+    "import numpy\nnumpy.load(f, allow_pickle=True)",
+    "import torch\ntorch.load(f)",
+    "import yaml\nyaml.load(f)",
+    "import os\nos.system(data)",
+    "from os import popen",
+    "import subprocess\nsubprocess.run(data, shell=True)",
+    "import subprocess\nsubprocess.run(data, **{'shell': True})",
+    "import subprocess as p\np.Popen(['git', 'log'])",
+    "from subprocess import check_output\ncheck_output('ls')",
+    "import subprocess\nsubprocess.run(['sh', '-c', data])",
+    "import subprocess\nsubprocess.run(['/bin/sh', '-c', data])",
+    "import os\nos.execvp(name, words)",
+    "import asyncio\nasyncio.create_subprocess_shell(data)",
+    "import shutil\nshutil.which('bwrap')",
+    "from shutil import which\nwhich('bwrap')",
+)  # fmt: skip
+HONEST: Final = (
+    "import re\nre.compile(data)",
+    "store.exec(sql, params)",
+    "mx.eval(weights)",
+    "import subprocess\nsubprocess.run([program, '--version'], shell=False)",
+    "import subprocess\nsubprocess.run(['/usr/bin/true'])",
+    "import shutil\nshutil.which('bwrap', path='/usr/bin:/bin')",
+    "import yaml\nyaml.safe_load(f)",
+    "import numpy\nnumpy.load(f, allow_pickle=False)",
+)
+
+
+def faults(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """(line, what is wrong) for every place that runs data or lets somebody else choose a program."""
+    owners = _owners(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield from ((node.lineno, what) for what in _imported(node))
+        elif isinstance(node, ast.Call):
+            yield from ((node.lineno, what) for what in _called(node, owners))
+
+
+def _owners(tree: ast.Module) -> dict[str, str]:
+    """Local names of modules and of what was taken out of them, by what they stand for (`subprocess.run`)."""
+    found: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {one.asname or one.name: one.name for one in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {one.asname or one.name: f"{node.module}.{one.name}" for one in node.names}
+    return found
+
+
+def _imported(node: ast.Import | ast.ImportFrom) -> Iterator[str]:
+    if isinstance(node, ast.ImportFrom):
+        modules, names = [node.module or ""], [one.name for one in node.names]
+    else:
+        modules, names = [one.name for one in node.names], []
+    for module in modules:
+        if module.partition(".")[0] in _MODULES and not getattr(node, "level", 0):
+            yield f"imports {module}, which turns data into code"
+        if module in _OWNERS:
+            yield from (f"takes {name} from {module}" for name in names if name in _SHELLS | _BY_PATH)
+
+
+def _called(node: ast.Call, owners: dict[str, str]) -> Iterator[str]:
+    words = {one.arg: one.value for one in node.keywords}
+    if isinstance(node.func, ast.Name):
+        whole = owners.get(node.func.id, node.func.id)
+    elif isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
+        whole = f"{owners.get(node.func.value.id, '?' + node.func.value.id)}.{node.func.attr}"
+    else:
+        return
+    owner, _, name = whole.rpartition(".")
+    if owner in ("", "builtins") and name in _RUNS:
+        yield f"{name} runs data"
+    if owner in _OWNERS and name in _SHELLS:
+        yield f"{whole} starts a shell"
+    if owner in _OWNERS and name in _BY_PATH:
+        yield f"{whole} looks the program up by PATH"
+    if owner in _OWNERS and name in _STARTS:
+        yield from _started(node, words)
+    if whole == "shutil.which" and "path" not in words and len(node.args) < 3:
+        yield "shutil.which without a path of its own looks along PATH"
+    if name in ("load", "full_load", "unsafe_load") and owner in ("yaml", "torch"):
+        yield f"{whole} makes objects of data"
+    if "allow_pickle" in words and not _is(words["allow_pickle"], False):
+        yield "allow_pickle makes objects of data"
+
+
+def _started(node: ast.Call, words: dict[str | None, ast.expr]) -> Iterator[str]:
+    spread = words.get(None)
+    keys = [] if not isinstance(spread, ast.Dict) else [key for key in spread.keys if key is not None]
+    if ("shell" in words and not _is(words["shell"], False)) or any(_is(key, "shell") for key in keys):
+        yield "shell=True gives a text to a shell"
+    first = node.args[0] if node.args else words.get("args")
+    if isinstance(first, ast.List | ast.Tuple) and first.elts:
+        first = first.elts[0]
+    if isinstance(first, ast.Constant) and isinstance(first.value, str):
+        if not first.value.startswith("/"):
+            yield f"{first.value!r} is looked up by PATH or in the folder one stands in"
+        elif first.value.rpartition("/")[2] in {"sh", "bash", "dash", "zsh"}:
+            yield f"{first.value} is a shell"
+
+
+def _is(node: ast.expr, value: object) -> bool:
+    return (isinstance(node, ast.Constant) and node.value is value) or (
+        isinstance(node, ast.Constant) and isinstance(value, str) and node.value == value
+    )
+
+
+@check("sandbox.shipped-code", rules=(RULE,))
+def run(_ctx: Context) -> CheckResult:
+    """Every module of the package that is on the import path now."""
+    blind = [sample for sample in FAULTY if not list(faults(ast.parse(sample)))]
+    loud = [sample for sample in HONEST if list(faults(ast.parse(sample)))]
+    root = Path(next(iter(locara.__path__)))
+    findings, files = [], sorted(root.rglob("*.py"))
+    for place in files:
+        name = place.relative_to(root.parent).as_posix()
+        findings += [
+            Finding(RULE, f"{name}:{line}: {what}", because="read from the module's syntax tree")
+            for line, what in faults(ast.parse(place.read_bytes(), str(place)))
+        ]
+    wrong = [*(f"{sample!r} was not noticed" for sample in blind), *(f"{sample!r} was" for sample in loud)]
+    broken = {} if findings or not wrong else {RULE: f"the samples failed: {'; '.join(wrong)}"}
+    attempts = len(files) + len(FAULTY) + len(HONEST)
+    return CheckResult(tuple(findings), {RULE: attempts}, probes=attempts, inconclusive=broken)
