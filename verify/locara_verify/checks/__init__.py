@@ -63,6 +63,8 @@ MODULES: Final = (
     "locara_verify.checks.models.templates",
     "locara_verify.checks.models.undeclared",
     "locara_verify.checks.models.written_calls",
+    "locara_verify.checks.network.bridge",
+    "locara_verify.checks.network.downloads",
     "locara_verify.checks.network.headers",
     "locara_verify.checks.network.redirects",
     "locara_verify.checks.network.urls",

@@ -243,7 +243,7 @@ def ask(url: str, body: bytes | None = None) -> int | str:
         return type(error).__name__
 
 
-def quiet(tally: Tally, hosts: list[Server], word: str, what: str) -> None:
+def quiet(tally: Tally, hosts: list[Server], word: str, what: str, *, rule: str = RULE) -> None:
     """No request holds the person's password, nor a field that says who they are or where they come from."""
     for host in hosts:
         for request in host.seen:
@@ -251,4 +251,4 @@ def quiet(tally: Tally, hosts: list[Server], word: str, what: str) -> None:
             told = sorted(set(names) & set(HIDDEN))
             secret = word.encode() in request or base64.b64encode(f"me:{word}".encode()) in request
             because = f"{what}, at {host.name}: {request[:200]!r}"
-            tally.expect(RULE, not told and not secret, "a request says who the person is", because)
+            tally.expect(rule, not told and not secret, "a request says who the person is", because)

@@ -1,0 +1,343 @@
+"""LC323: the loopback server of `locara dev` obeys its own page alone, and is there only while `locara dev` runs."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import random
+import secrets
+import socket
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from locara_verify.check import CheckResult, check
+from locara_verify.checks.models.probe import Tally
+from locara_verify.context import Context
+from locara_verify.oracle.sinks import outer_address
+from locara_verify.strategies import paths
+
+if TYPE_CHECKING:
+    from locara.cli.dev_server import Bridge
+
+RULE: Final = "LC323"
+NAME: Final = "dev-bridge"
+FRAMES: Final = "/__locara/frames"
+SECONDS: Final = 10.0
+MOST: Final = 1 << 16
+INSIDE: Final = "what the page says"
+OUTSIDE: Final = "what lies beside the page"
+PRODUCTS: Final = "locara.cli.run, locara.runtime.main, locara.runtime.launch, locara.ui.run"
+
+Json = Any
+
+
+@dataclass(slots=True)
+class Runtime:
+    """Stands at the other end of the pages: keeps the frames that would have reached the app."""
+
+    frames: list[bytes] = field(default_factory=list)
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def client(self) -> Runtime:
+        """The connection of a running app."""
+        return self
+
+    def send_raw(self, data: bytes) -> None:
+        """A frame for the app."""
+        self.frames.append(data)
+
+    def recv_frame(self, _seconds: float) -> None:
+        """Nothing, until the end."""
+        self.ended.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request: its first line and fields, and whether it is what the page of the session sends."""
+
+    method: str
+    target: str
+    hosts: tuple[str, ...]
+    origin: str | None
+    token: str | None
+    more: tuple[str, ...] = ()
+    right: bool = False
+
+    def data(self, page: str) -> bytes:
+        """The bytes, with a call as the body of a POST."""
+        body = (
+            b'{"id": 1, "cmd": "app.info", "args": {}}'
+            if self.method not in ("GET", "HEAD", "OPTIONS")
+            else b""
+        )
+        lines = [f"{self.method} {self.target} HTTP/1.1", *(f"Host: {host}" for host in self.hosts)]
+        lines += [f"Origin: {self.origin}"] if self.origin is not None else []
+        lines += [f"X-Locara-Token: {self.token}"] if self.token is not None else []
+        lines += [f"X-Locara-Page: {page}", *self.more, f"Content-Length: {len(body)}", "", ""]
+        return "\r\n".join(lines).encode("latin-1", "replace") + body
+
+
+@dataclass(slots=True)
+class Stage:
+    """A bridge of its own, and what reached the app behind it."""
+
+    bridge: Bridge
+    runtime: Runtime
+    token: str
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Where the bridge listens."""
+        host, _, port = self.bridge.host.partition(":")
+        return host, int(port)
+
+    def ask(self, data: bytes) -> tuple[int, bytes]:
+        """Status (0 for none) and answer; of an endless answer only its beginning."""
+        answer = b""
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(self.place, SECONDS) as line,
+        ):
+            line.sendall(data)
+            while len(answer) < MOST and b"application/x-ndjson" not in answer:
+                piece = line.recv(MOST)
+                if not piece:
+                    break
+                answer += piece
+        words = answer.split(b" ", 2)
+        return (int(words[1]) if len(words) > 1 and words[1].isdigit() else 0), answer
+
+
+@contextlib.contextmanager
+def stage(ctx: Context) -> Iterator[Stage]:
+    """The real server and the real pages, with a folder as the built page and a secret beside it."""
+    from locara.cli.dev_link import Pages  # noqa: PLC0415 - loads the framework
+    from locara.cli.dev_server import Bridge  # noqa: PLC0415
+
+    folder, runtime, token = ctx.fresh_dir("page"), Runtime(), secrets.token_hex(24)
+    out = folder / "out"
+    (out / "deep").mkdir(parents=True)
+    (out / "index.html").write_text(f"<head></head>{INSIDE}")
+    (folder / "secret.txt").write_text(OUTSIDE)
+    (out / "link.txt").symlink_to("../secret.txt")
+    pages = Pages()
+    pages.attach(cast("Any", runtime), lambda _running: None)
+    bridge = Bridge(0, token=token, pages=pages, out=out, entry="index.html")
+    threading.Thread(target=bridge.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield Stage(bridge, runtime, token)
+    finally:
+        bridge.shutdown()
+        bridge.server_close()
+        runtime.ended.set()
+
+
+def requests(on: Stage, rng: random.Random) -> list[Request]:
+    """Every combination of who is asked, who asks, and with what token, in every method a browser can send."""
+    host, port, token = on.bridge.host, on.bridge.server_address[1], on.token
+    hosts: list[tuple[str, ...]] = [
+        *((name,) for name in (host, f"localhost:{port}", f"127.1:{port}", f"0.0.0.0:{port}", f"[::1]:{port}")),
+        *((name,) for name in (f"evil.example:{port}", "evil.example", "127.0.0.1", f"127.0.0.1.evil.example:{port}")),
+        *((name,) for name in (f"{host}.", f"{host}@evil.example", f"{host}0", f"x{host}", f"127.0.0.1:{port + 1}")),
+        *((name,) for name in (f"evil.example#{host}", f"{host}/", f" , {host}", f"http://{host}", "")),
+        (f"2130706433:{port}",),
+        *(("evil.example", host), (host, "evil.example"), (host, host), ()),
+    ]  # fmt: skip
+    own = f"http://{host}"
+    origins = (
+        None, own, "null", "", "http://evil.example", f"http://evil.example:{port}", f"https://{host}",
+        f"http://localhost:{port}",
+        f"{own}.evil.example", f"{own}/", f"http://127.0.0.1:{port + 1}", "file://", f"http://evil.example/{own}",
+        own.upper(),
+    )  # fmt: skip
+    tokens = (
+        token,
+        None,
+        "",
+        token[:-1],
+        token + "0",
+        token.upper(),
+        "0" * len(token),
+        "undefined",
+        "*",
+        f"Bearer {token}",
+    )
+    made = []
+    for method, names, origin, word in itertools.product(("GET", "POST"), hosts, origins, tokens):
+        right = names == (host,) and origin in (None, own) and word == token
+        made.append(Request(method, FRAMES, names, origin, word, right=right))
+    rng.shuffle(made)
+    return [request for request in made if not request.right]
+
+
+def elsewhere(on: Stage) -> list[Request]:
+    """Right but for one thing: the token in another place, another method, another target, a simple request."""
+    host, token = on.bridge.host, on.token
+    own = f"http://{host}"
+    places = (
+        f"Cookie: x-locara-token={token}",
+        f"Authorization: Bearer {token}",
+        f"Token: {token}",
+        "Upgrade: websocket",
+    )
+    made = [
+        Request(method, FRAMES, (host,), own, None, (place,))
+        for method in ("GET", "POST")
+        for place in places
+    ]
+    made += [
+        Request(method, f"{FRAMES}?token={token}#{token}", (host,), own, None) for method in ("GET", "POST")
+    ]
+    types = ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x")
+    made += [
+        Request("POST", FRAMES, (host,), "http://evil.example", None, (f"Content-Type: {kind}",))
+        for kind in types
+    ]
+    ask = ("Access-Control-Request-Method: POST", "Access-Control-Request-Headers: x-locara-token")
+    made += [Request("OPTIONS", FRAMES, (host,), "http://evil.example", None, ask)]
+    made += [
+        Request(method, FRAMES, (host,), own, token)
+        for method in ("PUT", "DELETE", "PATCH", "CONNECT", "post", "TRACE")
+    ]
+    targets = (
+        "/",
+        "/index.html",
+        f"{FRAMES}/",
+        f"/x/..{FRAMES}",
+        "/%5f_locara/frames",
+        f"{FRAMES}%00",
+        f"http://evil.example{FRAMES}/x",
+    )
+    return made + [Request("POST", target, (host,), own, token) for target in targets]
+
+
+@check(NAME, rules=(RULE,))
+def run(ctx: Context) -> CheckResult:
+    """Requests that are wrong in one thing or in several; none may reach the app, nor be told what the page is."""
+    tally, rng = Tally(), ctx.rng(NAME)
+    with stage(ctx) as on:
+        works(tally, on)
+        several = requests(on, rng)[: max(300, min(1_500, ctx.profile.fuzz_examples))]
+        listed = [*elsewhere(on), *several]
+        for number, request in enumerate(listed):
+            ctx.progress(number, len(listed), "requests")
+            attempt(tally, on, request)
+        rebound(tally, on)
+        beside(tally, on, rng)
+        works(tally, on)
+        address = outer_address()
+        if address is not None:
+            with socket.socket() as other:
+                other.settimeout(2.0)
+                open_ = other.connect_ex((address, on.bridge.server_address[1])) == 0
+            tally.expect(RULE, not open_, "the development server listens to the network", address)
+    only_in_development(tally)
+    return tally.result()
+
+
+def works(tally: Tally, on: Stage) -> None:
+    """The allow twin: the page is served, its call reaches the app, and it may listen."""
+    host, own = on.bridge.host, f"http://{on.bridge.host}"
+    on.runtime.frames.clear()
+    page = str(uuid.uuid4())
+    served = on.ask(Request("GET", "/", (host,), None, None).data(page))
+    called = on.ask(Request("POST", FRAMES, (host,), own, on.token).data(page))
+    heard = on.ask(Request("GET", FRAMES, (host,), own, on.token).data(page))
+    on.bridge.pages.leave(page)
+    if (
+        (served[0], called[0], heard[0]) != (200, 204, 200)
+        or INSIDE.encode() not in served[1]
+        or not on.runtime.frames
+    ):
+        tally.undecided(
+            RULE, f"the allow twin failed: the page's own requests got {served[0]}, {called[0]}, {heard[0]}"
+        )
+    on.runtime.frames.clear()
+
+
+def attempt(tally: Tally, on: Stage, request: Request) -> None:
+    """Refused by its status, unread by the app, and without a word that lets a foreign page read the answer."""
+    tally.attacks += 1
+    status, answer = on.ask(request.data(str(uuid.uuid4())))
+    shown = json.dumps(
+        [
+            request.method,
+            request.target,
+            request.hosts,
+            request.origin,
+            request.token != on.token,
+            request.more,
+        ]
+    )
+    because = f"status {status}, {len(on.runtime.frames)} frames reached the app"
+    held = status >= 400 and not on.runtime.frames
+    tally.expect(
+        RULE, held, "the development server took a request that is not its page's", because, request=shown
+    )
+    told = b"access-control-" in answer.lower() or INSIDE.encode() in answer or on.token.encode() in answer
+    tally.expect(
+        RULE,
+        not told,
+        "the development server tells a foreign page something",
+        ascii(answer[:200]),
+        request=shown,
+    )
+    on.runtime.frames.clear()
+
+
+def rebound(tally: Tally, on: Stage) -> None:
+    """A name that was made to lead here (DNS rebinding) is shown nothing: page, script, frames or stream."""
+    port = on.bridge.server_address[1]
+    for target, origin in itertools.product(
+        ("/", "/index.html", "/__locara/bridge.js", FRAMES), (None, f"http://evil.example:{port}")
+    ):
+        for accept in ("*/*", "text/event-stream", "application/x-ndjson"):
+            attempt(
+                tally,
+                on,
+                Request("GET", target, (f"evil.example:{port}",), origin, on.token, (f"Accept: {accept}",)),
+            )
+
+
+def beside(tally: Tally, on: Stage, rng: random.Random) -> None:
+    """No path leads out of the folder of the built page."""
+    aims = ("secret.txt", "../secret.txt", "link.txt", str(Path(on.bridge.out).parent / "secret.txt"))
+    listed = [attack.text for attack in paths.corpus(aims)]
+    for text in (*aims, *rng.sample(listed, 150)):
+        target = "/" + "".join(
+            letter if "!" <= letter <= "~" else f"%{ord(letter) & 0xFF:02x}" for letter in text
+        )
+        status, answer = on.ask(Request("GET", target[:4_000], (on.bridge.host,), None, None).data(""))
+        tally.attacks += 1
+        tally.expect(
+            RULE,
+            OUTSIDE.encode() not in answer,
+            "a file beside the page was served",
+            f"{status} for {ascii(text)[:200]}",
+        )
+
+
+def only_in_development(tally: Tally) -> None:
+    """A fresh interpreter with all that runs an app, but for `locara dev`, has not so much as loaded the server."""
+    servers = "sorted({'locara.cli.dev_server', 'http.server'} & set(sys.modules))"
+    code = f"import sys, {PRODUCTS}; print({servers})"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    if done.returncode:
+        tally.undecided(RULE, f"the runtime could not be loaded: {done.stderr[-200:]}")
+        return
+    tally.expect(
+        RULE,
+        done.stdout.strip() == "[]",
+        "the development server is loaded outside `locara dev`",
+        done.stdout.strip(),
+    )
