@@ -8,6 +8,7 @@ from typing import Final
 import apsw
 
 MIB: Final = 1_048_576
+EXPLAINED: Final = len("EXPLAIN ")  # how a statement on full-text tables is looked at before it runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ def apply(connection: apsw.Connection, limits: Limits) -> None:
         (apsw.SQLITE_LIMIT_ATTACHED, 0),
         (apsw.SQLITE_LIMIT_WORKER_THREADS, 0),
         (apsw.SQLITE_LIMIT_LENGTH, limits.value_bytes),
-        (apsw.SQLITE_LIMIT_SQL_LENGTH, limits.sql_bytes),
+        # A statement is measured before it gets here; what the store puts before it is not the app's.
+        (apsw.SQLITE_LIMIT_SQL_LENGTH, limits.sql_bytes + EXPLAINED),
         (apsw.SQLITE_LIMIT_VARIABLE_NUMBER, limits.variables),
         (apsw.SQLITE_LIMIT_COLUMN, limits.columns),
         (apsw.SQLITE_LIMIT_EXPR_DEPTH, limits.expression_depth),

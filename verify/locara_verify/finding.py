@@ -47,6 +47,24 @@ class Finding:
         return self if self.severity is not None else replace(self, severity=default)
 
 
+MOST_OF_A_RULE = 5
+"""Findings of one rule that a check keeps: more of them show nothing new, and must not crowd out another rule's."""
+
+
+def has_room(findings: Sequence[Finding], rule: str) -> bool:
+    """Whether a check that has these findings keeps a further one of this rule."""
+    return sum(found.rule_id == rule for found in findings) < MOST_OF_A_RULE
+
+
+def first_of_each(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The findings in order without those that are too many of their own rule."""
+    kept: list[Finding] = []
+    for found in findings:
+        if has_room(kept, found.rule_id):
+            kept.append(found)
+    return tuple(kept)
+
+
 def fingerprint(finding: Finding) -> str:
     """The identity of what was found: rule, file, message and evidence, wherever the lines have moved to."""
     evidence = {key: value for key, value in finding.evidence.items() if key not in ("line", "column")}

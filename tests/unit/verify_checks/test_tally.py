@@ -1,6 +1,11 @@
 """What a check counts: a rule's findings are its own, however many another rule has."""
 
+from collections.abc import Callable, Sequence
+
+from locara_verify.checks.consent.records import Tries
+from locara_verify.checks.log.trial import Trial as LogTrial
 from locara_verify.checks.models.probe import MOST_FINDINGS, Tally
+from locara_verify.finding import MOST_OF_A_RULE, Finding, first_of_each
 
 
 def test_findings_of_one_rule_do_not_crowd_out_another() -> None:
@@ -16,3 +21,26 @@ def test_findings_of_one_rule_do_not_crowd_out_another() -> None:
     assert found == ["LC501"] * MOST_FINDINGS + ["LC502"]
     assert result.attempts == {"LC501": 3 * MOST_FINDINGS, "LC502": 1, "LC503": 1}
     assert result.inconclusive == {"LC504": "nothing was seen"}
+
+
+def _crowd_in(judge: Callable[[str], None], findings: Callable[[], Sequence[Finding]]) -> list[str]:
+    """What is kept of many findings of one rule and then a single one of another."""
+    for _ in range(3 * MOST_OF_A_RULE):
+        judge("LC407")
+    judge("LC411")
+    return [found.rule_id for found in findings()]
+
+
+def test_no_check_lets_one_rule_crowd_out_another() -> None:
+    kept = ["LC407"] * MOST_OF_A_RULE + ["LC411"]
+    log, consent, many = LogTrial(), Tries(), list[Finding]()
+    assert _crowd_in(lambda rule: log.fail(rule, "m", "b"), lambda: log.result().findings) == kept
+    assert _crowd_in(lambda rule: consent.judge(rule, True, "m", "b"), lambda: consent.findings) == kept
+    assert _crowd_in(lambda rule: many.append(Finding(rule, "m")), lambda: first_of_each(many)) == kept
+
+
+def test_a_true_thing_leaves_no_finding() -> None:
+    log = LogTrial()
+    log.holds("LC407", "m", "b", fault=False)
+    assert log.result().findings == ()
+    assert log.result().attempts == {"LC407": 1}

@@ -45,6 +45,11 @@ def call(call_id: Json, cmd: Json, args: Json = None) -> bytes:
     return pack(json.dumps({"id": call_id, "cmd": cmd, "args": {} if args is None else args}).encode())
 
 
+def padded(frame: bytes, size: int) -> bytes:
+    """The same frame with white space behind its object, so that its payload has ``size`` bytes."""
+    return pack(frame[HEADER.size :].ljust(size))
+
+
 def _bad_payloads() -> tuple[tuple[str, bytes, frozenset[str]], ...]:
     good = b'{"id":1,"cmd":"app.info","args":{}}'
     deep = b'{"id":1,"cmd":"app.info","args":{"x":' + b"[" * 200 + b"]" * 200 + b"}}"

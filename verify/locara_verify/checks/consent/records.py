@@ -25,7 +25,7 @@ from locara.runtime.lifecycle import admit, withdraw
 from locara.runtime.state import StateFolder
 from locara_verify.check import CheckResult, check
 from locara_verify.context import Context
-from locara_verify.finding import Finding
+from locara_verify.finding import Finding, has_room
 
 WORDS: Final = "LC411"
 ANSWERS: Final = "LC412"
@@ -46,7 +46,7 @@ class Tries:
     def judge(self, rule: str, fault: bool, message: str, because: str) -> None:
         """Count an attempt, and record what it showed."""
         self.tried[rule] += 1
-        if fault and len(self.findings) < 20:
+        if fault and has_room(self.findings, rule):
             self.findings.append(Finding(rule, message, because=because))
 
     def twin(self, rule: str, works: bool, what: str) -> None:

@@ -16,7 +16,7 @@ from locara.errors import CallError, CapabilityDenied
 from locara.runtime.launch import RunningApp
 from locara_verify.check import CheckResult, check
 from locara_verify.context import Context
-from locara_verify.finding import Finding
+from locara_verify.finding import Finding, has_room
 
 WIDENING: Final = "LC207"
 EXHAUSTION: Final = "LC224"
@@ -71,7 +71,7 @@ class Attempts:
     def judge(self, rule: str, fault: bool, message: str, because: str) -> None:
         """Count an attempt, and record what it showed."""
         self.tried[rule] += 1
-        if fault and len(self.findings) < 20:
+        if fault and has_room(self.findings, rule):
             self.findings.append(Finding(rule, message, because=because))
 
     def twin(self, rule: str, works: bool, what: str) -> None:

@@ -79,6 +79,8 @@ def conduct(trial: Trial, attack: Callable[[Trial], None]) -> CheckResult:
             trial.fail(first, "the app no longer answers after the attack", "app.info got no ok reply")
     except Gone as gone:
         trial.fail(first, "the app stopped answering during the attack", str(gone))
+        for rule in trial.rules:
+            trial.inconclusive.setdefault(rule, f"the attack broke off: {gone}")
     if not arena.victim.alive():
         trial.fail(first, "a process outside the sandbox was ended", "the victim process is gone")
     trial.findings += arena.leak_findings(first)

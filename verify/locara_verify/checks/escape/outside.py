@@ -25,7 +25,7 @@ from locara.sandbox.desktop.ports import Desktop
 from locara.sandbox.linux import kernel_calls
 from locara_verify.check import CheckResult, check
 from locara_verify.context import Context
-from locara_verify.finding import Finding
+from locara_verify.finding import Finding, first_of_each
 
 LINKS: Final = "LC202"
 FORGERY: Final = "LC203"
@@ -205,7 +205,7 @@ def run(ctx: Context) -> CheckResult:
     resolve(Case(ctx, "read", "read", findings, tried))
     pick_links(Case(ctx, "read", "read", findings, tried))
     return CheckResult(
-        findings=tuple(findings[:10]), attempts=tried, attacks=sum(tried.values()), inconclusive=broken
+        findings=first_of_each(findings), attempts=tried, attacks=sum(tried.values()), inconclusive=broken
     )
 
 

@@ -8,10 +8,8 @@ from importlib.util import find_spec
 
 from locara.trust.log_refusal import LogRefused
 from locara_verify.check import CheckResult
-from locara_verify.finding import Finding
+from locara_verify.finding import Finding, has_room
 from locara_verify.target import Target
-
-MOST = 20  # findings of one check
 
 
 def installed(_target: Target) -> str | None:
@@ -54,8 +52,8 @@ class Trial:
             self.fail(rule, what, because)
 
     def fail(self, rule: str, message: str, because: str) -> None:
-        """Record a finding."""
-        if len(self.findings) < MOST:
+        """Record a finding, up to a bound for each rule."""
+        if has_room(self.findings, rule):
             self.findings.append(Finding(rule, message, because=because))
 
     def result(self) -> CheckResult:

@@ -16,6 +16,7 @@ from locara_verify.context import Context
 from locara_verify.finding import JSON
 from locara_verify.strategies import frames
 from locara_verify.strategies.sql import RULE_OF, SqlAttack, corpus, draw, slow_bombs
+from locara_verify.strategies.sql_edges import EDGES, Edge
 
 NAME: Final = "storage-sql"
 BOMBS: Final = "storage-exhaustion"
@@ -114,6 +115,8 @@ def attack_exhaustion(trial: Trial) -> None:
     ctx = trial.arena.ctx
     store = prepare(trial.arena)
     memory = store.peak_memory()
+    for edge in EDGES:
+        _edge(trial, edge)
     rng = ctx.rng(BOMBS)
     bombs = list(corpus("exhaustion", rng, store.places))
     rng.shuffle(bombs)
@@ -127,6 +130,25 @@ def attack_exhaustion(trial: Trial) -> None:
         trial.fail(
             EXHAUSTION, "SQL made the runtime use too much memory", f"it grew by {grown - memory} bytes"
         )
+
+
+def _edge(trial: Trial, edge: Edge) -> None:
+    """The largest statement of a kind is served, so that refusing the next is the doing of this one limit."""
+    link = trial.arena.link
+    for sql in edge.before:
+        trial.twin(EXHAUSTION, link.ask("db.exec", {"sql": sql}).ok, f"what prepares {edge.name}")
+    for size in (edge.most, edge.most + 1):
+        sql, params = edge.make(size)
+        reply = link.ask(f"db.{edge.entry}", {"sql": sql, "params": params})
+        trial.tried(EXHAUSTION)
+        code, due = reply.code or "ok", "ok" if size == edge.most else "limit_exceeded"
+        if code != due:
+            trial.fail(
+                EXHAUSTION,
+                "a size that SQLite bounds is not bounded where it must be",
+                f"{edge.name}: {size} was answered {code}, not {due}: {reply.error.get('message', '')}",
+                f"db.{edge.entry}: {sql[:120]}",
+            )
 
 
 def _watched(trial: Trial, attacks: Iterator[SqlAttack]) -> Iterator[SqlAttack]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from locara.errors import LocaraError
 from locara_verify.check import CheckResult, check
 from locara_verify.context import Context
-from locara_verify.finding import Finding
+from locara_verify.finding import Finding, first_of_each, has_room
 
 if TYPE_CHECKING:
     from locara.trust.repository.home import Home
@@ -70,7 +70,7 @@ class Trial:
     def judge(self, rule: str, fault: bool, message: str, because: str) -> None:
         """Count a try and record what it showed."""
         self.tried[rule] += 1
-        if fault and len(self.findings) < 12:
+        if fault and has_room(self.findings, rule):
             self.findings.append(Finding(rule, message, because=because))
 
 
@@ -276,7 +276,7 @@ def run(ctx: Context) -> CheckResult:
     broken = {rule: why for trial in found for rule, why in trial.broken.items()}
     failed = {finding.rule_id for finding in findings}
     return CheckResult(
-        findings[:20],
+        first_of_each(findings),
         tried,
         attacks=sum(tried.values()),
         inconclusive={rule: why for rule, why in broken.items() if rule not in failed},

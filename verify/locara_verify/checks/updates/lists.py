@@ -17,7 +17,7 @@ from locara.trust.revocation.document import Known, parse_listed, parse_urgent
 from locara.trust.revocation.judgement import Operation, Subject, judge
 from locara_verify.check import CheckResult, check
 from locara_verify.context import Context
-from locara_verify.finding import Finding
+from locara_verify.finding import Finding, has_room
 from locara_verify.oracle import revocations as oracle
 
 TAKEN: Final = "LC772"
@@ -40,7 +40,7 @@ def run(ctx: Context) -> CheckResult:
         rule = TAKEN if isinstance(wanted, bool) else FOLLOWS
         tried[rule] += 1
         seen[rule].add(wanted)
-        if said != wanted and len(findings) < 12:
+        if said != wanted and has_room(findings, rule):
             findings.append(Finding(rule, _MESSAGE[rule], because=f"{said}, not {wanted}: {what}"[:600]))
     failed = {finding.rule_id for finding in findings}
     thin = {
