@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from locara.errors import LocaraError
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.attestation.hostile import state
 from locara_verify.context import Context
 from locara_verify.finding import Finding, first_of_each, has_room
 
@@ -234,6 +236,19 @@ def _miscounts() -> Iterator[tuple[str, str, Play]]:
 
         yield f"targets that ask for no signature of {role}", "malformed", open_to_all
 
+    def other_delegator(trial: Trial) -> None:
+        def hand_over(signed: Any) -> None:  # noqa: ANN401 - targets
+            role = signed.delegations.roles["revocations"]
+            for keyid in list(role.keyids):
+                signed.revoke_key(keyid, "revocations")
+            signed.add_key(trial.forge.signer("bins-1").public_key, "revocations")
+            role.threshold = 1
+
+        trial.forge.write("targets", hand_over)
+        trial.forge.carry()
+
+    yield "revocations kept from before, whose keys are others now", "unsigned", other_delegator
+
     def too_many(trial: Trial) -> None:
         trial.forge.write("root", lambda signed: setattr(signed.roles["root"], "threshold", 9))
 
@@ -270,7 +285,7 @@ def run(ctx: Context) -> CheckResult:
         found.append(trial)
         ctx.progress(number + 1, len(tries) + 2, name)
     _goes_on(ctx, found[0])
-    found += [_clock_set_back(ctx), _edited_copies(ctx)]
+    found += [_clock_set_back(ctx), _edited_copies(ctx), *_names_that_lead_out(ctx)]
     findings = tuple(finding for trial in found for finding in trial.findings)
     tried = {rule: sum(trial.tried[rule] for trial in found) for rule in (ONLINE, OFFLINE)}
     broken = {rule: why for trial in found for rule, why in trial.broken.items()}
@@ -318,6 +333,61 @@ def _clock_set_back(ctx: Context) -> Trial:
     if trial.attempt():
         trial.broken[ONLINE] = "the allow twin failed: an honest update does not arrive"
     return trial
+
+
+def _names_that_lead_out(ctx: Context) -> Iterator[Trial]:
+    """Roles and targets whose names are paths. Taken or refused: outside the client's home nothing may change."""
+    around = ctx.fresh_dir("around")
+    for name in (
+        "../../evil",
+        "../evil",
+        "..",
+        f"{around}/evil",
+        "a/../../../evil",
+        "..\\evil",
+        "evil\0",
+        "%2e%2e/evil",
+    ):
+        trial = _trial(ctx, name)
+        forge = trial.forge
+
+        def named(signed: Any, name: str = name, forge: Forge = forge) -> None:  # noqa: ANN401 - targets
+            signed.delegations.roles = {name: _role(name), **signed.delegations.roles}
+            signed.add_key(forge.signer("bins-1").public_key, name)
+
+        forge.write("targets", named)
+        forge.put("revocations", f"revocations/{name}", b"evil")
+        forge.write("revocations")
+        forge.carry(lambda signed, name=name: signed.meta.update({f"{name}.json": _first_version()}))  # type: ignore[misc]
+        forge.signed[name] = _no_targets()
+        forge.files[f"1.{quote(name, safe='')}.json"] = forge.files[
+            forge.write(name, keys=["bins-1"], bump=False)
+        ]
+        before = state(ctx.workdir, trial.home.path)
+        code = trial.attempt()
+        changed = state(ctx.workdir, trial.home.path) != before
+        trial.judge(
+            ONLINE, changed, "a name out of metadata became a path outside", f"{name!a}: {code or 'taken'}"
+        )
+        yield trial
+
+
+def _role(name: str) -> Any:  # noqa: ANN401 - a class of a library that loads slowly
+    from tuf.api.metadata import DelegatedRole  # noqa: PLC0415
+
+    return DelegatedRole(name, [], 1, False, paths=["revocations/*"])
+
+
+def _no_targets() -> Any:  # noqa: ANN401 - a class of a library that loads slowly
+    from tuf.api.metadata import Targets  # noqa: PLC0415
+
+    return Targets()
+
+
+def _first_version() -> Any:  # noqa: ANN401 - a class of a library that loads slowly
+    from tuf.api.metadata import MetaFile  # noqa: PLC0415
+
+    return MetaFile(1)
 
 
 def _edited_copies(ctx: Context) -> Trial:
