@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0 believed or shown, 1 refused, 5 when this machine lacks what it needs."""
-    raw = _read(args.file)
+    raw = read_small(args.file)
     return _show(raw, args) if args.action == "show" else _verify(raw, args)
 
 
@@ -100,7 +100,7 @@ def _verify(raw: bytes, args: argparse.Namespace) -> int:
         if args.strict:
             want.whole()
         now = datetime.now(UTC)
-        found = check(raw, _instance(args), want, now=now, recalled=_recalled(args, now.timestamp()))
+        found = check(raw, trust_instance(args), want, now=now, recalled=_recalled(args, now.timestamp()))
     except LocaraError as error:
         return _refused(error, args.format)
     return _believed(found, want, args.format)
@@ -142,7 +142,8 @@ def _print(lines: Lines) -> None:
         before = label
 
 
-def _instance(args: argparse.Namespace) -> TrustInstance:
+def trust_instance(args: argparse.Namespace) -> TrustInstance:
+    """What --trust-root or --public-good names. Raises TrustError of the material, UsageError for both."""
     from locara.trust.bundle.instance import TrustInstance, public_good
     from locara.trust.refusal import Reason, TrustError
 
@@ -159,7 +160,7 @@ def _instance(args: argparse.Namespace) -> TrustInstance:
             fix="--trust-root FILE (from the registry), or --public-good",
         )
     try:
-        raw = _read(args.trust_root)
+        raw = read_small(args.trust_root)
     except UsageError as error:
         raise TrustError(Reason.MATERIAL_MISSING, error.message) from error
     return TrustInstance.read(raw)
@@ -175,7 +176,7 @@ def _recalled(args: argparse.Namespace, now: float) -> Recalled:
     if args.revocations is None:
         return recalled_by(Known(baseline()), now=now)
     try:
-        return recalled_by(Known(parse_listed(_read(args.revocations))), now=now)
+        return recalled_by(Known(parse_listed(read_small(args.revocations))), now=now)
     except UsageError as error:
         raise TrustError(Reason.MATERIAL_MISSING, error.message) from error
     except ListRefused as error:
@@ -206,7 +207,7 @@ def _hash(place: Path) -> str:
     return hasher.hexdigest()
 
 
-def _read(place: Path) -> bytes:
+def read_small(place: Path) -> bytes:
     """A small plain file; one that is larger than any attestation is read far enough to be refused as such."""
     try:
         fd = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from locara.cli.exits import Exit
+from locara.cli.exits import Exit, exit_of
+from locara.cli.models_signature import Signing, add_options, add_requirement, keep
 from locara.cli.terminal import print_error, printable, size_text
-from locara.errors import ModelError, UsageError
+from locara.errors import LocaraError, ModelError, UsageError
 
 if TYPE_CHECKING:
     from locara.core.digest import Digest
@@ -61,6 +62,10 @@ Exit code: 0 every file is what its digest says, 1 one is not.
 _IMPORT = """examples:
   locara models import qwen2.5-3b-instruct-q4_k_m.gguf --id qwen2.5-3b
   locara models import model.gguf --id m --expect sha256:2a9b…          refuse any other file
+  locara models import model.gguf --id m --trust-root instance.json --expect-identity https://ci.example/models@v1
+
+A signature beside the file (model.gguf.sigstore.json, model.gguf.sig, model.sig) is kept, and checked when you say
+against what. One that does not hold keeps the model out.
 """
 
 _GC = """examples:
@@ -97,6 +102,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--all", action="store_true", help="the models of every profile, not of this machine's alone"
     )
     pull.add_argument("--dry-run", action="store_true", help="say what would be done")
+    add_requirement(pull)
     pin = action("pin", "pin a model of the hub in an app's locara.json", _PIN)
     pin.add_argument("ref", metavar="hf:ORG/REPO/FILE[@REVISION]")
     pin.add_argument(
@@ -114,13 +120,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listing.add_argument(
         "--json", action="store_const", const="json", dest="format", help="the same as --format json"
     )
+    add_options(listing)
     verify = action("verify", "read every byte and compare it with the digest", _VERIFY)
     verify.add_argument("item", metavar="DIGEST|PIN", nargs="?", help="one model (default: all)")
+    add_requirement(verify)
     one = action("import", "add a file to the cache", _IMPORT)
     one.add_argument("item", metavar="FILE")
     one.add_argument("--id", metavar="NAME", required=True, help="the name that a manifest pins it by")
     one.add_argument("--expect", metavar="DIGEST", help="the digest that the file must have")
     one.add_argument("--license", metavar="SPDX", default="unknown", help="its licence, for the list")
+    one.add_argument(
+        "--signature", metavar="FILE", type=Path, help="its signature (default: one beside the file)"
+    )
+    add_requirement(one)
     gc = action("gc", "remove models that no app pins", _GC)
     gc.add_argument(
         "--app", metavar="DIR", type=Path, action="append", default=[], help="an app to keep models for"
@@ -152,18 +164,22 @@ def _list(cache: ModelCache, args: argparse.Namespace) -> int:
     from locara.models.users import users
 
     known = users(cache, args.app, lenient=True)
-    rows = [_row(model, known) for model in cache.list()]
+    signing = Signing(args)
+    models = [(model, signing.seen(cache, model.digest)) for model in cache.list()]
+    rows = [{**_row(model, known), "signature": state.facts()} for model, state in models]
+    found = Exit.FINDINGS if any(state.word == "refused" for _, state in models) else Exit.PASSED
     if args.format == "json":
         print(json.dumps(rows))
-        return Exit.PASSED
-    for row in rows:
+        return found
+    for row, (_, state) in zip(rows, models, strict=True):
         seen = row["verified"] or "never"
         print(f"{printable(row['id'])}@{row['digest']}  {size_text(row['size'])}")
         apps = ", ".join(row["apps"]) or "no app"
         print(f"    {printable(row['license'])}, verified {seen}, pinned by {apps}")
+        print(f"    {state.text}")
     if not rows:
         print(f"no models in {cache.root}")
-    return Exit.PASSED
+    return found
 
 
 def _row(model: CachedModel, known: Iterable[User]) -> dict[str, Any]:
@@ -185,16 +201,18 @@ def _verify(cache: ModelCache, args: argparse.Namespace) -> int:
     import time
 
     digests = [model.digest for model in cache.list()] if args.item is None else [_digest(args.item)]
-    worst = Exit.PASSED
+    signing, worst = Signing(args), Exit.PASSED
     for digest in digests:
         try:
             cache.verify(digest)
-        except ModelError as error:
-            print_error(error.diagnostics())
-            worst = Exit.FINDINGS
-        else:
             cache.note_verified(digest, time.time())
-            print(f"ok  {digest}")
+            state = signing.renew(cache, digest)
+        except LocaraError as error:
+            about = "" if isinstance(error, ModelError) else f"{digest}: "  # which names it itself
+            print_error(f"{about}{error.diagnostics()}")
+            worst = max(worst, exit_of(error))
+        else:
+            print(f"ok  {digest}  {state.text}")
     if not digests:
         print(f"no models in {cache.root}")
     return worst
@@ -213,10 +231,18 @@ def _import(cache: ModelCache, args: argparse.Namespace) -> int:
     Pin.parse(f"{args.id}@sha256:{'0' * 64}")  # a name no manifest could pin is refused before the copy
     expected = None if args.expect is None else _digest(args.expect)
     inspect(path)  # before the copy, to be quick, and again on the copy, to be sure
+    signing = Signing(args)
+    bundle = signing.beside(path)
     print(f"copying {path} ({size_text(path.stat().st_size)}) into {cache.root}", flush=True)
     meta = {"id": args.id, "origin": path.name, "license": args.license}
-    digest = cache.add_file(path, expected=expected, meta=meta, inspect=inspect_wanted)
+
+    def wanted(copy: Path) -> None:
+        inspect_wanted(copy, also=lambda found: signing.accept(bundle, found))
+
+    digest = cache.add_file(path, expected=expected, meta=meta, inspect=wanted)
+    state = keep(cache, digest, bundle, signing.accept(bundle, digest))
     cache.note_verified(digest, time.time())
+    print(state.text)
     print(f'added. Pin it in locara.json: "models": ["{args.id}@{digest}"]')
     return Exit.PASSED
 

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from locara.cli.exits import Exit
+from locara.cli.exits import Exit, exit_of
 from locara.cli.model_files import inspect
+from locara.cli.models_signature import SignatureState, Signing, keep
 from locara.cli.not_revoked import not_revoked
 from locara.cli.registry_index import registry_index
 from locara.cli.terminal import colours, print_error, printable, size_text
@@ -22,13 +23,14 @@ from locara.models.fetch import Wanted, Watch, fetch
 from locara.models.index import LOCAL_NAME, Index, read_index
 from locara.models.pin import Pin
 from locara.models.profiles import choose, ram_bytes
+from locara.models.signature_file import kept_signature, read_signature
 from locara.models.sources import find_source
 from locara.models.users import MANIFEST, remember
 from locara.models.web import Web
 
 
 def pull(cache: ModelCache, args: argparse.Namespace) -> int:
-    """Get every model that is named and not there yet. 1 when one could not be had."""
+    """Get every model that is named and not there yet. The gravest exit code of those that could not be had."""
     web = Web()
     pins: list[Pin] = []
     indexes: list[Index] = []
@@ -46,17 +48,18 @@ def pull(cache: ModelCache, args: argparse.Namespace) -> int:
             raise UsageError(
                 f"{item} is neither an app's folder nor a pin", fix="see `locara models pull --help`"
             )
+    signing = Signing(args)
     given = [read_index(place, web) for place in args.index]
-    failed = False
+    worst = Exit.PASSED
     for pin in dict.fromkeys(pins):
         try:
-            failed |= not _one(cache, pin, (*given, *indexes), web, dry=args.dry_run)
+            _one(cache, pin, (*given, *indexes), web, signing, dry=args.dry_run)
         except LocaraError as error:
             print_error(f"{pin.id}: {error.diagnostics()}")
-            failed = True
+            worst = max(worst, exit_of(error))
             if error.code == "disk_full":
                 break
-    return Exit.FINDINGS if failed else Exit.PASSED
+    return worst
 
 
 def _pins_of(folder: Path, *, every: bool) -> list[Pin]:
@@ -75,23 +78,40 @@ def _pins_of(folder: Path, *, every: bool) -> list[Pin]:
     return list(choice.models)
 
 
-def _one(cache: ModelCache, pin: Pin, indexes: tuple[Index, ...], web: Web, *, dry: bool) -> bool:
+def _one(
+    cache: ModelCache, pin: Pin, indexes: tuple[Index, ...], web: Web, signing: Signing, *, dry: bool
+) -> None:
     if cache.blob(pin.digest) is not None and (dry or cache.is_intact(pin.digest)):
-        print(f"{pin.id}  in the cache")
-        return True
+        known = "" if dry or not signing.asked else f", {_signed(cache, pin, indexes, web, signing).text}"
+        print(f"{pin.id}  in the cache{known}")
+        return
     not_revoked(model=pin.digest)
     found = find_source(pin, _all(indexes))
     hosts = found.origin
     print(f"{pin.id}  {size_text(found.entry.size)}, licence {found.entry.license}, from {hosts}", flush=True)
     if dry:
-        return True
+        return
+    bundle = None if found.signature is None else read_signature(found.signature, web)
+    signed = signing.accept(bundle, pin.digest)  # before a byte of the model is asked for
     meta = {**found.entry.meta, "id": pin.id, "origin": hosts}
     wanted = Wanted(pin.digest, found.entry.size, found.sources, meta)
     with _bar(pin.id, found.entry.size) as progress:
         fetch(cache, wanted, web=web, watch=replace(_watch(), progress=progress))
     cache.note_verified(pin.digest, time.time())
-    print(f"{pin.id}  added as {pin.digest}")
-    return True
+    state = keep(cache, pin.digest, bundle, signed)
+    print(f"{pin.id}  added as {pin.digest}, {state.text}")
+
+
+def _signed(
+    cache: ModelCache, pin: Pin, indexes: tuple[Index, ...], web: Web, signing: Signing
+) -> SignatureState:
+    """The signature of a model that is here: the one that was kept, else the one that an index names."""
+    bundle = kept_signature(cache, pin.digest)
+    if bundle is None:
+        named = next((index for index in _all(indexes) if index.find(pin.digest) is not None), None)
+        place = None if named is None else find_source(pin, (named,)).signature
+        bundle = None if place is None else read_signature(place, web)
+    return keep(cache, pin.digest, bundle, signing.accept(bundle, pin.digest))
 
 
 def _all(indexes: tuple[Index, ...]) -> Iterator[Index]:

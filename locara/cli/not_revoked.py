@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from locara.cli.model_files import inspect
@@ -22,8 +23,11 @@ def not_revoked(*, model: Digest | None = None, tool: Digest | None = None) -> N
         print(f"warning: {printable(notice)}", file=sys.stderr, flush=True)
 
 
-def inspect_wanted(path: Path) -> None:
-    """Inspect the copy of a model before it enters the cache: its format, and whether it is revoked."""
+def inspect_wanted(path: Path, also: Callable[[Digest], object] = lambda _: None) -> None:
+    """Inspect the copy of a model before it enters the cache: its format, whether it is revoked, and what
+    ``also`` has to say about its digest."""
     inspect(path)
     with path.open("rb") as file:
-        not_revoked(model=Digest(hashlib.file_digest(file, "sha256").hexdigest()))
+        digest = Digest(hashlib.file_digest(file, "sha256").hexdigest())
+    not_revoked(model=digest)
+    also(digest)

@@ -79,7 +79,7 @@ class ModelCache:
         path = self.blob(digest)
         if path is None:
             raise not_cached(digest)
-        with _open_regular(path) as file:
+        with open_regular(path) as file:
             found = Digest.parse("sha256:" + hashlib.file_digest(file, "sha256").hexdigest())
         if found != digest:
             raise ModelError(
@@ -199,7 +199,7 @@ class ModelCache:
     def _notes(self, digest: Digest, name: str) -> Mapping[str, Any]:
         """What was written beside the blob; unreadable notes are no notes, they decide nothing."""
         try:
-            with _open_regular(self.root / digest.hex / name) as file:
+            with open_regular(self.root / digest.hex / name) as file:
                 found = json.loads(file.read(_MAX_META_BYTES))
         except (OSError, ValueError, RecursionError, ModelError):
             return {}
@@ -263,7 +263,7 @@ class ModelCache:
         state = hashlib.sha256()
         size = 0
         target = staging / BLOB
-        with _open_regular(source.resolve()) as reading, target.open("xb") as writing:
+        with open_regular(source.resolve()) as reading, target.open("xb") as writing:
             while chunk := reading.read(_CHUNK):
                 state.update(chunk)
                 writing.write(chunk)
@@ -325,7 +325,7 @@ def default_root() -> Path:
     return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "Locara" / "models"
 
 
-def _open_regular(path: Path) -> io.BufferedReader:
+def open_regular(path: Path) -> io.BufferedReader:
     """Open for reading; a link in the last place, a pipe or a device is refused."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)

@@ -52,6 +52,7 @@ class Entry(Value):
     """One model of an index. `urls` are mirrors in the order they are tried, each for the same bytes.
 
     A url is an https address, or a plain relative path that is resolved against the place of the index.
+    `signature` is one such address: a Sigstore bundle with the OpenSSF model signature of this one file.
     """
 
     id: Annotated[str, Field(pattern=f"^{MODEL_ID.pattern}$")]
@@ -70,6 +71,7 @@ class Entry(Value):
         None, alias="contextLength"
     )
     ram_mb: Annotated[Annotated[int, Field(ge=1, le=1 << 24)] | None, Absent()] = Field(None, alias="ramMb")
+    signature: Annotated[Annotated[str, AfterValidator(_address)] | None, Absent()] = None
 
     @property
     def pin(self) -> Pin:
@@ -80,7 +82,7 @@ class Entry(Value):
     def meta(self) -> dict[str, Any]:
         """What is kept beside the file in the cache."""
         written: dict[str, Any] = self.model_dump(by_alias=True, exclude_none=True)
-        return {key: written[key] for key in written if key not in {"sha256", "size", "urls"}}
+        return {key: written[key] for key in written if key not in {"sha256", "size", "urls", "signature"}}
 
 
 class _Document(Value):
@@ -109,6 +111,10 @@ class Index:
     def sources(self, entry: Entry) -> tuple[Url | Path, ...]:
         """Where the file of an entry can be had, in order."""
         return tuple(self._source(text) for text in entry.urls)
+
+    def signature(self, entry: Entry) -> Url | Path | None:
+        """Where the signature of an entry can be had; None when the index names none."""
+        return None if entry.signature is None else self._source(entry.signature)
 
     def _source(self, text: str) -> Url | Path:
         if text.startswith("https://"):

@@ -19,6 +19,7 @@ class Found:
     pin: Pin
     entry: Entry
     sources: tuple[Url | Path, ...]
+    signature: Url | Path | None = None
 
     @property
     def origin(self) -> str:
@@ -31,7 +32,7 @@ def find_source(pin: Pin, indexes: Iterable[Index]) -> Found:
     for index in indexes:
         entry = index.find(pin.digest)
         if entry is not None:
-            return Found(pin, entry, index.sources(entry))
+            return Found(pin, entry, index.sources(entry), index.signature(entry))
     raise ModelError(
         f"no index names a source for {pin}",
         code="unknown_model",

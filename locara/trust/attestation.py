@@ -17,7 +17,8 @@ from locara.trust.bundle.certificate import Signer
 from locara.trust.bundle.instance import TrustInstance
 from locara.trust.bundle.verify import Signature, verify_payload
 from locara.trust.refusal import Reason, TrustError
-from locara.trust.statement import provenance, summary
+from locara.trust.statement import model_signature, provenance, summary
+from locara.trust.statement.model_signature import ModelSignature
 from locara.trust.statement.provenance import Provenance, repository_of
 from locara.trust.statement.statement import KINDS, Statement
 from locara.trust.statement.summary import Summary
@@ -43,7 +44,7 @@ class Expectation:
 
     ``artifact`` is the file's SHA-256; ``source`` the repository (``https://host/owner/name``); ``builder`` the
     definition that built it; ``identity`` the signer; ``commit`` what the manifest or catalogue says it was built
-    from; ``kinds`` the predicate types that will do.
+    from; ``kinds`` the predicate types that will do; ``model`` the one file that a signed model must consist of.
     """
 
     artifact: Digest
@@ -52,17 +53,29 @@ class Expectation:
     identity: str | None = None
     commit: str | None = None
     kinds: frozenset[str] = frozenset(KINDS)
+    model: Digest | None = None
+
+    @classmethod
+    def of_model(cls, file: Digest, identity: str | None) -> Expectation:
+        """Of the signature of a model that is this one file."""
+        root = ModelSignature.over([("model", file.hex)]).root
+        return cls(Digest(root), identity=identity, kinds=frozenset({model_signature.TYPE}), model=file)
 
     def whole(self) -> None:
-        """Raise TrustError `EXPECTATION_MISSING` when something is left to be guessed."""
+        """Raise TrustError `EXPECTATION_MISSING` when something is left to be guessed.
+
+        The signature of a model says who signed it and nothing of a build, so there is no source and no builder
+        to expect of it.
+        """
+        built = self.kinds != {model_signature.TYPE}
         missing = [
             name
-            for name, value in (
-                ("--expect-source", self.source),
-                ("--expect-builder", self.builder),
-                ("--expect-identity", self.identity),
+            for name, value, needed in (
+                ("--expect-source", self.source, built),
+                ("--expect-builder", self.builder, built),
+                ("--expect-identity", self.identity, True),
             )
-            if not value
+            if needed and not value
         ]
         if missing:
             raise TrustError(
@@ -118,6 +131,8 @@ def _verify(
     statement = Statement.parse(signed.payload_type, signed.payload)
     if statement.predicate_type not in want.kinds:
         raise TrustError(Reason.PREDICATE_TYPE, f"a {statement.kind} is not what is asked for here")
+    if want.model is not None and isinstance(statement.predicate, ModelSignature):
+        statement.predicate.be_only(want.model)
     if not statement.names(want.artifact):
         named = ", ".join(f"{one.name} {one.digest.hex[:12]}…" for one in statement.subjects[:3])
         raise TrustError(

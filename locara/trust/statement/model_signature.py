@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from pydantic import ConfigDict, Field
 
+from locara.core.digest import Digest
 from locara.core.paths import is_portable
 from locara.trust.refusal import Reason, TrustError
 from locara.trust.statement.reading import Hex256, Part, Text
@@ -68,4 +69,22 @@ class ModelSignature(_Snake):
             raise TrustError(
                 Reason.SUBJECT_MISMATCH,
                 "the files of the model do not add up to the subject of the statement",
+            )
+
+    def be_only(self, file: Digest) -> None:
+        """Raise TrustError `SUBJECT_MISMATCH` unless the signed model is this file and no other.
+
+        Names play no part: a file may be stored under another one, and its digest is what binds.
+        """
+        signed = [one.digest for one in self.resources]
+        if file.hex not in signed:
+            named = ", ".join(f"{one.name} {one.digest[:12]}…" for one in self.resources[:3])
+            raise TrustError(
+                Reason.SUBJECT_MISMATCH, f"the signature is over {named}, not over {file.hex[:12]}…"
+            )
+        if len(signed) > 1:
+            raise TrustError(
+                Reason.SUBJECT_MISMATCH,
+                f"the signed model has {len(signed)} files, and only one of them is here",
+                fix="a signature has to be over the one file alone",
             )

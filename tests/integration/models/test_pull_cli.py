@@ -121,7 +121,7 @@ def test_an_app_is_pulled_listed_verified_and_collected(models, serve, app, cach
     shown = models("list").stdout
     assert f"chat@{DIGEST}  1.9 MB\n" in shown
     assert "pinned by acme/probe" in shown
-    assert models("verify").stdout == f"ok  {DIGEST}\n"
+    assert models("verify").stdout == f"ok  {DIGEST}  unsigned\n"
 
     assert "nothing to remove" in models("gc", "--yes").stdout
     cache.verify(DIGEST)
