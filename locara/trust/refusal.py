@@ -31,6 +31,8 @@ class Reason(StrEnum):
     MATERIAL_STALE = "material_stale", "what this machine checks with is too old to be believed"
     MATERIAL_UNTRUSTED = "material_untrusted", "what this machine checks with is malformed or was changed"
 
+    MATERIAL_LOCKED = "material_locked", "the token that holds the keys does not open with this PIN"
+
     # The shape of a bundle.
     BUNDLE_MALFORMED = "bundle_malformed", "the attestation is not a Sigstore bundle that this version reads"
     BUNDLE_TOO_LARGE = "bundle_too_large", "the attestation is larger than any honest one"
@@ -95,7 +97,14 @@ class Reason(StrEnum):
     UNEXPECTED = "unexpected", "the check broke off, so nothing is believed"
 
 
-MATERIAL: Final = frozenset({Reason.MATERIAL_MISSING, Reason.MATERIAL_STALE, Reason.MATERIAL_UNTRUSTED})
+MATERIAL: Final = frozenset(
+    {
+        Reason.MATERIAL_MISSING,
+        Reason.MATERIAL_STALE,
+        Reason.MATERIAL_UNTRUSTED,
+        Reason.MATERIAL_LOCKED,
+    }
+)
 """Reasons that speak about the checking machine, not about what it checks: exit code 5."""
 
 

@@ -9,6 +9,9 @@ from pathlib import Path
 from locara.trust.refusal import Reason, TrustError
 from locara_registry.trust import private_files
 from locara_registry.trust.key_files import FileKeys
+from locara_registry.trust.key_tokens import TokenKeys
+from locara_registry.trust.keys import Keys
+from locara_registry.trust.token_place import TokenPlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +21,18 @@ class Home:
     root: Path
 
     @property
-    def keys(self) -> FileKeys:
-        """The online keys. Root keys are elsewhere, offline."""
-        return FileKeys(self.root / "keys")
+    def keys(self) -> Keys:
+        """The online keys: in files, or in the token that `token` names. Root keys are elsewhere, offline.
+
+        Raises TrustError when the token's file is not to be trusted.
+        """
+        files = FileKeys(self.root / "keys")
+        return TokenKeys(TokenPlace.read(self.token), files) if self.token.exists() else files
+
+    @property
+    def token(self) -> Path:
+        """Which hardware token holds the keys; no file when none does."""
+        return self.root / "token.json"
 
     @property
     def instance(self) -> Path:

@@ -55,6 +55,10 @@ SCREEN = (
 """What the tests of real windows need."""
 
 
+TOKEN = (Need("softhsm2-util", "plays a hardware token", ("softhsm2",), ("softhsm",)),)
+"""What the tests of keys in hardware tokens need."""
+
+
 def install_missing(extra: tuple[Need, ...] = ()) -> None:
     """Install what is missing, or stop and say exactly which command would."""
     linux = sys.platform.startswith("linux")

@@ -6,9 +6,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from locara.cli.exits import Exit
 from locara.errors import UsageError
+
+if TYPE_CHECKING:
+    from locara_registry.trust.token_place import TokenPlace
 
 summary = "make the keys, certificates, log and trusted root of a new instance"
 
@@ -33,6 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--passphrase-file", type=Path, metavar="FILE", help="its first line encrypts the root keys"
+    )
+    parser.add_argument(
+        "--pkcs11", type=Path, metavar="MODULE", help="keep the online keys in a token: its PKCS#11 library"
+    )
+    parser.add_argument("--token", metavar="LABEL", help="the label of that token")
+    parser.add_argument(
+        "--pin-file", type=Path, metavar="FILE", help="its first line is the PIN (default: ask for it)"
     )
     parser.add_argument(
         "--witness", action="append", default=[], metavar="KEY", help="key of a witness; repeatable"
@@ -75,8 +86,24 @@ def run(args: argparse.Namespace) -> int:
     roots = FileKeys(args.root_keys, passphrase=passphrase_in(args.passphrase_file))
     if roots.names():
         raise UsageError(f"{roots.folder} holds keys already", fix="root keys are never made over others")
-    begin(home, roots, record)
+    begin(home, roots, record, token=_token(args))
     print(f"made the instance {record.name} in {home.root}")
     print(f"root keys: {args.root_keys} (take them away; `trust rotate` asks for them)")
     print(f"clients:   {home.published}/trust-instance.json")
     return Exit.PASSED
+
+
+def _token(args: argparse.Namespace) -> TokenPlace | None:
+    from locara_registry.trust.token_place import TokenPlace
+
+    if (args.pkcs11 is None) != (args.token is None) or (args.pin_file is not None and args.pkcs11 is None):
+        raise UsageError(
+            "a token is named by two options", fix="--pkcs11 MODULE --token LABEL [--pin-file FILE]"
+        )
+    if args.pkcs11 is None:
+        return None
+    pin_file = None if args.pin_file is None else args.pin_file.absolute()
+    try:
+        return TokenPlace(module=args.pkcs11, label=args.token, pin_file=pin_file)
+    except ValueError as error:
+        raise UsageError(f"this cannot be a token: {error}") from error

@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(f"{record.name}  log {record.origin}  issuer {record.issuer}")
         for one in found:
-            print(f"  {one.part.role:<16} {one.part.key:<20} {one.words}")
+            print(f"  {one.part.role:<16} {one.part.key:<20} {one.words}{one.where and f' ({one.where})'}")
     broken = [one for one in found if one.health is Health.BROKEN]
     for one in broken:
         print_error(f"{one.part.key}: {one.words}")

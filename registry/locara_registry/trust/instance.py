@@ -14,14 +14,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from locara.trust.note_keys import ED25519, SigningKey
+from locara.trust.note_keys import ED25519, HeldKey
 from locara.trust.refusal import Reason, TrustError
 from locara_registry.home import Home
 from locara_registry.trust import entries
 from locara_registry.trust.authority import Authority, Chain
 from locara_registry.trust.certificate_log import CertificateLog
 from locara_registry.trust.identity import IdentityService, said
-from locara_registry.trust.keys import Keys
+from locara_registry.trust.keys import Keys, PrivateKey, public_pem
 from locara_registry.trust.log.log import Log, Receipt
 from locara_registry.trust.moments import SYSTEM, Moments
 from locara_registry.trust.record import Part, Record, Role
@@ -113,16 +113,26 @@ class Instance:
         return False
 
 
-def log_key(record: Record, keys: Keys) -> SigningKey:
-    """The key that signs checkpoints. Raises TrustError when it is not one that can leave its store."""
-    key = keys.open(record.at_work(Role.LOG).key)
+def log_key(record: Record, keys: Keys) -> HeldKey:
+    """The key that signs checkpoints, wherever it is kept. Raises TrustError."""
+    key = _opened(keys, record.at_work(Role.LOG))
     if not isinstance(key, ed25519.Ed25519PrivateKey):
         raise TrustError(Reason.MATERIAL_UNTRUSTED, "the key of the log is of another kind")
-    return SigningKey(record.origin, ED25519, key.private_bytes_raw())
+    return HeldKey(record.origin, ED25519, key)
+
+
+def _opened(keys: Keys, part: Part) -> PrivateKey:
+    """The key of a part, which is the one that was published for it."""
+    key = keys.open(part.key)
+    if public_pem(key) != part.public:
+        raise TrustError(
+            Reason.MATERIAL_UNTRUSTED, f"the private key {part.key} is not the one that is published"
+        )
+    return key
 
 
 def _curve(keys: Keys, part: Part) -> ec.EllipticCurvePrivateKey:
-    key = keys.open(part.key)
+    key = _opened(keys, part)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise TrustError(Reason.MATERIAL_UNTRUSTED, f"the key {part.key} is of another kind")
     return key

@@ -63,6 +63,10 @@ class FileKeys:
         """Remove the file. What a disk keeps of it is beyond a program."""
         self._place(name).unlink(missing_ok=True)
 
+    def where(self, name: str) -> str:
+        """The path of the file."""
+        return f"file {self._place(name)}"
+
     def _place(self, name: str) -> Path:
         return self.folder / f"{checked_name(name)}.pem"
 

@@ -44,6 +44,9 @@ class Keys(Protocol):
     def destroy(self, name: str) -> None:
         """Remove a key for good; nothing when there is none."""
 
+    def where(self, name: str) -> str:
+        """Where the key is or would be, in words."""
+
 
 def generate(algorithm: Algorithm) -> PrivateKey:
     """A fresh private key in memory."""
@@ -61,13 +64,23 @@ def spki(key: PublicKey) -> bytes:
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
+def public_pem(key: PrivateKey) -> str:
+    """The public half as PEM, as records hold it."""
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
 def key_id(key: PublicKey) -> bytes:
     """SHA-256 of the SubjectPublicKeyInfo: what SCTs and trusted roots call the key."""
     return hashlib.sha256(spki(key)).digest()
 
 
+def is_name(name: str) -> bool:
+    """True for what can name a key."""
+    return _NAME.fullmatch(name) is not None
+
+
 def checked_name(name: str) -> str:
     """The name, or ValueError when it is none (and could be a path)."""
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise ValueError(f"{name!r} is not a name of a key")
     return name

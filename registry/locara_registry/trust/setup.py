@@ -14,12 +14,12 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from locara.trust.refusal import Reason, TrustError
 from locara_registry.trust import authority
 from locara_registry.trust.authority import Chain
-from locara_registry.trust.keys import Algorithm, Keys
+from locara_registry.trust.keys import Algorithm, Keys, public_pem
 from locara_registry.trust.moments import Moments
 from locara_registry.trust.record import Part, Record, Role
 
@@ -70,8 +70,7 @@ class Setup:
         if role.root is not None and isinstance(key, ec.EllipticCurvePrivateKey):
             made = self._below(record, role, key.public_key(), before)
             chain = tuple(one.public_bytes(Encoding.PEM).decode() for one in made.certificates)
-        public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-        return Part(role=role, key=name, public=public.decode(), chain=chain, since=self.moments.second())
+        return Part(role=role, key=name, public=public_pem(key), chain=chain, since=self.moments.second())
 
     def _below(
         self, record: Record, role: Role, public: ec.EllipticCurvePublicKey, before: Part | None

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from locara.trust.refusal import TrustError
-from locara_registry.trust.keys import Keys
+from locara_registry.trust.keys import Keys, public_pem
 from locara_registry.trust.record import Part, Record
 
 SOON: Final = timedelta(days=30)
@@ -28,11 +27,12 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One part, how it is, and why in a few words."""
+    """One part, how it is, why in a few words, and where its key is (empty: it is not needed any more)."""
 
     part: Part
     health: Health
     words: str
+    where: str = ""
 
     def as_json(self) -> dict[str, str | None]:
         """The finding for a program."""
@@ -43,6 +43,7 @@ class Finding:
             "until": None if self.part.until is None else self.part.until.isoformat(),
             "health": self.health.value,
             "words": self.words,
+            "where": self.where,
         }
 
 
@@ -55,12 +56,12 @@ def _look(part: Part, keys: Keys, now: datetime) -> Finding:
     if part.until is not None:
         return Finding(part, Health.RETIRED, f"retired on {part.until:%Y-%m-%d}")
     try:
-        public = keys.open(part.key).public_key()
+        public, where = public_pem(keys.open(part.key)), keys.where(part.key)
     except TrustError as error:
         return Finding(part, Health.BROKEN, error.message)
-    if public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode() != part.public:
-        return Finding(part, Health.BROKEN, "the private key is not the one that is published")
-    return _ends(part, now)
+    if public != part.public:
+        return Finding(part, Health.BROKEN, "the private key is not the one that is published", where)
+    return replace(_ends(part, now), where=where)
 
 
 def _ends(part: Part, now: datetime) -> Finding:
