@@ -18,6 +18,7 @@ from locara.trust.refusal import Reason, TrustError
 from locara.trust.statement.reading import Hex256, Part, Text
 
 TYPE: Final = "https://model_signing/signature/v1.0"
+ITSELF: Final = "."  # what signers call the one file of a model that is no folder
 
 
 class _Snake(Part):
@@ -63,7 +64,8 @@ class ModelSignature(_Snake):
     def check(self, subjects: Iterable[str]) -> None:
         """Raise TrustError unless the subject is exactly the root, and each file has one portable name."""
         names = [one.name for one in self.resources]
-        if len(set(names)) != len(names) or not all(map(is_portable, names)):
+        alone = names == [ITSELF]
+        if not alone and (len(set(names)) != len(names) or not all(map(is_portable, names))):
             raise TrustError(Reason.PREDICATE_MALFORMED, "a file of the model has no name of its own")
         if list(subjects) != [self.root]:
             raise TrustError(

@@ -175,6 +175,11 @@ STATEMENTS: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "under another hash": (lambda: statement(ONE, hash_type="blake2b"), "predicate_malformed", "hash_type"),
     "of a path outside": (lambda: renamed("../model.gguf"), "predicate_malformed", "no name of its own"),
     "of an absolute path": (lambda: renamed("/model.gguf"), "predicate_malformed", "no name of its own"),
+    "of the folder itself beside a file": (
+        lambda: statement([(".", DIGEST.hex), ("model.gguf", OTHER.hex)]),
+        "predicate_malformed",
+        "no name of its own",
+    ),
     "of another kind": (results, "predicate_type", "results of checks"),
     "that is no statement": (lambda: b"[]", "statement_malformed", ""),
 }
@@ -199,6 +204,13 @@ def test_a_signature_that_says_something_else_keeps_the_model_out(
 ) -> None:
     make, reason, said = STATEMENTS[name]
     refused_and_twin(person, instance, sign(instance, make()), reason, said)
+
+
+def test_a_file_that_was_signed_without_a_folder_is_taken(person: Person, instance: Instance) -> None:
+    """Its name is a dot then; alone, that can stand for nothing else."""
+    (person.folder / "model.sig").write_bytes(sign(instance, statement([(".", DIGEST.hex)])))
+    assert person.take(*person.named)[0] == 0
+    assert person.row(*person.named)["state"] == "signed"
 
 
 def _signature_changed(raw: bytes) -> bytes:
