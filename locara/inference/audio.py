@@ -28,6 +28,8 @@ MAX_CHUNKS: Final = 256
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _SUBFORMAT_TAIL: Final = bytes.fromhex("000000001000800000aa00389b71")
 _ZERO_CROSSINGS: Final = 16
+# Of sound that lacks the upper band every Hertz counts: at 8 kHz all up to 3.4 kHz stays as it is, like on a telephone.
+_ZERO_CROSSINGS_UPWARDS: Final = 48
 _KAISER_BETA: Final = 8.6  # about 87 dB below the pass band
 _PASS: Final = 0.94  # of the lower Nyquist frequency; the rest is the slope of the filter
 _STEP: Final = 8_192  # outputs worked out at once
@@ -173,7 +175,8 @@ class Resampler:
         self._up, self._down = MODEL_RATE // common, rate // common
         self._same = rate == MODEL_RATE
         scale = max(1.0, rate / MODEL_RATE)
-        self._half = int(np.ceil(_ZERO_CROSSINGS * scale))
+        crossings = _ZERO_CROSSINGS_UPWARDS if rate < MODEL_RATE else _ZERO_CROSSINGS
+        self._half = int(np.ceil(crossings * scale))
         self._bank = None if self._same else _filters(self._up, self._half, _PASS / scale)
         # Inputs [-half, 0) are silence; _kept starts at input number _first.
         self._kept: Samples = np.zeros(self._half, np.float32)

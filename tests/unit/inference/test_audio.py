@@ -181,6 +181,24 @@ def test_a_tone_keeps_its_pitch_place_and_strength(rate) -> None:
     assert np.abs(found - wanted)[300:-300].max() < 1e-3
 
 
+@settings(deadline=None, max_examples=30)
+@given(
+    st.lists(
+        st.tuples(st.integers(50, 3_400), st.floats(0, 6.28)),
+        min_size=1,
+        max_size=8,
+        unique_by=lambda t: t[0],
+    )
+)
+def test_telephone_sound_keeps_all_that_it_has_and_gains_nothing_above(tones) -> None:
+    def sound(rate):
+        seconds = np.arange(rate) / rate
+        return sum(np.sin(2 * np.pi * tone * seconds + phase) for tone, phase in tones) / len(tones)
+
+    found = resampled(sound(8_000), 8_000, [])
+    assert np.abs(found - sound(MODEL_RATE))[300:-300].max() < 2e-3
+
+
 @pytest.mark.parametrize("rate", [22_050, 44_100, 48_000, 192_000])
 def test_what_the_new_rate_cannot_hold_is_gone_and_not_folded_back(rate) -> None:
     found = resampled(np.sin(2 * np.pi * 9_500 * np.arange(rate) / rate), rate, [])
