@@ -43,8 +43,10 @@ def _import(screen: Screen, folder: Path) -> None:
     screen.click("Add a folder")
     screen.wait_for("Cancel")
     screen.shoot("3-dialog")
-    screen.type(f"{folder}/")
-    time.sleep(1)
+    screen.key("ctrl+l")  # the field for a path
+    time.sleep(2)
+    screen.type(str(folder))
+    time.sleep(2)
     screen.key("Return")
     screen.wait_for("team-handbook.pdf")
     screen.wait_for("project-notes.md")
