@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -106,7 +106,7 @@ class Session:
         self._watchdog = watchdog
         self._changes = changes
         self._deadline = 0.0
-        self._full_text: tuple[int, bool, bool] = (-1, False, False)
+        self._full_text: tuple[int, frozenset[str], bool] = (-1, frozenset(), False)
         self._searches: dict[tuple[int, str], matches.Searches] = {}
         # Kept compiled, so no app may be able to send its text: the authorizer would not be asked again.
         self._schema_version = f"PRAGMA schema_version -- {secrets.token_hex(16)}"
@@ -297,16 +297,21 @@ class Session:
         version = self.schema_version()
         if self._full_text[0] != version:
             found = self._schema_texts()
-            free = any(_BY_CHARACTER.search(text) for text in found)
-            self._full_text = (version, bool(found), free)
-        _, present, free = self._full_text
-        if not present:
+            free = any(_BY_CHARACTER.search(text) for text in found.values())
+            self._full_text = (version, frozenset(found), free)
+        _, tables, free = self._full_text
+        if not tables:
             return
         key = (version, sql)
         found_searches = self._searches.get(key)
         if found_searches is None:
+            # Compiled anew, so the authorizer is asked about every table that the statement and its triggers write.
+            self.policy.written.clear()
             steps = self.connection.execute(f"EXPLAIN {sql[_leading(sql) :]}", values, can_cache=False)
             found_searches = matches.searches(step[:6] for step in steps)
+            if self.policy.written.isdisjoint(tables):
+                # A vector table keeps its rows in pieces that are larger than any text may be.
+                found_searches = replace(found_searches, writes=False)
             if len(self._searches) >= _KEPT_SEARCHES:
                 self._searches.clear()
             self._searches[key] = found_searches
@@ -327,14 +332,14 @@ class Session:
                 apsw.SQLITE_LIMIT_LENGTH, min(self.limits.value_bytes, matches.MAX_DOCUMENT)
             )
 
-    def _schema_texts(self) -> list[str]:
-        """The definitions of the full-text tables."""
+    def _schema_texts(self) -> dict[str, str]:
+        """The definitions of the full-text tables by their names, in small letters."""
         with self.policy.own_statements():
             rows = self.connection.execute(
-                "SELECT sql FROM sqlite_schema WHERE type = 'table' AND sql LIKE 'create virtual%'",
+                "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND sql LIKE 'create virtual%'",
                 can_cache=False,
             ).fetchall()
-        return [str(text) for (text,) in rows if _FULL_TEXT.search(str(text))]
+        return {str(name).lower(): str(text) for name, text in rows if _FULL_TEXT.search(str(text))}
 
     def _collect(self, cursor: apsw.Cursor) -> tuple[tuple[JSON, ...], ...]:
         rows: list[tuple[JSON, ...]] = []

@@ -158,6 +158,9 @@ RULES: Final[Mapping[int, Rule]] = {
 }
 
 
+_WRITES: Final = frozenset({apsw.SQLITE_INSERT, apsw.SQLITE_UPDATE, apsw.SQLITE_DELETE})
+
+
 class Policy:
     """The authorizer of one connection. Call it as SQLite does; it returns ``SQLITE_OK`` or ``SQLITE_DENY``.
 
@@ -165,17 +168,19 @@ class Policy:
     statement at a time.
     """
 
-    __slots__ = ("_own", "denial", "updated")
+    __slots__ = ("_own", "denial", "updated", "written")
 
     def __init__(self) -> None:
         self.denial: Denial | None = None
         self.updated: set[str] = set()
+        self.written: set[str] = set()
         self._own = False
 
     def reset(self) -> None:
         """Forget the last denial and which tables were to be updated; called before each statement."""
         self.denial = None
         self.updated.clear()
+        self.written.clear()
 
     @contextmanager
     def own_statements(self) -> Iterator[None]:
@@ -205,6 +210,8 @@ class Policy:
         if denial is None:
             if action == apsw.SQLITE_UPDATE:
                 self.updated.add(first or "")
+            if action in _WRITES:
+                self.written.add((first or "").lower())
             return ALLOW
         if self.denial is None:
             self.denial = denial

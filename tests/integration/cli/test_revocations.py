@@ -94,7 +94,7 @@ def test_a_revoked_model_is_not_added(locara, place, tmp_path) -> None:
 
 
 def test_a_revoked_tool_is_not_added(locara, place, tmp_path) -> None:
-    tool = next(Path(__file__).resolve().parents[3].glob("fixtures/tools/*/tool.json"), None)
+    tool = next(Path(__file__).resolve().parents[3].glob("fixtures/tools/digest/tool.json"), None)
     if tool is None:
         pytest.skip("no tool fixture in this clone")
     digest = "sha256:" + hashlib.sha256(tool.read_bytes()).hexdigest()

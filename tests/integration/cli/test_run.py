@@ -137,10 +137,10 @@ def test_a_denial_reaches_the_caller_with_its_fix(headless, app, tmp_path) -> No
     assert caught.value.fix == '"fs.user-paths": {"pictures": "read"}'
 
 
-def test_a_window_is_not_promised(locara, app) -> None:
+def test_without_a_display_a_window_is_not_promised(locara, app) -> None:
     done = locara("run", app, stdin=subprocess.DEVNULL)
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: this version has no window")
+    assert done.returncode == 3
+    assert done.stderr.startswith("error: there is no display to show a window on")
     assert "--headless" in done.stderr
 
 

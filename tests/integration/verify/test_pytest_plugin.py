@@ -178,7 +178,7 @@ def test_rules_are_items_that_run_once_each(project, run, tmp_path, parallel) ->
         r"locara: 4 rules, [\d,]+ attempts, profile quick, seed 7, sha256:[0-9a-f]{64}", done.stdout
     )
     cases = {case.get("name"): case for case in ET.parse(report).getroot().iter("testcase")}
-    assert {"LC001 manifest-json", "LC010 decision-oracle", "test_own"} <= set(cases)
+    assert {"LC001[manifest-json]", "LC010[decision-oracle]", "test_own"} <= set(cases)
     assert not list(Path("/tmp").glob("locara-pytest-*/manifest-text.json")), "what was shared is gone"
 
 

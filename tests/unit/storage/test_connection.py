@@ -7,7 +7,7 @@ import pytest
 
 from locara.errors import StorageError
 from locara.storage.connection import Session
-from locara.storage.limits import APP
+from locara.storage.limits import APP, EXPLAINED
 from locara.storage.store import Store
 
 
@@ -82,7 +82,7 @@ KNOWN = {
     "SQLITE_LIMIT_ATTACHED": 0,
     "SQLITE_LIMIT_WORKER_THREADS": 0,
     "SQLITE_LIMIT_LENGTH": APP.value_bytes,
-    "SQLITE_LIMIT_SQL_LENGTH": APP.sql_bytes,
+    "SQLITE_LIMIT_SQL_LENGTH": APP.sql_bytes + EXPLAINED,
     "SQLITE_LIMIT_VARIABLE_NUMBER": APP.variables,
     "SQLITE_LIMIT_COLUMN": APP.columns,
     "SQLITE_LIMIT_EXPR_DEPTH": APP.expression_depth,

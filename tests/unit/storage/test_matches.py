@@ -6,7 +6,14 @@ import apsw
 import pytest
 
 from locara.errors import StorageError
-from locara.storage.matches import MAX_CHARACTERS, MAX_EXPRESSION, Searches, check_expression, searches
+from locara.storage.matches import (
+    MAX_CHARACTERS,
+    MAX_DOCUMENT,
+    MAX_EXPRESSION,
+    Searches,
+    check_expression,
+    searches,
+)
 from locara.storage.store import Store
 from locara.storage.values import JSON
 
@@ -153,3 +160,19 @@ def test_a_store_refuses_what_it_could_not_stop(store: Store, sql: str, params: 
     assert store.query("SELECT rowid FROM f WHERE f MATCH ?", ["a AND b"]).rows == ((1,),)
     store.exec("CREATE TABLE plain(x)")
     store.exec("INSERT INTO plain VALUES(?)", ["x" * 2_000_000])
+
+
+def test_a_vector_table_beside_a_full_text_table_takes_its_rows(store: Store) -> None:
+    store.exec("CREATE VIRTUAL TABLE passages USING fts5(body)")
+    store.exec("CREATE VIRTUAL TABLE vectors USING vec0(embedding float[384] distance_metric=cosine)")
+    # One piece of this table is 1.5 MiB, more than a full-text document may have.
+    store.exec("INSERT INTO vectors (rowid, embedding) VALUES (1, ?)", [[0.5] * 384])
+    assert store.query("SELECT count(*) FROM vectors").rows == ((1,),)
+    for sql, values in (
+        ("INSERT INTO passages VALUES (?)", ["x" * (MAX_DOCUMENT + 1)]),
+        ("INSERT INTO passages SELECT replace(hex(zeroblob(400000)), '00', 'abc')", []),
+    ):
+        with pytest.raises(StorageError) as caught:
+            store.exec(sql, values)
+        assert caught.value.code == "limit_exceeded"
+    assert store.query("SELECT count(*) FROM passages").rows == ((0,),)
