@@ -22,7 +22,7 @@ from locara.storage.changes import Changes
 from locara.storage.faults import busy, denied, translate
 from locara.storage.limits import Limits
 from locara.storage.policy import VACUUM, Policy, reserved
-from locara.storage.values import JSON, Bindings, encode
+from locara.storage.values import JSON, Bindings, SQLValue, encode
 from locara.storage.watchdog import Watchdog
 
 _BLANK: Final = re.compile(r"(?:[ \t\n\f\r;]++|--[^\n]*+|/\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z))*+")
@@ -58,6 +58,18 @@ class Outcome:
     rows: tuple[tuple[JSON, ...], ...]
     changes: int
     last_row_id: int
+
+
+# What running a statement raises; `translate` makes a StorageError of it.
+_FAULTS: Final = (
+    apsw.Error,
+    UnicodeError,
+    KeyError,
+    MemoryError,
+    StorageError,
+    TypeError,
+    ValueError,
+)
 
 
 def load_vectors(connection: apsw.Connection) -> None:
@@ -168,13 +180,21 @@ class Session:
         if self._deadline:
             yield
             return
-        self._deadline = time.monotonic() + self.limits.seconds
-        self._watchdog.arm(self.connection, self._deadline)
+        self.start()
         try:
             yield
         finally:
-            self._watchdog.disarm(self.connection)
-            self._deadline = 0.0
+            self.stop()
+
+    def start(self) -> None:
+        """Start the clock, which must not run yet: `budget` for a caller that ends with `stop` whatever happens."""
+        self._deadline = time.monotonic() + self.limits.seconds
+        self._watchdog.arm(self.connection, self._deadline)
+
+    def stop(self) -> None:
+        """Stop the clock. After this returns nothing interrupts the connection."""
+        self._watchdog.disarm(self.connection)
+        self._deadline = 0.0
 
     def own(self, sql: str) -> None:
         """Run a fixed statement of the runtime (BEGIN, COMMIT, ROLLBACK); never cached, so never reused."""
@@ -222,16 +242,23 @@ class Session:
         self.policy.reset()
         try:
             return self._run(sql, values)
-        except (
-            apsw.Error,
-            UnicodeError,
-            KeyError,
-            MemoryError,
-            StorageError,
-            TypeError,
-            ValueError,
-        ) as error:
+        except _FAULTS as error:
             raise translate(error, self.policy.denial) from error
+
+    def rows(self, sql: str, values: Sequence[SQLValue]) -> list[tuple[SQLValue, ...]]:
+        """The rows of one statement that the store wrote over a vector table, as SQLite has them.
+
+        The authorizer, the limits and the clock hold as in `run`; what `run` does beside is to judge text of the
+        app and to make its reply, and there is neither here. Callers hold `lock` and a `budget`.
+        """
+        self.policy.reset()
+        cursor = self.connection.cursor()
+        try:
+            return cursor.execute(sql, values).fetchall()
+        except _FAULTS as error:
+            raise translate(error, self.policy.denial) from error
+        finally:
+            cursor.close(True)
 
     def _check_text(self, sql: str) -> None:
         if not isinstance(sql, str) or "\0" in sql:

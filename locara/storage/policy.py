@@ -8,8 +8,8 @@ with its reason, because SQLite itself only says "not authorized".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -161,6 +161,21 @@ RULES: Final[Mapping[int, Rule]] = {
 _WRITES: Final = frozenset({apsw.SQLITE_INSERT, apsw.SQLITE_UPDATE, apsw.SQLITE_DELETE})
 
 
+class _Owning:
+    """`Policy.own_statements`, without the price of a generator: it is opened twice for each statement."""
+
+    __slots__ = ("_policy",)
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+
+    def __enter__(self) -> None:
+        self._policy._own = True
+
+    def __exit__(self, *_: object) -> None:
+        self._policy._own = False
+
+
 class Policy:
     """The authorizer of one connection. Call it as SQLite does; it returns ``SQLITE_OK`` or ``SQLITE_DENY``.
 
@@ -168,13 +183,14 @@ class Policy:
     statement at a time.
     """
 
-    __slots__ = ("_own", "denial", "updated", "written")
+    __slots__ = ("_own", "_owning", "denial", "updated", "written")
 
     def __init__(self) -> None:
         self.denial: Denial | None = None
         self.updated: set[str] = set()
         self.written: set[str] = set()
         self._own = False
+        self._owning = _Owning(self)
 
     def reset(self) -> None:
         """Forget the last denial and which tables were to be updated; called before each statement."""
@@ -182,14 +198,9 @@ class Policy:
         self.updated.clear()
         self.written.clear()
 
-    @contextmanager
-    def own_statements(self) -> Iterator[None]:
+    def own_statements(self) -> AbstractContextManager[None]:
         """While open, statements of the runtime itself pass. Never held while SQL of an app is compiled."""
-        self._own = True
-        try:
-            yield
-        finally:
-            self._own = False
+        return self._owning
 
     def __call__(
         self, action: int, first: str | None, second: str | None, db: str | None, _inside: str | None

@@ -11,6 +11,7 @@ checked against the schema and quoted; they are never SQL.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -193,6 +194,15 @@ def _ranking(session: Session, sql: str, values: Sequence[SQLValue]) -> list[tup
     return ranked
 
 
+def _nearest(session: Session, sql: str, values: Sequence[SQLValue]) -> list[tuple[Identifier, float]]:
+    """The same of a vector table alone: no text of the app is in such a statement, and nothing beside it runs."""
+    return [
+        (found, float(measure))
+        for found, measure in session.rows(sql, values)
+        if isinstance(measure, (int, float)) and isinstance(found, (int, str)) and math.isfinite(measure)
+    ]
+
+
 @lru_cache(maxsize=64)
 def _vec0_column(table: _Table, named: str | None) -> tuple[str, str, str]:
     """The vector column of a vec0 table: its quoted name, element type and the rest of its declaration."""
@@ -242,13 +252,13 @@ def _by_vector(
             f"SELECT {table.identifier}, distance FROM {quote(table.name)}"  # noqa: S608
             f" WHERE {column} MATCH {query} AND k = ?{conditions} ORDER BY distance"
         )
-        return _ranking(session, sql, [target, depth, *values]), metric
+        return _nearest(session, sql, [target, depth, *values]), metric
     first = (
         f"SELECT {table.identifier} AS id, distance FROM {quote(table.name)}"  # noqa: S608
         f" WHERE {column} MATCH vec_quantize_binary(?) AND k = ?{conditions}"
     )
     if request.rescore is None:
-        return _ranking(session, first + " ORDER BY distance", [target, depth, *values]), "hamming"
+        return _nearest(session, first + " ORDER BY distance", [target, depth, *values]), "hamming"
     exact = _look_up(session, request.rescore.table)
     if exact.kind != "table":
         raise _fail("rescore names an ordinary table")

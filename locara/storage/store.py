@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, LifoQueue
-from typing import Final, Self
+from typing import Final, NoReturn, Self
 
 import apsw
 
@@ -234,10 +234,15 @@ class Store:
         except Empty as error:
             raise busy() from error
         try:
-            with session.lock, _faults(self.path):
+            with session.lock:
                 self._check_open()
-                with session.budget():
+                session.start()
+                try:
                     yield session
+                finally:
+                    session.stop()
+        except (StorageError, OSError, apsw.Error, MemoryError) as error:
+            _fail(error, self.path)
         finally:
             self._free.put(session)
 
@@ -270,19 +275,21 @@ def _faults(path: Path) -> Iterator[None]:
     """Every apsw or operating system error leaves as a `StorageError`; damage names the newest backup."""
     try:
         yield
-    except StorageError as error:
-        if error.code == "corrupt":
-            raise damaged(newest_backup(path)) from error
-        raise
-    except OSError as error:
-        raise StorageError(
-            f"the database directory could not be used: {os.strerror(error.errno or 0)}", code="io_error"
-        ) from error
-    except (apsw.Error, MemoryError) as error:
-        translated = translate(error, None)
-        if translated.code == "corrupt":
-            translated = damaged(newest_backup(path))
-        raise translated from error
+    except (StorageError, OSError, apsw.Error, MemoryError) as error:
+        _fail(error, path)
+
+
+def _fail(error: StorageError | OSError | apsw.Error | MemoryError, path: Path) -> NoReturn:
+    """Raise what callers of a store are told of this error."""
+    if isinstance(error, OSError):
+        said = os.strerror(error.errno or 0)
+        raise StorageError(f"the database directory could not be used: {said}", code="io_error") from error
+    translated = error if isinstance(error, StorageError) else translate(error, None)
+    if translated.code == "corrupt":
+        raise damaged(newest_backup(path)) from error
+    if translated is error:
+        raise error
+    raise translated from error
 
 
 def _data_version(session: Session) -> int:

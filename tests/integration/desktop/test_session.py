@@ -79,6 +79,7 @@ def heard(environ: dict[str, str], source: str, seconds: float) -> bytes:
     while len(found.strip(b"\0")) < seconds * 32_000 and time.monotonic() < end:
         found += os.read(fd, 65_536)
     assert recording.running()
+    assert len(found.strip(b"\0")) >= seconds * 32_000, "silence for a minute"
     os.close(fd)
     while recording.running():
         assert time.monotonic() < end, "a program that nobody listens to any more goes on"
@@ -92,14 +93,21 @@ def test_a_microphone_is_recorded(sound: dict[str, str], tmp_path: Path) -> None
     pactl(sound, "load-module", "module-pipe-source", "source_name=mic", f"file={fifo}", "rate=16000", "channels=1",
           "format=s16le")  # fmt: skip
     pactl(sound, "set-default-source", "mic")
-    samples = b"\x11\x22" * 64_000
+    samples, done = b"\x11\x22" * 1_600, threading.Event()
 
     def speak() -> None:
+        # What the sound server reads before anybody records is lost, so this goes on until it was heard.
         with fifo.open("wb") as file:
-            file.write(samples)
+            while not done.wait(0.05):
+                file.write(samples)
 
-    threading.Thread(target=speak, daemon=True).start()
-    found = heard(sound, "microphone", 2.0)
+    speaker = threading.Thread(target=speak, daemon=True)
+    speaker.start()
+    try:
+        found = heard(sound, "microphone", 2.0)
+    finally:
+        done.set()
+        speaker.join(10)
     assert b"\x11\x22" * 16_000 in found, "a second of it without a gap"
 
 
