@@ -154,7 +154,8 @@ class Runtime:
         """Start it. Raises what `locara.runtime.launch.start` raises."""
         from locara.models.cache import ModelCache, default_root
         from locara.runtime.consent import StatedConsent
-        from locara.runtime.launch import default_user_roots, start
+        from locara.runtime.launch import start
+        from locara.runtime.user_folders import default_user_roots
         from locara.sandbox.desktop.session import session_desktop
 
         # Each start is a first one, so that what an edit adds works at once and not after the cool-down.

@@ -32,10 +32,12 @@ from locara.runtime.app_home import AppHome, shared_root
 from locara.runtime.background import PASSIVE_SECONDS
 from locara.runtime.client import Client, ConnectionLost, error_of
 from locara.runtime.consent import Consent
-from locara.runtime.lifecycle import AWAKE_NAME, Admission, KeepingPicker, admit, awake_file
+from locara.runtime.lifecycle import AWAKE_NAME, Admission, admit, awake_file
+from locara.runtime.private_places import KeepingPicker, PrivatePlaces
 from locara.runtime.recall import recalled
 from locara.runtime.shared_folders import open_folders
 from locara.runtime.state import START_CODES, StartError, StateFolder, default_state_root
+from locara.runtime.user_folders import default_user_roots
 from locara.sandbox.broker import Picker, ScriptedPicker
 from locara.sandbox.desktop.ports import Desktop
 from locara.sandbox.desktop.session import session_desktop
@@ -184,6 +186,7 @@ def start(
     tools: ToolCache | None = None,
     tell: Callable[[str], None] | None = None,
     desktop: Desktop | None = None,
+    person: Path | None = None,
 ) -> RunningApp:
     """Start an app and return when it answers.
 
@@ -192,6 +195,7 @@ def start(
     clock is the time, in seconds since 1970, that it is taken to be at the start; plan a launch plan to use
     in place of the app's own (the verifier's variants); tools a tool cache in place of the person's own. desktop
     is what answers for clipboard, notifications, browser and devices; None is a desktop without any of them.
+    person is their home folder, whose private places are never handed over; None is that of who runs this.
     What the app shares with others lies in `shared_root(home)`. tell is told what the list of revocations says
     about the app, now and while it runs; None writes it to stderr. Raises StartError when it may not start,
     SandboxError when a layer is missing, ModelError when a pinned model is, and CallError with the runtime's own
@@ -212,7 +216,8 @@ def start(
             shared=open_folders(admission.bundle.grants, folder, root=shared_root(home), now=now),
         )
     with awake_file(folder, admission) as awake:
-        services = _services(KeepingPicker(picker, folder), resolver, desktop)
+        private = PrivatePlaces.of(state, home, cache.root, home=person)
+        services = _services(KeepingPicker(picker, private), resolver, desktop)
         process, client = _begin(_guarded(plan, admission, folder, awake), place, services)
     running = RunningApp(admission.bundle, place, process, client)
     try:
@@ -408,7 +413,8 @@ def running(
         admission.bundle, home=place, cache=cache, user_roots=default_user_roots(), shared=shared
     )
     _make_parent(place)
-    services = _services(KeepingPicker(picker, folder), None, session_desktop())
+    private = PrivatePlaces.of(folder.path, place.path.parent, cache.root)
+    services = _services(KeepingPicker(picker, private), None, session_desktop())
     stdin, stdout, stderr = streams
     with awake_file(folder, admission) as awake:
         guarded = _guarded(plan, admission, folder, awake)
@@ -432,13 +438,3 @@ def killing(process: Process) -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def default_user_roots() -> dict[str, Path]:
-    """The person's folders, as far as they exist. Only those that an app is granted are ever shown to it."""
-    names = ("documents", "downloads", "desktop", "pictures", "music", "movies")
-    folder = {name: name.capitalize() for name in names}
-    if sys.platform != "darwin":
-        folder["movies"] = "Videos"
-    places = {name: Path.home() / folder[name] for name in names}
-    return {name: path for name, path in places.items() if path.is_dir()}

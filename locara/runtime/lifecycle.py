@@ -24,15 +24,11 @@ from locara.core.consent import ConsentText, consent_text
 from locara.core.digest import Digest
 from locara.core.grant import Grants, intersect
 from locara.core.grant_json import grants_json, read_grants
-from locara.core.text import escape
-from locara.errors import CapabilityDenied
 from locara.runtime.app import AppBundle
 from locara.runtime.consent import Consent, ConsentRecord, load, record_name, save
 from locara.runtime.revocation import refuse_revoked
 from locara.runtime.standing import Asleep, Layer, Standing
 from locara.runtime.state import StartError, StateFolder
-from locara.sandbox.broker_wire import PickAccess, PickKind
-from locara.sandbox.picker import Picker
 
 AWAKE_NAME: Final = "awake.json"
 _NO_SIZES: Final[Mapping[str, int]] = {}
@@ -189,26 +185,3 @@ def confirm(bundle: AppBundle, *, manifest: Digest | None, awake: Digest | None,
 
 def _changed(message: str) -> StartError:
     return StartError(message, code="manifest_changed", fix="start the app again; you are asked if need be")
-
-
-class KeepingPicker:
-    """A picker that never hands an app a writable folder with the person's decisions in it."""
-
-    def __init__(self, picker: Picker, state: StateFolder) -> None:
-        self._picker = picker
-        self._state = state
-
-    def pick(self, kind: PickKind, access: PickAccess, *, multiple: bool) -> list[Path]:
-        """What the person picked. Raises CapabilityDenied when an app could change their decisions with
-        it."""
-        picked = self._picker.pick(kind, access, multiple=multiple)
-        ours = Path(os.path.realpath(self._state.path))
-        for path in picked if access != "read" else ():
-            theirs = Path(os.path.realpath(path))
-            if ours.is_relative_to(theirs) or theirs.is_relative_to(ours):
-                raise CapabilityDenied(
-                    capability="fs.user-selected",
-                    because=f"{escape(path.name, 80)} holds your decisions about apps, which are yours alone",
-                    fix="pick a folder that does not hold them",
-                )
-        return picked

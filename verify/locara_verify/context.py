@@ -117,13 +117,15 @@ class Context:
         plan: LaunchPlan | None = None,
         tools: ToolCache | None = None,
         desktop: Desktop | None = None,
+        person: Path | None = None,
     ) -> Iterator[RunningApp]:
         """The app, running in its real sandbox with a fresh data folder; it is stopped at the end.
 
         ``app`` is a folder to run instead of the target (see ``variant``). Whatever is not given is empty: a
         picker that answers "cancelled", no user folders. Without ``consent`` the person agrees, as one who
         installs the app does; ``state`` is where that is kept. ``plan`` replaces the app's own launch plan,
-        ``tools`` the person's tool cache; ``desktop`` is where clipboard, devices and the like are.
+        ``tools`` the person's tool cache; ``desktop`` is where clipboard, devices and the like are, ``person`` the
+        home folder of the person.
         Raises ModelError when a pinned model is missing and SandboxError when the host lacks a layer; a check
         that lets them through has its rules reported as inconclusive with the error's own fix.
         """
@@ -145,5 +147,6 @@ class Context:
             plan=plan,
             tools=tools,
             desktop=desktop,
+            person=person,
         ) as running:
             yield running

@@ -11,9 +11,8 @@ import pytest
 
 from locara.core.consent import ConsentText
 from locara.runtime.consent import NoConsent, ScriptedConsent, StatedConsent, load, record_name
-from locara.runtime.lifecycle import KeepingPicker, admit
+from locara.runtime.lifecycle import admit
 from locara.runtime.state import START_CODES, StartError, StateFolder, default_state_root
-from locara.sandbox.picker import ScriptedPicker
 
 from .test_consent_standing import START, version
 
@@ -181,21 +180,6 @@ def test_the_folder_stays_out_of_what_an_app_is_given(state: StateFolder, tmp_pa
         with pytest.raises(StartError) as caught:
             state.keep_away_from([place])
         assert caught.value.code == "state_exposed"
-
-
-def test_a_writable_folder_with_decisions_in_it_is_not_handed_over(
-    state: StateFolder, tmp_path: Path
-) -> None:
-    (state.path / "consent").mkdir(parents=True)
-    for path in (tmp_path, state.path, state.path / "consent"):
-        picker = KeepingPicker(ScriptedPicker([[path], [path]]), state)
-        assert picker.pick("directory", "read", multiple=False) == [path]
-        with pytest.raises(Exception, match="decisions") as caught:
-            picker.pick("directory", "read-write", multiple=False)
-        assert getattr(caught.value, "code", "") == "capability_denied"
-    other = tmp_path / "letters"
-    picker = KeepingPicker(ScriptedPicker([[other]]), state)
-    assert picker.pick("directory", "read-write", multiple=False) == [other]
 
 
 def test_codes_are_a_closed_list() -> None:

@@ -41,6 +41,7 @@ MODULES: Final = (
     "locara_verify.checks.escape.network",
     "locara_verify.checks.escape.outside",
     "locara_verify.checks.escape.paths",
+    "locara_verify.checks.escape.private_places",
     "locara_verify.checks.escape.protected",
     "locara_verify.checks.escape.swap",
     "locara_verify.checks.escape.tunnels",

@@ -1,0 +1,196 @@
+"""LC208: the picker hands over no place that belongs to the system, to the person alone, or to Locara.
+
+A scripted person picks them all the same: whole disks, their home, hidden folders, the folder of another app, each
+by its own path and by detours. Whatever is handed over is then read and written, so that what the finding tells is
+what an app could really do.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from locara_verify.check import CheckResult, check
+from locara_verify.checks.consent.starts import bare
+from locara_verify.checks.escape.arena import hand_over
+from locara_verify.context import Context
+from locara_verify.finding import Finding, first_of_each
+from locara_verify.oracle.canaries import Tokens
+
+if TYPE_CHECKING:
+    from locara.runtime.launch import RunningApp
+
+RULE: Final = "LC208"
+HIDDEN: Final = (
+    ".bashrc",
+    ".config/autostart/canary.desktop",
+    ".config/systemd/user/canary.service",
+    ".gnupg/private-keys-v1.d/key",
+    ".local/bin/canary",
+    ".local/share/keyrings/login.keyring",
+    ".mozilla/firefox/profile/logins.json",
+    ".profile",
+    ".ssh/authorized_keys",
+    ".ssh/id_ed25519",
+)
+"""What keys, sessions and the next login hang on, below the home folder."""
+OPEN: Final = ("Documents/letter.txt", "notes.txt", "project/.git/config", "project/src/main.py")
+SYSTEM: Final = (
+    "/", "/boot", "/dev", "/dev/fd", "/dev/mapper", "/etc", "/etc/passwd", "/etc/ssl", "/lib", "/proc", "/proc/self",
+    "/proc/self/environ", "/proc/self/fd", "/proc/self/root", "/root", "/run", "/sys", "/sys/kernel", "/usr",
+    "/usr/bin", "/usr/bin/env", "/usr/lib", "/var/lib", "/var/log",
+)  # fmt: skip
+
+Json = Any
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A person's home with canaries, and where Locara keeps its things."""
+
+    home: Path
+    apps: Path
+    state: Path
+    links: Path
+
+    @classmethod
+    def make(cls, ctx: Context, tokens: Tokens) -> World:
+        """Everything planted and readable by the user that a sandbox would run as."""
+        around = ctx.fresh_dir("person")
+        world = cls(around / "anna", ctx.fresh_dir("apps"), ctx.fresh_dir("state"), around / "links")
+        for name in HIDDEN:
+            _plant(world.home / name, tokens.make(f"hidden {name}"))
+        for name in OPEN:
+            _plant(world.home / name, "an ordinary file\n")
+        _plant(world.apps / "acme.other/files/secret.txt", tokens.make("another app"))
+        _plant(world.state / "consent/acme.other.json", "{}")
+        world.links.mkdir()
+        (world.links / "home").symlink_to(world.home)
+        (world.links / "disk").symlink_to("/")
+        hand_over(around)
+        hand_over(world.apps)
+        return world
+
+    def private(self, ctx: Context) -> Iterator[Path]:
+        """Every place that must not be handed over, with its detours."""
+        yield from (self.home, self.home.parent, self.home / ".", self.home / "Documents/..")
+        yield from (self.links / "home" / ".", self.links / "disk/.", self.links / "disk/etc")
+        for name in HIDDEN:
+            place = self.home / name
+            yield place
+            yield place.parent / "." / place.name
+            yield self.home / "Documents/.." / name
+            yield self.links / "home" / name
+            yield from (
+                parent for parent in place.parents if parent != self.home and self.home in parent.parents
+            )
+        for own in (self.apps, self.state):
+            yield from (own, own.parent, *own.rglob("*"))
+        yield from (ctx.model_cache.root, *ctx.model_cache.root.glob("*"))
+        yield from map(Path, SYSTEM)
+        yield Path(f"/proc/{os.getpid()}/environ")
+        yield Path(f"/proc/{os.getpid()}/cwd/.")
+
+
+def _plant(place: Path, text: str) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(text, encoding="utf-8")
+
+
+def _granted(document: dict[str, Json]) -> None:
+    bare(document)
+    document["capabilities"]["fs.user-selected"] = "read-write"
+
+
+@check("private-places", rules=(RULE,), needs=frozenset({"live"}))
+def run(ctx: Context) -> CheckResult:
+    """Pick every private place for reading and for writing, and ordinary places between."""
+    from locara.sandbox.broker import ScriptedPicker  # noqa: PLC0415 - only live checks load the runtime
+
+    tokens = Tokens(ctx.rng("private-places"))
+    world = World.make(ctx, tokens)
+    places = [place for place in dict.fromkeys(map(os.fspath, world.private(ctx))) if _is_plain(place)]
+    ctx.rng("order").shuffle(places)
+    picker, findings, tried = ScriptedPicker(), [], 0
+    app = ctx.variant("picking", _granted)
+    with ctx.open_app(app, home=world.apps, state=world.state, picker=picker, person=world.home) as running:
+        broken = _twins(running, picker, world)
+        for number, place in enumerate(places):
+            for access in ("read", "read-write"):
+                tried += 1
+                picker.add(place)
+                reply = _pick(running, Path(place), access)
+                if isinstance(reply, dict):
+                    effect = _effect(running, reply, tokens, access)
+                    message = "a private place was handed over to be " + (
+                        "read" if access == "read" else "changed"
+                    )
+                    findings.append(Finding(RULE, message, because=f"{_named(world, place)}: {effect}"))
+                elif reply != "capability_denied":
+                    message = "a private place is refused for another reason"
+                    findings.append(Finding(RULE, message, because=f"{_named(world, place)}: {reply}"))
+            ctx.progress(number + 1, len(places), "picking private places")
+        broken = broken or _twins(running, picker, world)
+    inconclusive = {RULE: f"the allow twin failed: {broken}"} if broken and not findings else {}
+    return CheckResult(first_of_each(findings), {RULE: tried}, attacks=tried, inconclusive=inconclusive)
+
+
+def _is_plain(place: str) -> bool:
+    """Whether a picker could show it: something that exists and is a folder or a file."""
+    with suppress(OSError):
+        return Path(place).is_dir() or Path(place).is_file()
+    return False
+
+
+def _named(world: World, place: str) -> str:
+    """The place without the folder this check works in."""
+    return place.replace(str(world.home.parent), "…").replace(str(world.apps.parent), "…")
+
+
+def _pick(running: RunningApp, place: Path, access: str) -> dict[str, Json] | str:
+    """The handle that the app got, or the code of the refusal."""
+    from locara.errors import LocaraError  # noqa: PLC0415 - as above
+
+    kind = "directory" if place.is_dir() else "file"
+    try:
+        found = running.client.call("fs.pick", {"kind": kind, "access": access})
+    except LocaraError as error:
+        return error.code
+    return {"kind": kind, **found["handles"][0]} if found["handles"] else "cancelled"
+
+
+def _effect(running: RunningApp, handle: dict[str, Json], tokens: Tokens, access: str) -> str:
+    """What can be done with a handle that must not be there."""
+    from locara.errors import LocaraError  # noqa: PLC0415 - as above
+
+    client, root = running.client, {"root": handle["handle"]}
+    seen = ["it was handed over"]
+    with suppress(LocaraError):
+        if handle["kind"] == "file":
+            text = str(client.call("fs.read", {**root, "path": "", "encoding": "utf8"})["data"])
+            seen.append("read, with a canary" if tokens.found(text.encode()) else "read")
+        else:
+            seen.append(f"listed, {len(client.call('fs.list', {**root, 'path': ''})['entries'])} entries")
+    if access == "read-write" and handle["kind"] == "directory":
+        with suppress(LocaraError):
+            client.call(
+                "fs.write", {**root, "path": "planted", "data": "x", "encoding": "utf8", "mode": "create"}
+            )
+            seen.append("written to")
+    return ", ".join(seen)
+
+
+def _twins(running: RunningApp, picker: Any, world: World) -> str:  # noqa: ANN401 - a picker of the runtime
+    """Ordinary places of the same home, which must be handed over and work; empty when all do."""
+    for name in ("Documents", "Documents/letter.txt", "notes.txt", "project", "project/src/main.py"):
+        for access in ("read", "read-write"):
+            picker.add(world.home / name)
+            reply = _pick(running, world.home / name, access)
+            if not isinstance(reply, dict):
+                return f"{name} for {access}: {reply}"
+            running.client.call("fs.release", {"handle": reply["handle"]})
+    return ""
