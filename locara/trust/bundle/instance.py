@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from locara.trust.bundle.offline_import import load_verifier
 from locara.trust.log_policy import LogPolicy
 from locara.trust.log_refusal import LogRefused
 from locara.trust.note_keys import ED25519, VerifierKey
@@ -206,6 +207,7 @@ class TrustInstance:
         )
 
     def _load(self, kept: tuple[tuple[int, ...], ...]) -> tuple[Verifier, TrustedRoot]:
+        load_verifier()
         from sigstore.models import ClientTrustConfig  # noqa: PLC0415 - the heaviest import of all
         from sigstore.verify.verifier import Verifier  # noqa: PLC0415
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from locara.trust.bundle.offline_import import load_verifier
 from locara.trust.refusal import Reason, TrustError
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class Signers:
 
 def load(raw: bytes) -> Bundle:
     """The bundle as the library reads it. Raises TrustError."""
+    load_verifier()
     from sigstore.models import Bundle  # noqa: PLC0415 - the heaviest import of all
 
     try:
