@@ -19,9 +19,11 @@ from locara.errors import LocaraError, UsageError
 
 if TYPE_CHECKING:
     from locara.core.digest import Digest
-    from locara.trust.attestation import Attestation, Expectation, Recalled
+    from locara.core.strict_json import JSON
+    from locara.trust.attestation import Expectation, Recalled
     from locara.trust.bundle.instance import TrustInstance
     from locara.trust.explain import Lines
+    from locara.trust.published import Published
 
 summary = "say what an attestation claims, or whether it is to be believed"
 
@@ -40,7 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """show|verify, the attestation, and what is expected of it."""
     parser.epilog = _EPILOG
     parser.add_argument("action", choices=("show", "verify"))
-    parser.add_argument("file", type=Path, metavar="FILE", help="the attestation, a Sigstore bundle")
+    parser.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="the attestation: a Sigstore bundle, or an object of a package index",
+    )
     parser.add_argument("--artifact", type=Path, metavar="PATH", help="verify: the file that it is about")
     parser.add_argument("--digest", metavar="sha256:HEX", help="verify: its digest, in place of --artifact")
     parser.add_argument(
@@ -72,21 +79,32 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _show(raw: bytes, args: argparse.Namespace) -> int:
-    from locara.trust.bundle.unchecked import claim_of
-    from locara.trust.explain import signer_lines, statement_lines
+    from locara.trust.explain import publisher_lines, signer_lines, statement_lines
+    from locara.trust.published import claims_in
 
-    claim = claim_of(raw)
+    claims = claims_in(raw)
     if args.format == "json":
-        facts = {"verdict": "not checked", "kind": claim.statement.kind, "signer": claim.signer.facts()}
-        print(json.dumps({**facts, "says": statement_lines(claim.statement)}))
+        shown: list[dict[str, JSON]] = [
+            {
+                "verdict": "not checked",
+                "kind": claim.statement.kind,
+                "signer": dict(claim.signer.facts()),
+                "says": [[*line] for line in statement_lines(claim.statement) + publisher_lines(publisher)],
+            }
+            for claim, publisher in claims
+        ]
+        print(json.dumps(_one_or_all(shown)))
         return Exit.PASSED
-    _print(statement_lines(claim.statement) + signer_lines(claim.signer))
-    print("\nThis is what the file claims. Nothing of it was checked: see `locara attest verify`.")
+    for claim, publisher in claims:
+        _print(statement_lines(claim.statement) + signer_lines(claim.signer) + publisher_lines(publisher))
+        print()
+    print("This is what the file claims. Nothing of it was checked: see `locara attest verify`.")
     return Exit.PASSED
 
 
 def _verify(raw: bytes, args: argparse.Namespace) -> int:
-    from locara.trust.attestation import Expectation, verify, verify_strict
+    from locara.trust.attestation import Expectation
+    from locara.trust.published import verify_file
 
     want = Expectation(
         artifact=_artifact(args),
@@ -95,29 +113,51 @@ def _verify(raw: bytes, args: argparse.Namespace) -> int:
         identity=args.expect_identity,
         commit=args.expect_commit,
     )
-    check = verify_strict if args.strict else verify
     try:
         if args.strict:
             want.whole()
         now = datetime.now(UTC)
-        found = check(raw, trust_instance(args), want, now=now, recalled=_recalled(args, now.timestamp()))
+        found = verify_file(
+            raw,
+            trust_instance(args),
+            want,
+            now=now,
+            recalled=_recalled(args, now.timestamp()),
+            strict=args.strict,
+            name=None if args.artifact is None else args.artifact.name,
+        )
     except LocaraError as error:
         return _refused(error, args.format)
     return _believed(found, want, args.format)
 
 
-def _believed(found: Attestation, want: Expectation, form: str) -> int:
-    from locara.trust.explain import as_json, not_compared, record_lines, signer_lines, statement_lines
+def _believed(found: tuple[Published, ...], want: Expectation, form: str) -> int:
+    from locara.trust.explain import (
+        as_json,
+        not_compared,
+        publisher_lines,
+        record_lines,
+        signer_lines,
+        statement_lines,
+    )
 
     if form == "json":
-        print(json.dumps(as_json(found, want)))
+        print(json.dumps(_one_or_all([as_json(one.attestation, want) for one in found])))
         return Exit.PASSED
-    print("BELIEVED")
-    _print(statement_lines(found.statement) + signer_lines(found.signer) + record_lines(found))
+    for number, one in enumerate(found):
+        attestation = one.attestation
+        print("BELIEVED" if number == 0 else "\nBELIEVED, TOO")
+        _print(statement_lines(attestation.statement) + signer_lines(attestation.signer))
+        _print(publisher_lines(one.publisher) + record_lines(attestation))
     if missing := not_compared(want):
         print(f"\nNot compared, because you did not say what you expect: {', '.join(missing)}.")
         print("A valid attestation of a stranger is valid, too.")
     return Exit.PASSED
+
+
+def _one_or_all(told: list[dict[str, JSON]]) -> object:
+    """A file with one attestation is told as one object, one with several as a list."""
+    return told[0] if len(told) == 1 else told
 
 
 def _refused(error: LocaraError, form: str) -> int:

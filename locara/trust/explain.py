@@ -8,9 +8,11 @@ from typing import Any, Final, cast
 from locara.core.strict_json import JSON
 from locara.trust.attestation import Attestation, Expectation
 from locara.trust.bundle.certificate import Signer
+from locara.trust.bundle.pep740 import Publisher
 from locara.trust.statement.contents import Contents
 from locara.trust.statement.model_signature import ModelSignature
 from locara.trust.statement.provenance import Provenance
+from locara.trust.statement.publication import Publication
 from locara.trust.statement.statement import Statement
 from locara.trust.statement.summary import LOCAL_ONLY, Summary
 from locara.trust.statement.test_result import TestResult
@@ -41,6 +43,15 @@ def signer_lines(signer: Signer) -> Lines:
     if signer.invocation:
         lines.append(("build run", signer.invocation))
     return lines
+
+
+def publisher_lines(publisher: Publisher | None) -> Lines:
+    """Who an index says published it, as (label, text), and whether the certificate was compared with that."""
+    if publisher is None:
+        return []
+    fields = ", ".join(f"{name} {value}" for name, value in publisher.fields.items() if value is not None)
+    known = "" if publisher.compared else " (a kind that is not compared with the certificate)"
+    return [("publisher", f"{publisher.kind}: {fields or 'nothing more'}{known}")]
 
 
 def record_lines(attestation: Attestation) -> Lines:
@@ -136,10 +147,15 @@ def _model(said: ModelSignature) -> Lines:
     return [("files", f"{len(said.resources)} files, together sha256:{said.root}")]
 
 
+def _publication(_said: Publication) -> Lines:
+    return [("means", "the signer published this distribution")]
+
+
 _WORDS: Final[dict[type, object]] = {
     Provenance: _provenance,
     Summary: _summary,
     TestResult: _results,
     Contents: _contents,
     ModelSignature: _model,
+    Publication: _publication,
 }

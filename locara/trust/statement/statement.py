@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from locara.core.digest import Digest
 from locara.trust.refusal import Reason, TrustError
-from locara.trust.statement import contents, model_signature, provenance, summary, test_result
+from locara.trust.statement import contents, model_signature, provenance, publication, summary, test_result
 from locara.trust.statement.reading import Part, read_json, read_model
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
@@ -23,6 +23,7 @@ Predicate: TypeAlias = (
     | test_result.TestResult
     | contents.Contents
     | model_signature.ModelSignature
+    | publication.Publication
 )
 
 KINDS: Final[dict[str, tuple[type[Predicate], str]]] = {
@@ -31,6 +32,7 @@ KINDS: Final[dict[str, tuple[type[Predicate], str]]] = {
     test_result.TYPE: (test_result.TestResult, "results of checks"),
     contents.TYPE: (contents.Contents, "bill of materials"),
     model_signature.TYPE: (model_signature.ModelSignature, "signature of a model"),
+    publication.TYPE: (publication.Publication, "publication on a package index"),
 }
 """The predicate types that are read: nothing else is accepted. With what each is called."""
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from fixtures.trust import generate
 from fixtures.trust.generate import HERE
 from locara.core.digest import Digest
-from locara.trust.attestation import Attestation, Expectation, verify_strict
+from locara.trust.attestation import Attestation, Expectation
 from locara.trust.bundle.instance import TrustInstance
+from locara.trust.published import verify_file
 from locara.trust.refusal import TrustError
 from locara_verify.strategies.bundles import Side, Vector, vectors
 
@@ -29,7 +32,8 @@ def verify(side: Side) -> Attestation:
         commit=side.want["commit"],
         kinds=frozenset({side.want["kind"] or ""}),
     )
-    return verify_strict(side.bundle, instance(side.trust), want, now=side.now, recalled=lambda _: None)
+    found = verify_file(side.bundle, instance(side.trust), want, now=side.now, recalled=lambda _: None)
+    return found[0].attestation
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector.name)
@@ -44,8 +48,27 @@ def test_a_forgery_is_refused_for_its_reason_and_its_twin_is_believed(
     assert believed.signer.identity == vector.twin.want["identity"]
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("key-twice", 'the key "payload" is written twice'),
+        ("entry-key-twice", 'the key "logIndex" is written twice'),
+        ("index-key-twice", 'the key "signature" is written twice'),
+        ("other-spelling-too", "log_index\n  Extra inputs are not permitted"),
+        ("unknown-key", "extra\n  Extra inputs are not permitted"),
+        ("deep", "nested deeper"),
+        ("not-utf8", "the file is not UTF-8"),
+        ("something-after", "something follows the end"),
+    ],
+)
+def test_an_edited_text_is_refused_for_what_was_done_to_it(name: str, words: str) -> None:
+    (vector,) = (one for one in VECTORS if one.name == name)
+    with pytest.raises(TrustError, match=re.escape(words)):
+        verify(vector.bad)
+
+
 def test_there_are_enough_and_each_has_a_name_of_its_own() -> None:
-    assert len({one.name for one in VECTORS}) == len(VECTORS) >= 120
+    assert len({one.name for one in VECTORS}) == len(VECTORS) >= 200
     assert len({one.reason for one in VECTORS}) >= 30
 
 

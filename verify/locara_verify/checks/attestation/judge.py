@@ -23,8 +23,9 @@ class Client:
         Any other error than a refusal is let through: the check then says that the product broke.
         """
         from locara.core.digest import Digest  # noqa: PLC0415 - loads the framework
-        from locara.trust.attestation import Expectation, verify_strict  # noqa: PLC0415
+        from locara.trust.attestation import Expectation  # noqa: PLC0415
         from locara.trust.bundle.instance import TrustInstance  # noqa: PLC0415
+        from locara.trust.published import verify_file  # noqa: PLC0415
         from locara.trust.refusal import TrustError  # noqa: PLC0415
 
         want = Expectation(
@@ -39,7 +40,8 @@ class Client:
             if side.trust not in self._instances:
                 self._instances[side.trust] = TrustInstance.read(side.trust)
             instance = self._instances[side.trust]
-            return "", verify_strict(side.bundle, instance, want, now=side.now, recalled=lambda _: None)
+            found = verify_file(side.bundle, instance, want, now=side.now, recalled=lambda _: None)
+            return "", found[0].attestation
         except TrustError as error:
             return error.reason.value, None
 
