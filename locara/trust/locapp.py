@@ -15,6 +15,7 @@ import io
 import json
 import os
 import stat
+import unicodedata
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from locara.core.fields import APP_ID_PATTERN, VERSION_PATTERN
 from locara.core.paths import is_portable
 from locara.trust.refusal import Reason, TrustError
 from locara.trust.statement.reading import Hex256, read_json, read_model
+from locara.trust.zip_layout import check_layout
 
 LIST: Final = "locapp.json"
 APP: Final = "app/"
@@ -137,12 +139,22 @@ def unpack(path: Path, into: Path) -> Unpacked:
         listed = read_model(
             read_json(raw, LIST, Reason.PACKAGE_MALFORMED), FileList, LIST, Reason.PACKAGE_MALFORMED
         )
+        folded: dict[str, str] = {}
+        folded_all = {_folded(name) for name in listed.files}
         for name in listed.files:
             if not is_portable(name):
                 raise _malformed(f"{name[:200]!a} is not a name that every system can hold")
-            if any(str(above) in listed.files for above in PurePosixPath(name).parents):
+            if (other := folded.setdefault(_folded(name), name)) != name:
+                raise _malformed(f"{name[:200]!a} and {other[:200]!a} are one file on some systems")
+            if any(_folded(str(above)) in folded_all for above in PurePosixPath(name).parents):
                 raise _malformed(f"{name[:200]!a} lies below another listed file")
         return _copy(source, listed, Digest.of(raw), into / "app")
+
+
+def _folded(name: str) -> str:
+    """What a file system makes of a name that ignores case, the spelling of accents and what cannot be seen."""
+    shown = "".join(letter for letter in name if unicodedata.category(letter) != "Cf")
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", shown).casefold())
 
 
 def _copy(source: _Source, listed: FileList, digest: Digest, app: Path) -> Unpacked:
@@ -235,19 +247,33 @@ class _Archive:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._zip = zipfile.ZipFile(path)
+            self._file = path.open("rb")
+        except OSError as error:
+            raise _malformed(f"{path.name[:200]!a} cannot be read: {error.strerror}") from error
+        try:
+            check_layout(self._file)
+            self._zip = zipfile.ZipFile(self._file)
+            self._entries = self._judged()
         except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-            raise _malformed(f"{path.name[:200]!a} is not an archive: {error}") from error
-        entries = [one for one in self._zip.infolist() if not one.is_dir()]
-        names = [one.filename.casefold() for one in entries]
+            self._file.close()
+            raise _malformed(f"{path.name[:200]!a} is not an archive with one reading: {error}") from error
+        except TrustError:
+            self._file.close()
+            raise
+
+    def _judged(self) -> list[zipfile.ZipInfo]:
+        entries = self._zip.infolist()
+        names = [_folded(one.filename) for one in entries]
         if len(entries) > MAX_FILES + MAX_ATTESTATIONS + 1 or len(set(names)) != len(names):
             raise _malformed("the archive names a file twice, or too many")
         for one in entries:
             kind = stat.S_IFMT(one.external_attr >> 16)
             plain = one.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) and not one.flag_bits & 1
-            if kind not in (0, stat.S_IFREG) or not plain:
-                raise _malformed(f"{one.filename[:200]!a} is a link, encrypted, or packed in another way")
-        self._entries = entries
+            if kind not in (0, stat.S_IFREG) or not plain or one.is_dir():
+                raise _malformed(
+                    f"{one.filename[:200]!a} is a folder, a link, encrypted, or packed in another way"
+                )
+        return entries
 
     def one(self, name: str, limit: int) -> bytes:
         found = [entry for entry in self._entries if entry.filename == name]
@@ -271,6 +297,7 @@ class _Archive:
 
     def __exit__(self, *_: object) -> None:
         self._zip.close()
+        self._file.close()
 
 
 class _Guarded(io.BufferedIOBase):

@@ -51,6 +51,7 @@ MODULES: Final = (
     "locara_verify.checks.log.notes",
     "locara_verify.checks.log.proofs",
     "locara_verify.checks.manifest.labels",
+    "locara_verify.checks.manifest.secrets",
     "locara_verify.checks.manifest.static",
     "locara_verify.checks.models.answers",
     "locara_verify.checks.models.bits",

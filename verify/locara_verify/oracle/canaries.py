@@ -39,7 +39,7 @@ class Tokens:
         """Make a token; the name says what was read when the token turns up."""
         token = f"{MARK}{self.rng.getrandbits(128):032x}"
         self.by_name[name] = token
-        self._needles[name] = tuple(_spellings(token))
+        self._needles[name] = tuple(spellings(token))
         return token
 
     def found(self, data: bytes) -> tuple[str, ...]:
@@ -62,7 +62,8 @@ class Tokens:
                     raise CanaryError(f"the scanner does not find the token of {name}")
 
 
-def _spellings(token: str) -> Iterator[bytes]:
+def spellings(token: str) -> Iterator[bytes]:
+    """The token as it is, in hexadecimal digits, in UTF-16 and in base64 from each of the three places."""
     raw = token.encode()
     yield raw
     yield raw.hex().encode()

@@ -12,9 +12,11 @@ import os
 import random
 import socket
 import stat
+import struct
 import tarfile
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -88,10 +90,10 @@ def zipped(members: list[Member]) -> bytes:
     return out.getvalue()
 
 
-def tarred(members: list[Member]) -> bytes:
+def tarred(members: list[Member], form: int = tarfile.DEFAULT_FORMAT) -> bytes:
     """A tar archive with the same members."""
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as archive:
+    with tarfile.open(fileobj=out, mode="w", format=form) as archive:
         for one in members:
             info = tarfile.TarInfo(one.name)
             info.type, info.mode = _TAR.get(stat.S_IFMT(one.mode), tarfile.REGTYPE), stat.S_IMODE(one.mode)
@@ -108,6 +110,7 @@ def cases(rng: random.Random, files: Mapping[str, bytes], canary: Path) -> Itera
     yield from _linking(files, canary)
     yield from _other_bytes(rng, files)
     yield from _other_names(files)
+    yield from _one_on_some_systems(files)
     yield from _more(files)
     yield from _lists(files)
 
@@ -132,6 +135,28 @@ def _leaving(files: Mapping[str, bytes], canary: Path) -> Iterator[tuple[str, li
         f"dist/{'x' * 300}",
         "..",
         ".",
+    ]
+    names += [
+        *(
+            "CON.js",
+            "dist/aux",
+            "dist/com1.txt",
+            "lpt\u00b9",
+            "dist/x:$DATA",
+            "dist/index.html::$DATA",
+            "dist/x ",
+        ),
+        *(
+            "dist/x.",
+            "dist/\u202elmth.x",
+            "dist//x",
+            "dist/./x",
+            "dist/x/",
+            "dist/x\x00.html",
+            "dist/x\n",
+            "-rf/..",
+        ),
+        f"\uff0e\uff0e/../{out}",
     ]
     for name in names:
         yield f"a member {name[:60]!r}", [*honest(files), Member(f"app/{name}", bad)]
@@ -205,6 +230,21 @@ def _other_names(files: Mapping[str, bytes]) -> Iterator[tuple[str, list[Member]
             f"./{one.name}",
         )
         near += (one.name.replace("/", "//"), one.name.replace("a", "\u0430", 1), f"{one.name}\u200b")
+        folder, slash, last = one.name.rpartition("/")
+        near += tuple(
+            f"{folder}{slash}{name}"
+            for name in (
+                f"../{folder.rpartition('/')[2]}/{last}" if folder else f"x/../{last}",
+                f"x/../{last}",
+                f"{last[:6]}~1{last[last.rindex('.') :]}".upper(),
+                f"{last}::$DATA",
+                f"{last}:stream",
+                f"{last[0]}\u200c{last[1:]}",
+                f"{last[0]}\ufeff{last[1:]}",
+                "".join(chr(ord(letter) + 0xFEE0) for letter in last),
+                last.replace("s", "\u017f", 1),
+            )
+        )
         for name in dict.fromkeys(near):
             if name != one.name:
                 yield f"{name!a} instead", [*good[:at], replace(one, name=name), *good[at + 1 :]]
@@ -212,6 +252,28 @@ def _other_names(files: Mapping[str, bytes]) -> Iterator[tuple[str, list[Member]
                     yield f"{name!a} besides", [*good, replace(one, name=name, data=b"other")]
         yield f"{one.name} twice", [*good, replace(one, data=b"other")]
         yield f"{one.name} twice, first", [replace(one, data=b"other"), *good]
+
+
+def _one_on_some_systems(files: Mapping[str, bytes]) -> Iterator[tuple[str, list[Member]]]:
+    """Two listed files, each with its own bytes, that some file systems hold as one."""
+    for name in files:
+        folder, slash, last = name.rpartition("/")
+        for other in (
+            last.upper(),
+            last.title(),
+            f"{last[0]}\u200c{last[1:]}",
+            f"{last[0]}\u200d{last[1:]}",
+            f"\ufeff{last}",
+            "".join(chr(ord(letter) + 0xFEE0) for letter in last),
+            last.replace("s", "\u017f", 1),
+        ):
+            if other != last:
+                yield f"{name} and {other!a} listed", honest({**files, f"{folder}{slash}{other}": b"other"})
+        if folder:
+            above = {**files, f"{folder.upper()}": b"other"}
+            yield f"{name} and {folder.upper()!a}, a file", honest(above)
+    for one, other in (("caf\u00e9.js", "cafe\u0301.js"), ("\u212bngstrom.js", "\u00e5ngstrom.js")):
+        yield f"{one!a} and {other!a} listed", honest({**files, one: b"one", other: b"other"})
 
 
 def _more(files: Mapping[str, bytes]) -> Iterator[tuple[str, list[Member]]]:
@@ -271,6 +333,13 @@ def whole_archives(
     for what, members in _leaving(files, canary):
         yield f"a tar archive, {what}", tarred(members)
     yield "an honest tar archive", tarred(honest(files))
+    for form, name in (
+        (tarfile.PAX_FORMAT, "PAX"),
+        (tarfile.GNU_FORMAT, "GNU"),
+        (tarfile.USTAR_FORMAT, "ustar"),
+    ):
+        yield f"a {name} archive", tarred(honest(files), form)
+    yield from two_readings(files)
     locked = bytearray(good)
     at = locked.find(b"PK\x01\x02")
     while at >= 0:
@@ -278,6 +347,98 @@ def whole_archives(
         at = locked.find(b"PK\x01\x02", at + 4)
     yield "encrypted", bytes(locked)
     yield "other names in front of the members", good.replace(b"app/db/schema.sql", b"app/db/Schema.sql", 1)
+
+
+def two_readings(files: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
+    """Archives that show one app to programs that read from the front and another to those that read the list, or
+    whose further fields are read by some programs only. Each holds an honest app in one of its readings."""
+    good = zipped(honest(files))
+    some, data = next((name, data) for name, data in sorted(files.items()))
+    evil = zipped(honest({**files, some: b"evil " + data}))
+    listed, end = good.index(b"PK\x01\x02"), good.rindex(b"PK\x05\x06")
+    yield "another archive in front", evil + good
+    yield "another archive behind", good + evil
+    yield "the same archive twice", good + good
+    yield "words in front", b"#!/bin/sh\nexit 0\n" + good
+    yield "words behind", good + b"\n"
+    yield "words between members and list", good[:listed] + b"evil" + good[listed:]
+    yield "words between list and end", good[:end] + b"evil" + good[end:]
+    tail = good[end:]
+    yield "a comment", good[:-2] + struct.pack("<H", 4) + b"evil"
+    yield "an archive as comment", good[:-2] + struct.pack("<H", min(len(evil), 0xFFFF)) + evil[:0xFFFF]
+    yield "an end in the comment of the end", good[:-2] + struct.pack("<H", len(tail)) + tail
+    for at, what in ((4, "disk"), (6, "first disk"), (8, "members here"), (10, "members")):
+        (number,) = struct.unpack_from("<H", tail, at)
+        for other in {number + 1, max(0, number - 1), 0xFFFF} - {number}:
+            yield (
+                f"an end with {other} as {what}",
+                good[: end + at] + struct.pack("<H", other) + good[end + at + 2 :],
+            )
+    for at, what in ((12, "length of the list"), (16, "place of the list")):
+        (number,) = struct.unpack_from("<L", tail, at)
+        for other in (number + 1, number - 1, 0, 0xFFFFFFFF):
+            yield (
+                f"an end with {other} as {what}",
+                good[: end + at] + struct.pack("<L", other) + good[end + at + 4 :],
+            )
+    yield from _members_said_twice(good, files)
+    for name, text in (
+        ("another name", b"\x01" + struct.pack("<L", zlib.crc32(b"app/" + some.encode())) + b"app/evil.js"),
+        ("a wide size", struct.pack("<Q", 3)),
+    ):
+        for kind in (0x7075, 0x6375) if name == "another name" else (0x0001, 0x9901, 0x5455):
+            field = struct.pack("<HH", kind, len(text)) + text
+            yield f"{name} in a further field {kind:#x} of all members", _with_field(files, field)
+
+
+def _members_said_twice(good: bytes, files: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
+    """What stands before a member and what the list says of it, made to differ in one field."""
+    local = {
+        "flags": (6, "<H", 8),
+        "method": (8, "<H", 8),
+        "crc": (14, "<L", 1),
+        "packed": (18, "<L", 1),
+        "size": (22, "<L", 1),
+    }
+    listed = {
+        "flags": (8, "<H", 8),
+        "method": (10, "<H", 8),
+        "crc": (16, "<L", 1),
+        "packed": (20, "<L", 1),
+        "size": (24, "<L", 1),
+    }
+    listed |= {"place": (42, "<L", 1), "disk": (34, "<H", 1)}
+    for mark, fields, where in (
+        (b"PK\x03\x04", local, "before a member"),
+        (b"PK\x01\x02", listed, "in the list"),
+    ):
+        starts, at = [], good.find(mark)
+        while at >= 0:
+            starts.append(at)
+            at = good.find(mark, at + 4)
+        for what, (offset, form, change) in fields.items():
+            for start in (starts[0], starts[-1]):
+                (number,) = struct.unpack_from(form, good, start + offset)
+                for other in (number ^ change, number ^ 0x40):
+                    bent = bytearray(good)
+                    struct.pack_into(form, bent, start + offset, other)
+                    yield f"another {what} {where}", bytes(bent)
+    name = f"app/{next(iter(sorted(files)))}".encode()
+    swapped = name[:-1] + b"~"
+    first, second = good.find(name), good.rfind(name)
+    yield "another name before a member", good[:first] + swapped + good[first + len(name) :]
+    yield "another name in the list", good[:second] + swapped + good[second + len(name) :]
+
+
+def _with_field(files: Mapping[str, bytes], field: bytes) -> bytes:
+    """An archive whose members each have this further field, before them and in the list."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for one in honest(files):
+            info = zipfile.ZipInfo(one.name, (1980, 1, 1, 0, 0, 0))
+            info.external_attr, info.create_system, info.extra = one.mode << 16, 3, field
+            archive.writestr(info, one.data, one.method)
+    return out.getvalue()
 
 
 def plant(root: Path, files: Mapping[str, bytes]) -> None:
