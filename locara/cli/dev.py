@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from locara.core.grant import Grants
     from locara.runtime.app import AppBundle
     from locara.runtime.launch import RunningApp
+    from locara.sandbox.picker import Answer, Ask
 
 summary = "run an app in its sandbox with its page in your browser, renewed as you edit"
 
@@ -68,14 +69,17 @@ class RepeatingPicker:
     def __init__(self, paths: Iterable[Path]) -> None:
         self._paths = [path.absolute() for path in paths]
 
-    def pick(self, kind: str, _access: str, *, multiple: bool) -> list[Path]:
+    def pick(self, ask: Ask) -> Answer:
         """The next path of that kind, all of them for multiple; none when there is none."""
-        fitting = [path for path in self._paths if (path.is_dir() if kind == "directory" else path.is_file())]
-        if multiple or not fitting:
-            return fitting
+        from locara.sandbox.picker import Answer
+
+        fits = Path.is_dir if ask.kind == "directory" else Path.is_file
+        fitting = [path for path in self._paths if fits(path)]
+        if ask.multiple or not fitting:
+            return Answer(tuple(fitting), ask.remember)
         self._paths.remove(fitting[0])
         self._paths.append(fitting[0])
-        return fitting[:1]
+        return Answer((fitting[0],), ask.remember)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -32,7 +32,7 @@ The app ends when its window is closed, or when stdin ends. Ctrl-C ends it at on
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """APP, --headless, --pick, --data, --accept-consent."""
+    """APP, --headless, --pick, --remember, --data, --accept-consent."""
     parser.epilog = _EPILOG
     parser.add_argument("app", metavar="APP", type=Path, help="folder of the app (it holds locara.json)")
     parser.add_argument(
@@ -45,6 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         help="what the person picks when the app asks, once for each --pick, in this order",
+    )
+    parser.add_argument(
+        "--remember",
+        action="store_true",
+        help="what is picked may be found again at later starts, where the app asks for that",
     )
     parser.add_argument(
         "--data", metavar="DIR", type=Path, help="folder for the app's data (default: your own)"
@@ -69,16 +74,19 @@ def run(args: argparse.Namespace) -> int:
     from locara.models.users import remember
     from locara.runtime.consent import NoConsent, StatedConsent
     from locara.runtime.launch import run_headless
+    from locara.sandbox.picker import ScriptedPicker
 
     remember(ModelCache(default_root()), args.app)  # so that its models are not collected
     consent = StatedConsent() if args.accept_consent else NoConsent()
-    return run_headless(args.app, consent=consent, picks=args.pick, data=args.data)
+    picker = ScriptedPicker([[path] for path in args.pick], remembers=args.remember)
+    return run_headless(args.app, consent=consent, picker=picker, data=args.data)
 
 
 def _windowed(args: argparse.Namespace) -> int:
-    if args.pick:
+    if args.pick or args.remember:
         raise UsageError(
-            "--pick answers for a person who is not there; a window has a file dialog", fix="add --headless"
+            "--pick and --remember answer for a person who is not there; a window has a file dialog",
+            fix="add --headless",
         )
     from locara.cli.model_files import inspect
     from locara.models.cache import ModelCache, default_root

@@ -34,6 +34,7 @@ BUILT_IN: Final = {
         "remember what transparency logs said, and cosign only what continues it",
     ),
     "consent": ("locara.cli.consent", "answer what an app asks for, see your answer, or take it back"),
+    "grants": ("locara.cli.grants", "see what you let apps find again, and take it back"),
     "trust": ("locara.cli.trust", "follow a registry, fetch its updates, see what they are worth"),
     "revocations": ("locara.cli.revocations", "say what is revoked on this machine, and what that stops"),
     "db": ("locara.cli.db", "compare, migrate, export or import an app's database"),

@@ -117,6 +117,7 @@ def _verb(uses: set[str]) -> str:
 def _user_selected(grants: Grants) -> str:
     return (
         f"{_verb(_uses(grants, Kind.FS_USER_SELECTED)['user-selected'])} the files and folders that you pick"
+        ", and find them again later only if you say so"
     )
 
 

@@ -150,6 +150,21 @@ _COMMANDS: Final = (
         "Give up what the person picked",
         _PICKER,
     ),
+    *(
+        CommandSpec(
+            f"fs.{name}",
+            _granted(Kind.FS_USER_SELECTED),
+            Kind.FS_USER_SELECTED.value,
+            False,
+            summary,
+            _PICKER,
+        )
+        for name, summary in (
+            ("remembered", "What the person picked before and lets the app find again"),
+            ("reopen", "Open what the person picked in an earlier run"),
+            ("forget", "Give up what the person lets the app find again"),
+        )
+    ),
     CommandSpec("fs.read", _granted(*FS_KINDS), Kind.FS_APP_DATA.value, False, "Read a file", _FILES),
     CommandSpec("fs.list", _granted(*FS_KINDS), Kind.FS_APP_DATA.value, False, "List a folder", _FILES),
     CommandSpec(

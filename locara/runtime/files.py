@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from locara.core.grant import Grants, SharedFolder
 from locara.errors import CallError
-from locara.runtime.picked_tree import PickedTree
+from locara.runtime.picked_tree import PickedTree, denials
 from locara.runtime.trees import LocalTree, Refused, Tree
-from locara.sandbox.broker_client import BrokerClient
+from locara.sandbox.broker_client import BrokerClient, Picked
 from locara.sandbox.broker_wire import PickAccess, PickKind
 
 HANDLE_ROOT: Final = "user-selected"
@@ -190,17 +190,32 @@ class Files:
             raise CallError(f"{root} does not exist on this machine", code="not_found")
         raise Refused("fs.pick gave no such handle in this session", fix="use a handle that fs.pick returned")
 
-    def pick(self, kind: PickKind, access: PickAccess, *, multiple: bool) -> list[Mapping[str, Any]]:
-        """Ask the person; each answer is a handle with its name, kind and size in bytes."""
-        handles: list[Mapping[str, Any]] = []
-        for picked in self._broker.pick(kind, access, multiple=multiple):
-            self._picked[picked.handle] = PickedTree(
-                self._broker, picked.handle, is_file=picked.kind == "file"
-            )
-            handles.append(
-                {"handle": picked.handle, "name": picked.name, "kind": picked.kind, "size": picked.size}
-            )
-        return handles
+    def pick(
+        self, kind: PickKind, access: PickAccess, *, multiple: bool, recursive: bool, remember: bool
+    ) -> list[Mapping[str, Any]]:
+        """Ask the person; each answer is a handle with its name, kind and size in bytes, and its grant where
+        the app may find it again."""
+        found = self._broker.pick(kind, access, multiple=multiple, recursive=recursive, remember=remember)
+        return [self._hold(picked) for picked in found]
+
+    def kept(self) -> list[Mapping[str, Any]]:
+        """What the person lets this app find again."""
+        return [{**grant, "picked": grant["picked"] * 1_000} for grant in self._broker.kept()]
+
+    def reopen(self, grant: str) -> Mapping[str, Any]:
+        """A handle of what was picked in an earlier run. Raises Refused when that does not stand any more."""
+        with denials():
+            return self._hold(self._broker.reopen(grant))
+
+    def forget(self, grant: str) -> bool:
+        """Give a remembered pick up; its handles end with it."""
+        return self._broker.forget(grant)
+
+    def _hold(self, picked: Picked) -> Mapping[str, Any]:
+        is_file = picked.kind == "file"
+        self._picked[picked.handle] = PickedTree(self._broker, picked.handle, is_file=is_file)
+        told = {"handle": picked.handle, "name": picked.name, "kind": picked.kind, "size": picked.size}
+        return told if picked.grant is None else {**told, "grant": picked.grant}
 
     def release(self, handle: str) -> None:
         """Forget a handle here and outside."""

@@ -35,10 +35,11 @@ from locara.runtime.consent import Consent
 from locara.runtime.lifecycle import AWAKE_NAME, Admission, admit, awake_file
 from locara.runtime.private_places import KeepingPicker, PrivatePlaces
 from locara.runtime.recall import recalled
+from locara.runtime.remembered import PickMemory
 from locara.runtime.shared_folders import open_folders
 from locara.runtime.state import START_CODES, StartError, StateFolder, default_state_root
 from locara.runtime.user_folders import default_user_roots
-from locara.sandbox.broker import Picker, ScriptedPicker
+from locara.sandbox.broker import Picker
 from locara.sandbox.desktop.ports import Desktop
 from locara.sandbox.desktop.session import session_desktop
 from locara.sandbox.launcher import LaunchPlan, LaunchSpec, Payload, Process, Services, Source, build_plan
@@ -217,7 +218,7 @@ def start(
         )
     with awake_file(folder, admission) as awake:
         private = PrivatePlaces.of(state, home, cache.root, home=person)
-        services = _services(KeepingPicker(picker, private), resolver, desktop)
+        services = _services(picker, folder, bundle, private, resolver, desktop)
         process, client = _begin(_guarded(plan, admission, folder, awake), place, services)
     running = RunningApp(admission.bundle, place, process, client)
     try:
@@ -294,8 +295,20 @@ def _open_log(place: AppHome) -> int:
         raise UsageError(f"the log {place.runtime_log} cannot be written: {error.strerror}") from error
 
 
-def _services(picker: Picker, resolver: Resolver | None, desktop: Desktop | None) -> Services:
-    services = Services(picker=picker, desktop=desktop or Desktop(), programs=Starter())
+def _services(  # noqa: PLR0917 - one value per thing outside
+    picker: Picker,
+    folder: StateFolder,
+    bundle: AppBundle,
+    private: PrivatePlaces,
+    resolver: Resolver | None,
+    desktop: Desktop | None,
+) -> Services:
+    services = Services(
+        picker=KeepingPicker(picker, private),
+        memory=PickMemory(folder, bundle.grants.app_id, bundle.manifest.digest, private),
+        desktop=desktop or Desktop(),
+        programs=Starter(),
+    )
     return services if resolver is None else replace(services, resolver=resolver)
 
 
@@ -319,7 +332,7 @@ def run_headless(
     app: Path,
     *,
     consent: Consent,
-    picks: Sequence[Path] = (),
+    picker: Picker,
     data: Path | None = None,
     state: Path | None = None,
 ) -> int:
@@ -327,7 +340,6 @@ def run_headless(
 
     SIGINT and SIGTERM end the sandbox at once: 130 and 143. Raises what start raises before anything runs.
     """
-    picker = ScriptedPicker([[path] for path in picks])
     with (
         running(AppBundle.open(app), consent=consent, picker=picker, data=data, state=state) as (process, _),
         killing(process) as signals,
@@ -414,7 +426,7 @@ def running(
     )
     _make_parent(place)
     private = PrivatePlaces.of(folder.path, place.path.parent, cache.root)
-    services = _services(KeepingPicker(picker, private), None, session_desktop())
+    services = _services(picker, folder, bundle, private, None, session_desktop())
     stdin, stdout, stderr = streams
     with awake_file(folder, admission) as awake:
         guarded = _guarded(plan, admission, folder, awake)

@@ -26,6 +26,7 @@ from locara.core.grant import Grants, intersect
 from locara.core.grant_json import grants_json, read_grants
 from locara.runtime.app import AppBundle
 from locara.runtime.consent import Consent, ConsentRecord, load, record_name, save
+from locara.runtime.remembered import carry, forget_all
 from locara.runtime.revocation import refuse_revoked
 from locara.runtime.standing import Asleep, Layer, Standing
 from locara.runtime.state import StartError, StateFolder
@@ -71,6 +72,8 @@ def admit(
             record = _next(before, grants, text, consent, now, state)
         if record is None:
             raise _refused(text, update=False)
+        if before is not None and before.answer == "yes" and not before.standing.widened_by(grants):
+            carry(state, grants.app_id, before.manifest, record.manifest)
         save(state, record)
     return Admission(replace(bundle, grants=record.standing.awake), Asleep(record.standing.asleep), notices)
 
@@ -122,13 +125,15 @@ def _refused(text: ConsentText, *, update: bool) -> StartError:
 def withdraw(state: StateFolder, app_id: str) -> bool:
     """Take the person's answer back: the next start asks again. False when there was none.
 
-    What sleeps goes on sleeping: withdrawing and answering again shortens no cool-down.
+    What they picked is not found again. What sleeps goes on sleeping: withdrawing and answering again
+    shortens no cool-down.
     """
     with state.alone(record_name(app_id)):
         record = load(state, app_id)
         if record is None or record.answer == "withdrawn":
             return False
         save(state, replace(record, answer="withdrawn"))
+        forget_all(state, app_id)
     return True
 
 

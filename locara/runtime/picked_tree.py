@@ -16,7 +16,7 @@ _FILE_PATH: Final = 'the handle is of a file: its path is ""'
 
 
 @contextmanager
-def _denials() -> Iterator[None]:
+def denials() -> Iterator[None]:
     """A denial from outside is a refusal of the effect, so that the session records it too."""
     try:
         yield
@@ -40,20 +40,20 @@ class PickedTree:
     def open_read(self, path: str) -> int:
         """See Tree."""
         self._check(path)
-        with _denials():
+        with denials():
             return self._broker.open(self._handle, path, "read")
 
     def entries(self, path: str, limit: int) -> tuple[list[Entry], bool]:
         """See Tree. Links and special files are left out."""
         self._check(path)
-        with _denials():
+        with denials():
             found = self._broker.entries(self._handle, path)
         return [Entry(entry.name, entry.kind, entry.size) for entry in found[:limit]], len(found) > limit
 
     def metadata(self, path: str) -> Metadata:
         """See Tree. The time is exact to the second."""
         self._check(path)
-        with _denials():
+        with denials():
             found = self._broker.stat(self._handle, path)
         return Metadata(found.kind, found.size, found.modified * 1_000)
 
@@ -61,7 +61,7 @@ class PickedTree:
         """See Tree. Replacing is atomic below a picked folder; a picked file is emptied and written in
         place."""
         self._check(path)
-        with _denials():
+        with denials():
             if mode == "replace":
                 return self._replace(path, data)
             with closing(
@@ -87,11 +87,11 @@ class PickedTree:
     def remove(self, path: str) -> None:
         """See Tree."""
         self._check(path)
-        with _denials():
+        with denials():
             self._broker.remove(self._handle, path)
 
     def make_folder(self, path: str) -> None:
         """See Tree."""
         self._check(path)
-        with _denials():
+        with denials():
             self._broker.mkdir(self._handle, path)

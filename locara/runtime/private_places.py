@@ -19,8 +19,7 @@ from locara.errors import CapabilityDenied
 from locara.models.cache import default_root as models_root
 from locara.runtime.app_home import default_apps_root, shared_root
 from locara.runtime.state import default_state_root
-from locara.sandbox.broker_wire import PickAccess, PickKind
-from locara.sandbox.picker import Picker
+from locara.sandbox.picker import Answer, Ask, Picker
 from locara.tools.cache import default_root as tools_root
 
 SYSTEM: Final = frozenset({
@@ -76,11 +75,11 @@ class KeepingPicker:
         self._picker = picker
         self._places = places
 
-    def pick(self, kind: PickKind, access: PickAccess, *, multiple: bool) -> list[Path]:
+    def pick(self, ask: Ask) -> Answer:
         """What the person picked. Raises CapabilityDenied when one of it is private."""
-        picked = self._picker.pick(kind, access, multiple=multiple)
-        refuse_private(picked, self._places)
-        return picked
+        answer = self._picker.pick(ask)
+        refuse_private(answer.paths, self._places)
+        return answer
 
 
 def refuse_private(paths: Iterable[Path], places: PrivatePlaces) -> None:

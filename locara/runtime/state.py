@@ -37,6 +37,7 @@ START_CODES: Final = frozenset(
         "state_unwritable",
     }
 )
+_RECORDS: Final = ("consent", "picked")
 _NOT_OURS: Final = "it belongs to somebody else, others may write to it, or it is not a plain file"
 
 
@@ -164,7 +165,8 @@ class StateFolder:
         ours = Path(os.path.realpath(self.path))
         for place in places:
             theirs = Path(os.path.realpath(place))
-            if ours.is_relative_to(theirs) or theirs.is_relative_to(ours / "consent"):
+            records = any(theirs.is_relative_to(ours / folder) for folder in _RECORDS)
+            if ours.is_relative_to(theirs) or records:
                 raise StartError(
                     f"the app could reach your decisions about apps: {self.path} and {place} overlap",
                     code="state_exposed",

@@ -16,7 +16,8 @@ import socket
 import stat
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final, cast
 
 from locara.core.decision import decide
@@ -43,9 +44,11 @@ from locara.sandbox.handles import (
     open_entry,
     open_parent,
     open_picked,
+    place_of,
     refuse_linked,
 )
-from locara.sandbox.picker import NoPicker, Picker, ScriptedPicker
+from locara.sandbox.kept import Kept, Memory, NoMemory, identity_of, reopen, require_kept
+from locara.sandbox.picker import Ask, NoPicker, Picker, ScriptedPicker
 from locara.sandbox.programs import NoPrograms, Programs, require_program
 from locara.sandbox.proxy import Dial, Observe, Proxy, Resolver, direct_dial, system_resolver
 
@@ -67,6 +70,7 @@ class Services:
     """Who answers on the outside. The defaults answer nothing but the host's own name resolution."""
 
     picker: Picker = field(default_factory=NoPicker)
+    memory: Memory = field(default_factory=NoMemory)
     desktop: Desktop = field(default_factory=Desktop)
     resolver: Resolver = system_resolver
     dial: Dial = direct_dial
@@ -81,6 +85,7 @@ class _Pending:
     directory: int
     temporary: str
     name: str
+    grant: str | None
 
 
 Reply = tuple[dict[str, Any], int | None]
@@ -108,6 +113,39 @@ def _failure(error: Exception) -> dict[str, str]:
     return {"code": "internal", "message": "the broker failed"}
 
 
+def _ask_of(message: dict[str, Any]) -> Ask:
+    """The pick that a request asks for. CallError bad_request for anything that is none."""
+    kind, access = message.get("kind"), message.get("access")
+    flags = [message.get(name, False) for name in ("multiple", "recursive", "remember")]
+    if (
+        kind not in ("file", "directory")
+        or access not in ("read", "read-write")
+        or not all(isinstance(flag, bool) for flag in flags)
+    ):
+        raise CallError("a pick names kind and access; the rest is yes or no", code="bad_request")
+    return Ask(kind, access, *flags)
+
+
+def _told(kept: Kept) -> dict[str, Any]:
+    """A remembered pick as the app hears of it: the last part of its path, and not where it lies."""
+    return {
+        "grant": kept.key,
+        "name": kept.path.name,
+        "kind": kept.kind,
+        "access": "read-write" if kept.writable else "read",
+        "recursive": kept.recursive,
+        "picked": int(kept.picked),
+    }
+
+
+def _shallow() -> CapabilityDenied:
+    return CapabilityDenied(
+        capability="fs.user-selected",
+        because="the person picked this folder without what lies in its folders",
+        fix="ask fs.pick for recursive: true",
+    )
+
+
 class Broker:
     """Serves one sandbox until its end of the pair closes."""
 
@@ -131,6 +169,9 @@ class Broker:
         self._operations: dict[str, Callable[[dict[str, Any]], Reply]] = {
             **self._desktop.operations,
             "pick": self._pick,
+            "kept": self._kept,
+            "reopen": self._reopen,
+            "forget": self._forget_kept,
             "release": self._release,
             "open": self._open,
             "commit": self._commit,
@@ -235,31 +276,32 @@ class Broker:
             )
         if path and handle.kind == "file":
             raise CallError("a picked file has nothing below it", code="bad_request")
+        if not handle.recursive and "/" in path.strip("/"):
+            raise _shallow()
+        if handle.grant is not None:
+            require_kept(self._services.memory, handle.grant)
         return handle, path
 
     def _pick(self, message: dict[str, Any]) -> Reply:
-        kind, access, multiple = message.get("kind"), message.get("access"), message.get("multiple", False)
-        if (
-            kind not in ("file", "directory")
-            or access not in ("read", "read-write")
-            or not isinstance(multiple, bool)
-        ):
-            raise CallError("a pick names kind, access and multiple", code="bad_request")
-        writable = access == "read-write"
+        ask = _ask_of(message)
+        writable = ask.access == "read-write"
         self._require("", write=False)
         if writable:
             self._require("", write=True)
-        chosen = self._services.picker.pick(kind, access, multiple=multiple)
-        if len(chosen) > 1 and not multiple:
+        answer = self._services.picker.pick(ask)
+        chosen = answer.paths
+        if len(chosen) > 1 and not ask.multiple:
             raise CallError("more was picked than was asked for", code="internal")
         if len(self._handles) + len(chosen) > MAX_HANDLES:
             raise CallError("too many handles are open", code="limit_exceeded")
         opened: list[Handle] = []
         try:
             for path in chosen:
-                opened.append(open_picked(path, writable=writable))
-                if opened[-1].kind != kind:
-                    raise CallError(f"the pick is not a {kind}", code="io_error")
+                opened.append(open_picked(path, writable=writable, recursive=ask.recursive))
+                if opened[-1].kind != ask.kind:
+                    raise CallError(f"the pick is not a {ask.kind}", code="io_error")
+            if ask.remember and answer.remember:
+                opened = [self._keep(handle, path) for handle, path in zip(opened, chosen, strict=True)]
         except BaseException:
             for handle in opened:
                 handle.close()
@@ -267,11 +309,39 @@ class Broker:
         self._handles.update((handle.key, handle) for handle in opened)
         return {"handles": [self._describe(handle) for handle in opened]}, None
 
+    def _keep(self, handle: Handle, path: Path) -> Handle:
+        kept = self._services.memory.keep(handle, place_of(path), identity_of(handle.fd))
+        return replace(handle, grant=kept.key)
+
+    def _kept(self, message: dict[str, Any]) -> Reply:
+        self._require("", write=False)
+        found = self._services.memory.kept().values()
+        return {
+            "grants": [_told(kept) for kept in sorted(found, key=lambda kept: (kept.picked, kept.key))]
+        }, None
+
+    def _reopen(self, message: dict[str, Any]) -> Reply:
+        self._require("", write=False)
+        kept = require_kept(self._services.memory, message.get("grant"))
+        if kept.writable:
+            self._require("", write=True)
+        if len(self._handles) >= MAX_HANDLES:
+            raise CallError("too many handles are open", code="limit_exceeded")
+        handle = reopen(kept)
+        self._handles[handle.key] = handle
+        return self._describe(handle), None
+
+    def _forget_kept(self, message: dict[str, Any]) -> Reply:
+        self._require("", write=False)
+        key = message.get("grant")
+        return {"forgotten": isinstance(key, str) and self._services.memory.forget(key)}, None
+
     @staticmethod
     def _describe(handle: Handle) -> dict[str, Any]:
         size = os.fstat(handle.fd).st_size if handle.kind == "file" else 0
         name = handle.name.encode("utf-8", "replace").decode()
-        return {"handle": handle.key, "name": name, "kind": handle.kind, "size": size}
+        told = {"handle": handle.key, "name": name, "kind": handle.kind, "size": size}
+        return told if handle.grant is None else {**told, "grant": handle.grant}
 
     def _program(self, message: dict[str, Any]) -> Reply:
         name = require_program(self._grants, message.get("program"))
@@ -340,7 +410,7 @@ class Broker:
             os.close(directory)
             raise
         token = secrets.token_urlsafe(24)
-        self._pending[token] = _Pending(directory, temporary, name)
+        self._pending[token] = _Pending(directory, temporary, name, handle.grant)
         return {"commit": token, "size": 0}, fd
 
     @staticmethod
@@ -365,6 +435,8 @@ class Broker:
         done = False
         try:
             self._require(pending.name, write=True)
+            if pending.grant is not None:
+                require_kept(self._services.memory, pending.grant)
             self._refuse_odd_target(pending.directory, pending.name)
             ends = {"src_dir_fd": pending.directory, "dst_dir_fd": pending.directory}
             os.rename(pending.temporary, pending.name, **ends)  # noqa: PTH104 - relative to the held directory
@@ -389,6 +461,8 @@ class Broker:
 
     def _list(self, message: dict[str, Any]) -> Reply:
         handle, path = self._handle(message, write=False)
+        if not handle.recursive and path.strip("/"):
+            raise _shallow()
         offset = message.get("offset", 0)
         if not isinstance(offset, int) or isinstance(offset, bool) or offset < 0:
             raise CallError("offset is a whole number", code="bad_request")

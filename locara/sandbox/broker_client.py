@@ -20,13 +20,14 @@ BROKER_FD: Final = "LOCARA_BROKER_FD"
 @dataclass(frozen=True, slots=True)
 class Picked:
     """What a person picked: `handle` names it in later calls, `name` is its last path component, size in
-    bytes.
+    bytes. `grant` names it in later runs, where it is remembered.
     """
 
     handle: str
     name: str
     kind: str
     size: int
+    grant: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,10 @@ class Replacement:
     token: str | None
 
 
+def _picked(told: Mapping[str, Any]) -> Picked:
+    return Picked(told["handle"], told["name"], told["kind"], told["size"], told.get("grant"))
+
+
 class BrokerClient:
     """Every call raises CapabilityDenied or CallError (a code of errors.IPC_CODES) as the broker answers."""
 
@@ -69,10 +74,34 @@ class BrokerClient:
         """The client on the descriptor the launcher passed. KeyError outside a sandbox."""
         return cls(socket.socket(fileno=int(environ[BROKER_FD])))
 
-    def pick(self, kind: PickKind, access: PickAccess, *, multiple: bool = False) -> list[Picked]:
+    def pick(
+        self,
+        kind: PickKind,
+        access: PickAccess,
+        *,
+        multiple: bool = False,
+        recursive: bool = False,
+        remember: bool = False,
+    ) -> list[Picked]:
         """Ask the person; blocks while they choose. Empty when they cancelled."""
-        reply, _ = self._call({"op": "pick", "kind": kind, "access": access, "multiple": multiple})
-        return [Picked(h["handle"], h["name"], h["kind"], h["size"]) for h in reply["handles"]]
+        flags = {"multiple": multiple, "recursive": recursive, "remember": remember}
+        reply, _ = self._call({"op": "pick", "kind": kind, "access": access, **flags})
+        return [_picked(handle) for handle in reply["handles"]]
+
+    def kept(self) -> list[dict[str, Any]]:
+        """What this app may find again: grant, name, kind, access, recursive, picked (seconds since 1970)."""
+        reply, _ = self._call({"op": "kept"})
+        return [dict(grant) for grant in reply["grants"]]
+
+    def reopen(self, grant: str) -> Picked:
+        """Open again what the person picked in an earlier run."""
+        reply, _ = self._call({"op": "reopen", "grant": grant})
+        return _picked(reply)
+
+    def forget(self, grant: str) -> bool:
+        """Give a remembered pick up, and every handle of it. False when there was none."""
+        reply, _ = self._call({"op": "forget", "grant": grant})
+        return reply.get("forgotten") is True
 
     def release(self, handle: str) -> None:
         """Forget a handle."""

@@ -1,6 +1,7 @@
 """The broker's protocol: one JSON object per SEQPACKET datagram, descriptors beside it. Shared by both ends.
 
-request  {"op": "pick" | "release" | "open" | "commit" | "abort" | "list" | "stat" | "mkdir" | "remove"
+request  {"op": "pick" | "kept" | "reopen" | "forget" | "release" | "open" | "commit" | "abort"
+                | "list" | "stat" | "mkdir" | "remove"
                 | "clipboard-read" | "clipboard-offer" | "clipboard-write" | "notify" | "open-external"
                 | "listen" | "watch" | "stop" | "background" | "program" | "facts", ...}
 reply    {"ok": true, ...} or {"ok": false, "code": one of errors.IPC_CODES, "message", "because"?, "fix"?}
@@ -14,6 +15,7 @@ from typing import Any, Final, Literal
 MAX_DATAGRAM: Final = 65536
 LIST_PAGE: Final = 200
 MAX_HANDLES: Final = 256
+MAX_KEPT: Final = 32  # remembered picks of one app: the names of all of them fit into one datagram
 MAX_PENDING: Final = 64
 
 Mode = Literal["read", "create", "replace", "append"]

@@ -40,7 +40,7 @@ def kind_of(mode: int) -> EntryKind | None:
 @dataclass(frozen=True, slots=True)
 class Handle:
     """An unguessable name for an open place. The descriptor is O_PATH: it names the thing, not the path to
-    it.
+    it. ``grant`` is the key of the remembered pick it stands on, if it does: it ends with it.
     """
 
     key: str
@@ -48,22 +48,35 @@ class Handle:
     kind: EntryKind
     name: str
     writable: bool
+    recursive: bool = False
+    grant: str | None = None
 
     def close(self) -> None:
         """Give the descriptor back."""
         os.close(self.fd)
 
 
-def open_picked(path: Path, *, writable: bool) -> Handle:
+def new_key() -> str:
+    """A name that nobody guesses."""
+    return secrets.token_urlsafe(24)
+
+
+def place_of(path: Path) -> Path:
+    """A picked path without links: the directories on the way are the person's to choose, the last name is
+    left as it is."""
+    return Path(os.path.realpath(path.parent)) / path.name
+
+
+def open_picked(path: Path, *, writable: bool, recursive: bool = False) -> Handle:
     """Open what a person picked. The directories on the way are theirs to choose; the thing itself may not be
     a link (OSError ELOOP). CallError io_error: neither a regular file nor a directory.
     """
-    fd = open_without_links(Path(os.path.realpath(path.parent)) / path.name, os.O_PATH)
+    fd = open_without_links(place_of(path), os.O_PATH)
     kind = kind_of(os.fstat(fd).st_mode)
     if kind is None:
         os.close(fd)
         raise CallError("only regular files and directories can be picked", code="io_error")
-    return Handle(secrets.token_urlsafe(24), fd, kind, path.name, writable)
+    return Handle(new_key(), fd, kind, path.name, writable, recursive)
 
 
 def open_entry(handle: Handle, path: str, flags: int) -> int:

@@ -5,39 +5,71 @@ advance.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from locara.sandbox.broker_wire import PickAccess, PickKind
 
 
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What an app would like to be handed.
+
+    ``recursive``: a folder with all that lies in its folders, not only its own files. ``remember``: so that it
+    finds it again at later starts.
+    """
+
+    kind: PickKind
+    access: PickAccess
+    multiple: bool = False
+    recursive: bool = False
+    remember: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person said: absolute paths, none when they cancelled, and whether the app may find them again."""
+
+    paths: tuple[Path, ...] = ()
+    remember: bool = False
+
+
+CANCELLED = Answer()
+
+
 class Picker(Protocol):
     """Asks the person. Runs outside the sandbox, on the broker's thread, and may block while they think."""
 
-    def pick(self, kind: PickKind, access: PickAccess, *, multiple: bool) -> list[Path]:
-        """The chosen absolute paths; empty when the person cancelled."""
+    def pick(self, ask: Ask) -> Answer:
+        """The person's answer; `CANCELLED` when they picked nothing."""
 
 
 class NoPicker:
     """Nobody is there to ask: every pick is cancelled."""
 
-    def pick(self, kind: PickKind, access: PickAccess, *, multiple: bool) -> list[Path]:
+    def pick(self, ask: Ask) -> Answer:
         """Cancelled."""
-        return []
+        return CANCELLED
 
 
 class ScriptedPicker:
-    """Answers given beforehand, one list per pick, in order; after the last one every pick is cancelled."""
+    """Answers given beforehand, one list per pick, in order; after the last one every pick is cancelled.
 
-    def __init__(self, answers: Iterable[Sequence[Path | str]] = ()) -> None:
+    ``remembers`` is what this person says when an app would like to find the pick again.
+    """
+
+    def __init__(self, answers: Iterable[Sequence[Path | str]] = (), *, remembers: bool = False) -> None:
         self._answers = [[Path(path) for path in answer] for answer in answers]
-        self.asked: list[tuple[PickKind, PickAccess, bool]] = []
+        self._remembers = remembers
+        self.asked: list[Ask] = []
 
     def add(self, *paths: Path | str) -> None:
         """Append one more answer; no path means: cancelled."""
         self._answers.append([Path(path) for path in paths])
 
-    def pick(self, kind: PickKind, access: PickAccess, *, multiple: bool) -> list[Path]:
+    def pick(self, ask: Ask) -> Answer:
         """The next answer."""
-        self.asked.append((kind, access, multiple))
-        return self._answers.pop(0) if self._answers else []
+        self.asked.append(ask)
+        paths = self._answers.pop(0) if self._answers else []
+        return Answer(tuple(paths), ask.remember and self._remembers)

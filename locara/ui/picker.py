@@ -6,10 +6,11 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from locara.sandbox.broker_wire import PickAccess, PickKind
+from locara.sandbox.picker import CANCELLED, Answer, Ask
 from locara.ui.plan import PYTHON
 
 _DIALOG: Final = Path(__file__).parent / "webkit" / "dialog.py"
@@ -23,11 +24,9 @@ class DialogPicker:
         self._app_name = app_name
         self._environ = dict(environ)
 
-    def pick(self, kind: PickKind, access: PickAccess, *, multiple: bool) -> list[Path]:
-        """The chosen absolute paths; empty when the person cancelled or no dialog could be shown."""
-        request = json.dumps(
-            {"app": self._app_name, "kind": kind, "access": access, "multiple": bool(multiple)}
-        )
+    def pick(self, ask: Ask) -> Answer:
+        """The person's answer; cancelled, too, when no dialog could be shown or its answer is none."""
+        request = json.dumps({"app": self._app_name, **asdict(ask)})
         # Isolated: neither the folder one stands in nor a variable decides which modules the dialog loads.
         done = subprocess.run(
             [PYTHON, "-I", str(_DIALOG), request],
@@ -38,9 +37,11 @@ class DialogPicker:
             check=False,
         )
         if done.returncode != 0 or len(done.stdout) > _MAX_ANSWER:
-            return []
+            return CANCELLED
         try:
-            chosen = json.loads(done.stdout)
-        except ValueError:
-            return []
-        return [Path(path) for path in chosen if isinstance(path, str) and path.startswith("/")]
+            answer = json.loads(done.stdout)
+            chosen, remember = answer["paths"], answer["remember"] is True
+        except (ValueError, KeyError, TypeError):
+            return CANCELLED
+        paths = (Path(path) for path in chosen if isinstance(path, str) and path.startswith("/"))
+        return Answer(tuple(paths), ask.remember and remember)

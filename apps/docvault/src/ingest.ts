@@ -51,7 +51,8 @@ export class Importer {
 
   /** Asks for files or for a folder and imports them. An empty list means the person cancelled. */
   async pick(kind: Handle["kind"], options: ImportOptions = {}): Promise<Outcome[]> {
-    const handles = await this.#locara.fs.pick({ kind, access: "read", multiple: kind === "file" });
+    const isFile = kind === "file";
+    const handles = await this.#locara.fs.pick({ kind, access: "read", multiple: isFile, recursive: !isFile });
     try {
       return await this.#importAll(handles, options);
     } finally {

@@ -16,7 +16,9 @@ def test_it_may_only_read_what_was_picked(locara_session, canary, tmp_path):
     assert_denied(
         lambda: app.call("fs.pick", kind="directory", access="read-write"), because="fs.user-selected"
     )
-    (picked,) = assert_allowed(lambda: app.call("fs.pick", kind="directory", access="read"))["handles"]
+    (picked,) = assert_allowed(lambda: app.call("fs.pick", kind="directory", access="read", recursive=True))[
+        "handles"
+    ]
     read = app.call("fs.read", root=picked["handle"], path="letter.txt", encoding="utf8")
     assert read["data"] == "Dear Anna"
 
@@ -26,7 +28,7 @@ def test_no_name_leads_out_of_what_was_picked(locara_session, canary, attack_pat
     folder.mkdir()
     secret = canary("secret.txt")
     app = locara_session(picks=[[folder]])
-    (picked,) = app.call("fs.pick", kind="directory", access="read")["handles"]
+    (picked,) = app.call("fs.pick", kind="directory", access="read", recursive=True)["handles"]
     for path in (f"../canaries/{secret.name}", str(secret), *attack_paths[:200]):
         try:
             app.call("fs.read", root=picked["handle"], path=path, encoding="utf8")

@@ -58,11 +58,23 @@ class WriteArgs(PathArgs):
 
 
 class PickArgs(Args):
-    """What the person is asked to choose, and for what."""
+    """What the person is asked to choose, and for what.
+
+    recursive: a folder with all that lies in its folders, and not its own files alone; remember: so that
+    fs.reopen finds it at later starts.
+    """
 
     kind: Literal["file", "directory"]
     access: Literal["read", "read-write"]
     multiple: bool = False
+    recursive: bool = False
+    remember: bool = False
+
+
+class GrantArgs(Args):
+    """grant: one that fs.remembered told."""
+
+    grant: Root
 
 
 class ReleaseArgs(Args):
@@ -73,16 +85,41 @@ class ReleaseArgs(Args):
 
 @command("fs.pick", args=PickArgs, lane=Lane.PICK)
 def pick(session: Session, call: Call, args: PickArgs) -> Mapping[str, Any]:
-    """`{handles: [{handle, name, kind, size}]}`; none when the person cancelled. Only the last part of a path
-    is told."""
+    """`{handles: [{handle, name, kind, size, grant?}]}`; none when the person cancelled. Only the last part of a
+    path is told. grant is there when the person lets the app find it again."""
     session.gate.require(FsRequest(HANDLE_ROOT, "", "read"), cmd=call.cmd)
     if args.access == "read-write":
         session.gate.require(FsRequest(HANDLE_ROOT, "", "write"), cmd=call.cmd)
-    return {
-        "handles": [
-            dict(handle) for handle in session.files.pick(args.kind, args.access, multiple=args.multiple)
-        ]
-    }
+    flags = {"multiple": args.multiple, "recursive": args.recursive, "remember": args.remember}
+    return {"handles": [dict(handle) for handle in session.files.pick(args.kind, args.access, **flags)]}
+
+
+@command("fs.remembered", args=Args, lane=Lane.FILES)
+def remembered(session: Session, call: Call, _args: Args) -> Mapping[str, Any]:
+    """`{grants: [{grant, name, kind, access, recursive, picked}]}`, oldest first: what the person lets the app
+    find again; picked is in milliseconds since 1970."""
+    session.gate.require(FsRequest(HANDLE_ROOT, "", "read"), cmd=call.cmd)
+    return {"grants": [dict(grant) for grant in session.files.kept()]}
+
+
+@command("fs.reopen", args=GrantArgs, lane=Lane.FILES)
+def reopen(session: Session, call: Call, args: GrantArgs) -> Mapping[str, Any]:
+    """`{handle, name, kind, size, grant}`: what was picked then, for what it was picked then. Denied when the
+    person took it back or something else is there now."""
+    request = FsRequest(HANDLE_ROOT, "", "read")
+    session.gate.require(request, cmd=call.cmd)
+    try:
+        with translated(""):
+            return session.files.reopen(args.grant)
+    except Refused as refused:
+        session.gate.refuse(request, cmd=call.cmd, because=refused.because, fix=refused.fix)
+
+
+@command("fs.forget", args=GrantArgs, lane=Lane.FILES)
+def forget(session: Session, call: Call, args: GrantArgs) -> Mapping[str, Any]:
+    """`{forgotten}`; the app does not find it again, and its handles open nothing from now on."""
+    session.gate.require(FsRequest(HANDLE_ROOT, "", "read"), cmd=call.cmd)
+    return {"forgotten": session.files.forget(args.grant)}
 
 
 @command("fs.release", args=ReleaseArgs, lane=Lane.FILES)

@@ -1,4 +1,4 @@
-"""System calls the standard library does not wrap: openat2, open_tree, move_mount, mount, unshare."""
+"""System calls the standard library does not wrap: openat2, statx, open_tree, move_mount, mount, unshare."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ MS_NOSUID: Final = 2
 MS_NODEV: Final = 4
 MS_REC: Final = 16384
 MS_PRIVATE: Final = 1 << 18
+
+_STATX_BTIME: Final = 0x800
+_STATX_BYTES: Final = 256
+_STATX_BORN: Final = 0x50  # where struct statx keeps stx_btime: 64 bits of seconds, 32 of nanoseconds
 
 _OPENAT2: Final = 437
 _OPEN_TREE: Final = 428
@@ -62,6 +66,19 @@ def open_without_links(path: Path, flags: int) -> int:
 def open_beneath(dir_fd: int, path: str, flags: int, mode: int = 0) -> int:
     """Open a path that stays below `dir_fd`: no links, no `..` past the top (ELOOP, EXDEV otherwise)."""
     return openat2(dir_fd, path, flags, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS, mode)
+
+
+def born(fd: int) -> int | None:
+    """When the thing behind a descriptor was made, in nanoseconds since 1970; None where its file system does
+    not tell.
+    """
+    buffer = ctypes.create_string_buffer(_STATX_BYTES)
+    _checked(_libc.statx(fd, b"", _AT_EMPTY_PATH, ctypes.c_uint(_STATX_BTIME), buffer), f"/proc/self/fd/{fd}")
+    (told,) = struct.unpack_from("=I", buffer)
+    if not told & _STATX_BTIME:
+        return None
+    seconds, nanoseconds = struct.unpack_from("=qI", buffer, _STATX_BORN)
+    return int(seconds) * 1_000_000_000 + int(nanoseconds)
 
 
 def clone_tree(fd: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import signal
@@ -174,3 +175,32 @@ def test_what_is_not_an_app_is_said_in_one_line(locara, tmp_path, content, code,
     assert done.returncode == code
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("remembers", [True, False])
+def test_what_is_remembered_is_listed_and_taken_back(headless, locara, app, tmp_path, remembers) -> None:
+    letter = tmp_path / "letter.txt"
+    letter.write_text("mine")
+    options = (app, "--data", tmp_path / "data")
+    run = headless(*options, "--pick", letter, *(["--remember"] if remembers else []))
+    asked = {"kind": "file", "access": "read", "remember": True}
+    (picked,) = run.client.call("fs.pick", asked)["handles"]
+    listed = locara("grants", "list", app)
+    if not remembers:
+        assert "grant" not in picked
+        assert (listed.returncode, listed.stdout) == (0, "it may find nothing again\n")
+        return
+    grant = picked["grant"]
+    assert f"{grant}  read {letter}, picked " in listed.stdout
+    (facts,) = json.loads(locara("grants", "list", "--json").stdout)["grants"]["acme/probe"]
+    assert (facts["path"], facts["access"], facts["stands"]) == (str(letter), "read", True)
+    handle = run.client.call("fs.reopen", {"grant": grant})["handle"]
+    there = {"root": handle, "path": "", "encoding": "utf8"}
+    assert run.client.call("fs.read", there)["data"] == "mine"
+    assert locara("grants", "revoke", app, grant).stdout == f"{grant}: taken back\n"
+    with pytest.raises(CapabilityDenied, match="took this back"):
+        run.client.call("fs.read", there)
+    again = locara("grants", "revoke", "acme/probe", grant)
+    assert (again.returncode, again.stdout) == (1, f"{grant}: there is no such grant\n")
+    assert locara("grants", "revoke", app, "--all").returncode == 1
+    assert locara("grants", "revoke", app).returncode == 2

@@ -28,6 +28,12 @@ def text(app, root: str, path: str) -> str:
     return app.client.call("fs.read", {"root": root, "path": path, "encoding": "utf8"})["data"]
 
 
+def deep(app, access: str) -> str:
+    """The handle of a folder with all that is in it."""
+    asked = {"kind": "directory", "access": access, "recursive": True}
+    return app.client.call("fs.pick", asked)["handles"][0]["handle"]
+
+
 def write(app, root: str, path: str, data: str, mode: str = "create") -> int:
     return app.client.call(
         "fs.write", {"root": root, "path": path, "data": data, "encoding": "utf8", "mode": mode}
@@ -200,7 +206,7 @@ def test_a_picked_folder_is_a_root_of_its_own(write_app, start_app, outside) -> 
     (outside / "up").symlink_to("..")
     picker = ScriptedPicker([[outside]])
     app = start_app(write_app({"fs.user-selected": "read-write"}), picker=picker)
-    handle = app.client.call("fs.pick", {"kind": "directory", "access": "read-write"})["handles"][0]["handle"]
+    handle = deep(app, "read-write")
     names = {
         entry["name"]: entry["kind"]
         for entry in app.client.call("fs.list", {"root": handle, "path": ""})["entries"]
@@ -225,7 +231,7 @@ def test_a_picked_folder_is_a_root_of_its_own(write_app, start_app, outside) -> 
 def test_a_handle_picked_for_reading_is_not_written(write_app, start_app, outside) -> None:
     picker = ScriptedPicker([[outside], [outside / "secret.txt"]])
     app = start_app(write_app({"fs.user-selected": "read-write"}), picker=picker)
-    folder = app.client.call("fs.pick", {"kind": "directory", "access": "read"})["handles"][0]["handle"]
+    folder = deep(app, "read")
     file = app.client.call("fs.pick", {"kind": "file", "access": "read"})["handles"][0]["handle"]
     for handle, path in ((folder, "secret.txt"), (folder, "new.txt"), (file, "")):
         for mode in ("replace", "append"):

@@ -10,6 +10,7 @@ import pytest
 
 from locara.errors import CallError
 from locara.runtime import frames
+from locara.sandbox.picker import CANCELLED, Answer, Ask
 
 
 @pytest.fixture
@@ -120,9 +121,9 @@ class Waiting:
     def __init__(self) -> None:
         self.answer = threading.Event()
 
-    def pick(self, kind: str, access: str, *, multiple: bool) -> list[Path]:
+    def pick(self, ask: Ask) -> Answer:
         assert self.answer.wait(60)
-        return []
+        return CANCELLED
 
 
 @pytest.fixture

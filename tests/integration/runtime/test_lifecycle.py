@@ -85,7 +85,7 @@ def test_new_powers_sleep_and_say_until_when(
     asked = ScriptedConsent([True])
     with start_app(app, clock=START + DAY, consent=asked, **choices) as running:
         assert asked.asked[0][1] == (
-            "read the files and folders that you pick",
+            "read the files and folders that you pick, and find them again later only if you say so",
             "change files in its own private folder",
             "at any time read everything in your Music folder",
         )

@@ -19,6 +19,7 @@ import pytest
 
 from locara.errors import CallError, CapabilityDenied, SandboxError
 from locara.runtime.launch import RunningApp
+from locara.sandbox.picker import Answer, Ask
 
 from .world import AlwaysPicks, World, tree_hash
 
@@ -187,7 +188,7 @@ def test_a_bound_folder(app: RunningApp, world: World, root: str, calls: int) ->
 
 @pytest.mark.parametrize("calls", COUNTS)
 def test_a_picked_folder(app: RunningApp, world: World, calls: int) -> None:
-    asked = {"kind": "directory", "access": "read-write"}
+    asked = {"kind": "directory", "recursive": True, "access": "read-write"}
     (handle,) = app.client.call("fs.pick", asked)["handles"]
     outside = world.folder / "pictures"
     race(app, world, handle["handle"], world.folder / "picked", outside, calls)
@@ -203,8 +204,8 @@ def test_what_is_picked_is_swapped_while_it_is_picked(world: World, calls: int) 
     asks = {"directory": AlwaysPicks(picked / "turn"), "file": AlwaysPicks(picked / "leaf")}
 
     class Person:
-        def pick(self, kind: str, access: str, *, multiple: bool) -> list[Path]:
-            return asks[kind].pick(kind, access, multiple=multiple)
+        def pick(self, ask: Ask) -> Answer:
+            return asks[ask.kind].pick(ask)
 
     world.person = Person()
     with world.begin(bundle, world.plan(bundle)) as app, swapping(pair, leaf) as swaps:

@@ -27,11 +27,14 @@ from locara.runtime.app import AppBundle
 from locara.runtime.app_home import AppHome
 from locara.runtime.client import Client
 from locara.runtime.launch import RunningApp, launch_plan
+from locara.runtime.private_places import PrivatePlaces
+from locara.runtime.remembered import PickMemory
+from locara.runtime.state import StateFolder
 from locara.sandbox.desktop.opener import SessionOpener
 from locara.sandbox.desktop.ports import Desktop
 from locara.sandbox.desktop.scripted import FileRecorder, HeldClipboard, KeptNotes
 from locara.sandbox.launcher import LaunchPlan, Services, Source, start
-from locara.sandbox.picker import Picker
+from locara.sandbox.picker import Answer, Ask, Picker
 from locara.sandbox.plan import CA_DEST
 from locara.sandbox.profile import model_dest, root_dest, shared_dest, tool_dest
 from locara.tools.cache import ToolCache
@@ -79,9 +82,9 @@ class AlwaysPicks:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def pick(self, kind: str, access: str, *, multiple: bool) -> list[Path]:
+    def pick(self, ask: Ask) -> Answer:
         """The thing."""
-        return [self.path]
+        return Answer((self.path,), ask.remember)
 
 
 @dataclass
@@ -193,8 +196,15 @@ printf '%s\\n' "$@" end-of-page >> {self.folder}/pages.txt
         home.path.parent.mkdir(exist_ok=True)
         to_app, from_app = os.pipe(), os.pipe()
         log = os.open(home.runtime_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        state = self.folder / "decisions"
         services = Services(
             picker=self.picker,
+            memory=PickMemory(
+                StateFolder(state),
+                bundle.grants.app_id,
+                bundle.manifest.digest,
+                PrivatePlaces(self.folder / "person", (state,)),
+            ),
             desktop=self.desktop,
             resolver=self.resolve,
             dial=self.dial,

@@ -71,13 +71,13 @@ def test_a_picked_file_can_be_read_and_not_written(folder: Path) -> None:
 def test_a_cancelled_pick_is_empty(folder: Path) -> None:
     with broker(READ, []) as client:
         assert client.pick("file", "read") == []
-        assert client.pick("directory", "read") == []
+        assert client.pick("directory", "read", recursive=True) == []
 
 
 def test_without_the_grant_nobody_is_asked(folder: Path) -> None:
     for grants in (Grants.none(), grants_of({"fs.app-data": "read-write"})):
         with broker(grants, [folder]) as client, pytest.raises(CapabilityDenied) as denied:
-            client.pick("directory", "read")
+            client.pick("directory", "read", recursive=True)
         assert denied.value.capability == "fs.user-selected"
         assert "fs.user-selected" in denied.value.fix
 
@@ -85,14 +85,14 @@ def test_without_the_grant_nobody_is_asked(folder: Path) -> None:
 def test_writing_needs_the_wider_grant(folder: Path) -> None:
     with broker(READ, [folder], [folder]) as client:
         with pytest.raises(CapabilityDenied) as denied:
-            client.pick("directory", "read-write")
+            client.pick("directory", "read-write", recursive=True)
         assert '"fs.user-selected": "read-write"' in denied.value.fix
-        assert len(client.pick("directory", "read")) == 1
+        assert len(client.pick("directory", "read", recursive=True)) == 1
 
 
 def test_a_picked_folder_serves_what_is_beneath_it(folder: Path) -> None:
     with broker(WRITE, [folder]) as client:
-        (top,) = client.pick("directory", "read-write")
+        (top,) = client.pick("directory", "read-write", recursive=True)
         assert [(e.name, e.kind, e.size) for e in client.entries(top.handle)] == [
             ("a.txt", "file", 5),
             ("sub", "directory", 0),
@@ -130,7 +130,7 @@ def test_a_picked_folder_serves_what_is_beneath_it(folder: Path) -> None:
 )
 def test_no_path_leads_out(folder: Path, path: str) -> None:
     with broker(WRITE, [folder]) as client:
-        (top,) = client.pick("directory", "read-write")
+        (top,) = client.pick("directory", "read-write", recursive=True)
         for call in (
             lambda: client.open(top.handle, path),
             lambda: client.open(top.handle, path, "create"),
@@ -152,7 +152,7 @@ def test_links_pipes_and_sockets_are_not_served(folder: Path) -> None:
     sock = socket.socket(socket.AF_UNIX)
     sock.bind(str(folder / "sock"))
     with broker(WRITE, [folder]) as client, sock:
-        (top,) = client.pick("directory", "read-write")
+        (top,) = client.pick("directory", "read-write", recursive=True)
         for path in ("link", "dirlink/outside.txt", "inner"):
             with pytest.raises(CapabilityDenied, match="link"):
                 client.open(top.handle, path)
@@ -177,7 +177,7 @@ def test_a_picked_link_is_refused_and_its_target_is_not(folder: Path) -> None:
 def test_a_file_with_a_second_name_is_read_and_never_written(folder: Path) -> None:
     os.link(folder.parent / "outside.txt", folder / "second")
     with broker(WRITE, [folder]) as client:
-        (top,) = client.pick("directory", "read-write")
+        (top,) = client.pick("directory", "read-write", recursive=True)
         assert read_fd(client.open(top.handle, "second")) == b"SECRET"
         assert code_of(lambda: client.open(top.handle, "second", "append")) == "io_error"
         assert code_of(lambda: client.replace(top.handle, "second")) == "io_error"
@@ -186,7 +186,7 @@ def test_a_file_with_a_second_name_is_read_and_never_written(folder: Path) -> No
 
 def test_a_replacement_changes_nothing_before_its_commit(folder: Path) -> None:
     with broker(WRITE, [folder]) as client:
-        (top,) = client.pick("directory", "read-write")
+        (top,) = client.pick("directory", "read-write", recursive=True)
         new = client.replace(top.handle, "a.txt")
         os.write(new.fd, b"new")
         os.close(new.fd)
@@ -217,7 +217,7 @@ def test_a_picked_file_is_rewritten_in_place(folder: Path) -> None:
 
 def test_handles_are_unguessable_released_and_bound_to_their_app(folder: Path) -> None:
     with broker(READ, [folder], [folder]) as client, broker(READ, [folder]) as other:
-        first, second = client.pick("directory", "read")[0], client.pick("directory", "read")[0]
+        first, second = (client.pick("directory", "read")[0] for _ in range(2))
         assert first.handle != second.handle
         assert len(first.handle) >= 32
         for forged in ("", "0", first.handle[:-1], first.handle + "A", second.handle[::-1]):
@@ -231,7 +231,7 @@ def test_handles_are_unguessable_released_and_bound_to_their_app(folder: Path) -
 
 def test_a_handle_follows_the_folder_and_not_its_name(folder: Path) -> None:
     with broker(READ, [folder]) as client:
-        (top,) = client.pick("directory", "read")
+        (top,) = client.pick("directory", "read", recursive=True)
         folder.rename(folder.parent / "moved")
         folder.symlink_to(folder.parent)
         assert [entry.name for entry in client.entries(top.handle)] == ["a.txt", "sub"]
@@ -250,7 +250,7 @@ def test_many_entries_come_in_pages(tmp_path: Path) -> None:
     for number in range(450):
         (tmp_path / f"{number:04}-{'x' * 100}.txt").touch()
     with broker(READ, [tmp_path]) as client:
-        (top,) = client.pick("directory", "read")
+        (top,) = client.pick("directory", "read", recursive=True)
         names = [entry.name for entry in client.entries(top.handle)]
     assert len(names) == 450
     assert names == sorted(names)
@@ -288,7 +288,7 @@ def test_malformed_requests_are_answered_and_the_next_one_is_served(folder: Path
             assert reply["code"] in ("bad_request", "not_found", "capability_denied", "internal")
             assert str(folder) not in json.dumps(reply)
         client = BrokerClient(theirs)
-        assert len(client.pick("directory", "read")) == 1
+        assert len(client.pick("directory", "read", recursive=True)) == 1
     served.close()
 
 
@@ -315,7 +315,7 @@ def test_every_decision_is_told(folder: Path) -> None:
     served.begin()
     with theirs:
         client = BrokerClient(theirs)
-        (top,) = client.pick("directory", "read")
+        (top,) = client.pick("directory", "read", recursive=True)
         read_fd(client.open(top.handle, "a.txt"))
         assert code_of(lambda: client.open(top.handle, "a.txt", "append")) == "capability_denied"
     served.close()
@@ -334,7 +334,7 @@ def test_from_inside_the_sandbox(box: Box) -> None:
 import os
 from locara.sandbox.broker_client import BrokerClient
 client = BrokerClient.inherited()
-top = client.pick("directory", "read")[0]
+top = client.pick("directory", "read", recursive=True)[0]
 fd = client.open(top.handle, "doc.txt")
 print(os.read(fd, 100).decode())
 try:

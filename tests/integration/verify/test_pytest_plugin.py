@@ -75,7 +75,7 @@ def test_right(locara_session, canary, tmp_path):
     (folder / "note.txt").write_text("hello")
     secret = canary()
     app = locara_session(picks=[[folder]])
-    (picked,) = assert_allowed(lambda: app.call("fs.pick", kind="directory", access="read"))["handles"]
+    (picked,) = assert_allowed(lambda: app.call("fs.pick", kind="directory", access="read", recursive=True))["handles"]
     assert app.call("fs.read", root=picked["handle"], path="note.txt", encoding="utf8")["data"] == "hello"
     assert_denied(lambda: app.call("fs.read", root=picked["handle"], path=f"../canaries/{secret.name}"))
     assert_denied(lambda: app.call("net.fetch"), because="net", code="unknown_command")

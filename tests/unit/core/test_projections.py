@@ -27,13 +27,17 @@ ALWAYS = {
     "app.info", "app.commands", "audit.capabilityLog", "settings.get", "settings.set", "settings.getAll",
     "settings.delete", "settings.subscribe", "settings.unsubscribe", "db.query", "db.exec", "db.batch", "db.search",
 }  # fmt: skip
+PICKS = {"fs.pick", "fs.release", "fs.remembered", "fs.reopen", "fs.forget"}
 READS = {"fs.read", "fs.list", "fs.stat"}
 WRITES = {"fs.write", "fs.remove", "fs.mkdir"}
 
 # One declaration per kind, and the words it must have in the consent text.
 SINGLE: dict[Kind, tuple[Any, str]] = {
     Kind.NET: (True, "connect to every host on the internet"),
-    Kind.FS_USER_SELECTED: ("read", "read the files and folders that you pick"),
+    Kind.FS_USER_SELECTED: (
+        "read",
+        "read the files and folders that you pick, and find them again later only if you say so",
+    ),
     Kind.FS_APP_DATA: ("read-write", "read and change files in its own private folder"),
     Kind.FS_USER_PATHS: ({"documents": "read-write"}, "read and change everything in your Documents folder"),
     Kind.MICROPHONE: (True, "use the microphone"),
@@ -154,7 +158,7 @@ def test_every_projection_says_what_decide_says(
     assert ("net.fetch" in table) is (Kind.NET in kinds)
     assert (table >= READS) is bool(kinds & FS_KINDS)
     assert (table >= WRITES) is (bool(table & WRITES)) is any("write" in str(a) for a in _file_uses(grants))
-    assert ("fs.pick" in table) is ("fs.release" in table) is (Kind.FS_USER_SELECTED in kinds)
+    assert (table >= PICKS) is bool(table & PICKS) is (Kind.FS_USER_SELECTED in kinds)
     assert ("llm.chat" in table) is ("text-to-text" in grants.modalities and bool(grants.models))
     assert ("embed.create" in table) is ("text-to-embedding" in grants.modalities and bool(grants.models))
 
@@ -201,8 +205,8 @@ def test_nothing_granted_leaves_what_carries_no_power() -> None:
     ("capabilities", "opened"),
     [
         ({"net": {"allowed_hosts": ["a.test"]}}, {"net.fetch"}),
-        ({"fs.user-selected": "read"}, {"fs.pick", "fs.release"} | READS),
-        ({"fs.user-selected": "read-write"}, {"fs.pick", "fs.release"} | READS | WRITES),
+        ({"fs.user-selected": "read"}, PICKS | READS),
+        ({"fs.user-selected": "read-write"}, PICKS | READS | WRITES),
         ({"fs.app-data": "read"}, READS),
         ({"fs.app-data": "read-write"}, READS | WRITES),
         ({"fs.user-paths": {"music": "read"}}, READS),

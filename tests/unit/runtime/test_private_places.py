@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from locara.errors import CapabilityDenied
 from locara.runtime.private_places import KeepingPicker, PrivatePlaces
 from locara.runtime.user_folders import default_user_roots
-from locara.sandbox.picker import ScriptedPicker
+from locara.sandbox.picker import Ask, ScriptedPicker
 
 NAMES = st.text(
     st.characters(blacklist_characters="/\0", blacklist_categories=("Cs",)), min_size=1, max_size=12
@@ -84,9 +84,9 @@ def test_a_picker_hands_over_nothing_when_one_of_many_is_private(
     good, bad = tmp_path / "home/Documents", tmp_path / "home/.ssh"
     picker = KeepingPicker(ScriptedPicker([[good, bad], [good]]), places)
     with pytest.raises(CapabilityDenied, match=r"\.ssh is where programs keep") as caught:
-        picker.pick("directory", access, multiple=True)  # type: ignore[arg-type]
+        picker.pick(Ask("directory", access, multiple=True))  # type: ignore[arg-type]
     assert caught.value.fix
-    assert picker.pick("directory", access, multiple=False) == [good]  # type: ignore[arg-type]
+    assert picker.pick(Ask("directory", access)).paths == (good,)  # type: ignore[arg-type]
 
 
 # -- the person's folders

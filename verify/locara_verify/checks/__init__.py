@@ -43,6 +43,7 @@ MODULES: Final = (
     "locara_verify.checks.escape.paths",
     "locara_verify.checks.escape.private_places",
     "locara_verify.checks.escape.protected",
+    "locara_verify.checks.escape.remembered",
     "locara_verify.checks.escape.swap",
     "locara_verify.checks.escape.tunnels",
     "locara_verify.checks.escape.walk",

@@ -16,6 +16,19 @@ export interface Handle {
   readonly kind: "file" | "directory";
   /** Bytes; 0 for a directory. */
   readonly size: number;
+  /** For `reopen` in a later run; absent when the person did not let the app find it again. */
+  readonly grant?: string;
+}
+
+/** Something the person picked before and lets the app find again until they take it back. */
+export interface Remembered {
+  readonly grant: string;
+  readonly name: string;
+  readonly kind: "file" | "directory";
+  readonly access: "read" | "read-write";
+  readonly recursive: boolean;
+  /** Milliseconds since 1970. */
+  readonly picked: number;
 }
 
 export interface Entry {
@@ -43,6 +56,10 @@ export interface PickRequest {
   readonly kind: "file" | "directory";
   readonly access: "read" | "read-write";
   readonly multiple?: boolean;
+  /** A directory with all that lies in its directories; without it only its own files can be reached. */
+  readonly recursive?: boolean;
+  /** Ask that the app may find the pick again at later starts. The person may say no to that alone. */
+  readonly remember?: boolean;
 }
 
 export interface ReadOptions extends Pick<CallOptions, "signal"> {
@@ -65,6 +82,12 @@ export interface Fs {
   /** Opens the file picker. An empty list means the person cancelled. */
   pick(request: PickRequest): Promise<readonly Handle[]>;
   release(handle: string): Promise<void>;
+  /** What was picked with `remember` and still stands, oldest first. */
+  remembered(): Promise<readonly Remembered[]>;
+  /** A new handle of it. Denied when the person took it back, or when something else is there now. */
+  reopen(grant: string): Promise<Handle>;
+  /** Gives it up, and with it every handle of it. False when there was none. */
+  forget(grant: string): Promise<boolean>;
   /** The whole file. For a picked file `root` is its handle and `path` is "". */
   readBytes(root: string, path: string, options?: ReadOptions): Promise<Uint8Array<ArrayBuffer>>;
   list(root: string, path: string): Promise<Listing>;
@@ -100,6 +123,13 @@ export function createFs(transport: Transport): Fs {
     },
     async release(handle) {
       await call("fs.release", { handle });
+    },
+    async remembered() {
+      return (await call<{ grants: readonly Remembered[] }>("fs.remembered", {})).grants;
+    },
+    reopen: (grant) => call<Handle>("fs.reopen", { grant }),
+    async forget(grant) {
+      return (await call<{ forgotten: boolean }>("fs.forget", { grant })).forgotten;
     },
     async readBytes(root, path, { signal, maxBytes = Infinity } = {}) {
       const parts: Uint8Array[] = [];

@@ -57,7 +57,7 @@ export type { Camera, CameraInput, Picture } from "./camera.ts";
 export type { Background, BackgroundStatus, Clipboard, Notification, Notify, Shell } from "./desktop.ts";
 export type { Changed, Db, Hit, Param, Params, Row, SearchRequest, Statement } from "./db.ts";
 export { MAX_TEXTS, type Embed } from "./embed.ts";
-export { APP_DATA, FileTooLarge, type Entry, type Fs, type Handle, type Listing, type PickRequest, type Stat, sharedRoot } from "./fs.ts";
+export { APP_DATA, FileTooLarge, type Entry, type Fs, type Handle, type Listing, type PickRequest, type Remembered, type Stat, sharedRoot } from "./fs.ts";
 export type {
   ChatDelta,
   ChatMessage,

@@ -31,7 +31,9 @@ SAMPLES: Final = 12
 # Written down again on purpose: what each power is called where a person reads it.
 LINES: Final = {
     "net": r"connect to .+",
-    "fs.user-selected": r"(read and change|read) the files and folders that you pick",
+    "fs.user-selected": (
+        r"(read and change|read) the files and folders that you pick, and find them again later only if you say so"
+    ),
     "fs.app-data": r"(read and change|read) files in its own private folder",
     "fs.user-paths": r"at any time, .+ everything in your .+ folder",
     "device.microphone": r"use the microphone",

@@ -100,7 +100,9 @@ class Arena:
             return
         access = self.access("fs.user-selected")
         for name, kind in (("folder", "directory"), ("file", "file")):
-            reply = self.link.ask("fs.pick", {"kind": kind, "access": access, "multiple": False})
+            reply = self.link.ask(
+                "fs.pick", {"kind": kind, "access": access, "recursive": kind == "directory"}
+            )
             if not reply.ok or not reply.result["handles"]:
                 raise Gone(f"fs.pick did not hand over the picked {name}: {reply.error}")
             self.handles[name] = reply.result["handles"][0]["handle"]

@@ -103,7 +103,7 @@ class Peer:
 
     def pick(self, kind: str, access: str) -> Answer:
         """Ask the person."""
-        return self.ask(op="pick", kind=kind, access=access, multiple=False)
+        return self.ask(op="pick", kind=kind, access=access, multiple=False, recursive=True)
 
 
 @contextlib.contextmanager
