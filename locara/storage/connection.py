@@ -245,6 +245,33 @@ class Session:
         except _FAULTS as error:
             raise translate(error, self.policy.denial) from error
 
+    def script(self, sql: str) -> None:
+        """Run the statements of a file one after the other, each with the bounds of full text as in `run`.
+
+        They have no parameters, and their rows are dropped. Callers hold `lock`, a `budget` and a transaction, and
+        translate the faults of SQLite.
+        """
+        whole = self.limits.value_bytes
+
+        def before(cursor: apsw.Cursor, text: str, _values: object) -> bool:
+            self.connection.limit(apsw.SQLITE_LIMIT_LENGTH, whole)  # what the statement before it lowered
+            names: Sequence[str | None] = cursor.bindings_names
+            if names:
+                raise StorageError("a statement of a file has no parameters", code="bad_statement")
+            if cursor.has_vdbe:
+                self._bound_searches(text, (), ())
+            return True
+
+        cursor = self.connection.cursor()
+        cursor.exec_trace = before
+        try:
+            # Nothing here is cached under the app's rules and reused under the runtime's, or the other way round.
+            for _ in cursor.execute(sql, can_cache=False):
+                pass
+        finally:
+            cursor.close(True)
+            self.connection.limit(apsw.SQLITE_LIMIT_LENGTH, whole)
+
     def rows(self, sql: str, values: Sequence[SQLValue]) -> list[tuple[SQLValue, ...]]:
         """The rows of one statement that the store wrote over a vector table, as SQLite has them.
 

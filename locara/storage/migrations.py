@@ -5,7 +5,7 @@ All pending steps run in one transaction together with the ledger ``__locara_mig
 ``user_version``: a process killed at any point leaves the old schema or the new one. Before a database that
 already has a schema is changed, it is copied to ``backups/``. A step that was applied must stay as it is:
 an edited, missing or reordered file is refused. Steps run under the authorizer of the app, with foreign
-keys checked at the end, so tables can be rebuilt.
+keys checked at the end, so tables can be rebuilt; full-text searches and texts are bounded as in a call.
 """
 
 from __future__ import annotations
@@ -202,10 +202,7 @@ def _run(session: Session, step: Step, now: int) -> None:
     with _named(step):
         session.policy.reset()
         try:
-            # Nothing here is cached under the app's rules and reused under the runtime's, or the other way
-            # round.
-            for _ in session.connection.execute(step.sql, can_cache=False):
-                pass
+            session.script(step.sql)
             session.check_names()
             with session.policy.own_statements():
                 broken = session.connection.execute("PRAGMA foreign_key_check", can_cache=False).fetchone()

@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,11 +55,10 @@ class Screen:
         self._run("import", "-window", "root", str(path))
         return path
 
-    def readings(self) -> Iterator[list[Word]]:
-        """Every word that can be read now, by readers with different eyes: small grey letters are hard for each."""
-        picture = self.shoot("now")
-        large = picture.with_name("now-large.png")
-        for mode, levels in (("6", "25%,75%"), ("11", "0%,100%"), ("4", "20%,90%"), ("11", "30%,60%")):
+    def readings(self, picture: Path) -> Iterator[list[Word]]:
+        """Every word of a picture, by readers with different eyes: small grey letters are hard for each."""
+        large = picture.with_name("now-large.pgm")
+        for mode, levels in (("11", "0%,100%"), ("6", "25%,75%"), ("4", "20%,90%"), ("11", "30%,60%")):
             grey = ("-colorspace", "Gray", "-resize", f"{_SCALE * 100}%", "-level", levels)
             self._run("convert", str(picture), *grey, str(large))
             yield _words(self._run("tesseract", str(large), "-", "--psm", mode, "tsv"))
@@ -67,12 +66,18 @@ class Screen:
     def wait_for(self, *texts: str, seconds: float = 180) -> Word:
         """Wait until one of the texts can be read, word after word on one line; the middle of its first word."""
         end = time.monotonic() + seconds
+        read, words = b"", list[Word]()
         while True:
-            for words in self.readings():
-                for text in texts:
-                    seen = _find(words, text.split())
-                    if seen is not None:
-                        return seen
+            picture = self.shoot("now")
+            if (
+                now := picture.read_bytes()
+            ) != read:  # reading takes seconds, and a still screen says the same
+                for words in self.readings(picture):
+                    for text in texts:
+                        seen = _find(words, text.split())
+                        if seen is not None:
+                            return seen
+                read = now
             if time.monotonic() > end:
                 picture = self.shoot("not-seen")
                 raise NotSeen(f"{texts} not on the screen ({picture}): {' '.join(w.text for w in words)}")
@@ -82,6 +87,27 @@ class Screen:
         """Click on a text when it appears."""
         seen = self.wait_for(text, seconds=seconds)
         self._run("xdotool", "mousemove", str(seen.x), str(seen.y), "click", "1")
+
+    def pick(self, path: Path) -> None:
+        """Answer the file dialog that opens with this path, typed as a person does who knows it."""
+        self._until(lambda: self._shows("^Pick .* for "))
+        self.key("ctrl+l")
+        self.type(str(path))
+        self.shoot("picked")
+        # The dialog completes names while it looks the folder up, and takes a Return for the completion then.
+        self._until(lambda: not self._shows("^Pick .* for "), lambda: self.key("Return"))
+
+    def _shows(self, title: str) -> bool:
+        search = ["xdotool", "search", "--onlyvisible", "--name", title]
+        return subprocess.run(search, env=self.environ, capture_output=True, check=False).returncode == 0
+
+    def _until(self, holds: Callable[[], bool], nudge: Callable[[], None] = lambda: None) -> None:
+        end = time.monotonic() + 60
+        while not holds():
+            if time.monotonic() > end:
+                raise NotSeen(f"the dialog did not come or go ({self.shoot('not-seen')})")
+            nudge()
+            time.sleep(1)
 
     def type(self, text: str) -> None:
         """Type on the keyboard."""
@@ -134,7 +160,9 @@ def open_screen(pictures: Path) -> Iterator[Screen]:
         assert number.isdigit(), "Xvfb did not start"
         screen = Screen(f":{number}", pictures)
         # Without a window manager a dialog would get no keyboard.
-        manager = subprocess.Popen(["openbox"], env=screen.environ, stderr=subprocess.DEVNULL)
+        manager = subprocess.Popen(
+            ["openbox"], env=screen.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         try:
             yield screen
         finally:

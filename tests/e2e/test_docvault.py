@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,13 +40,7 @@ def _agree(screen: Screen, opened: Opened) -> None:
 
 def _import(screen: Screen, folder: Path) -> None:
     screen.click("Add a folder")
-    screen.wait_for("Cancel")
-    screen.shoot("3-dialog")
-    screen.key("ctrl+l")  # the field for a path
-    time.sleep(2)
-    screen.type(str(folder))
-    time.sleep(2)
-    screen.key("Return")
+    screen.pick(folder)
     screen.wait_for("team-handbook.pdf")
     screen.wait_for("project-notes.md")
     screen.shoot("4-imported")
@@ -58,7 +51,15 @@ def _ask(screen: Screen, opened: Opened) -> None:
     screen.type("What is the budget of project Orion?")
     screen.key("Return")
     screen.wait_for("4200 euros")
+    screen.wait_for("page 1")
     screen.shoot("5-answer")
+    screen.click("page 1")
+    screen.wait_for("as DocVault read it")
+    screen.wait_for(
+        "owner of project Orion"
+    )  # another sentence of the cited page: it is the page that is shown
+    screen.shoot("6-cited-page")
+    screen.key("Escape")
     store = next(opened.base.glob("data/**/app.sqlite3"))
     names = {
         row[0]
@@ -68,7 +69,7 @@ def _ask(screen: Screen, opened: Opened) -> None:
     }
     assert names == set(DOCUMENTS)
     log = next(opened.base.glob("data/**/log.jsonl")).read_text().splitlines()
-    used = {json.loads(line).get("command") for line in log}
+    used = {json.loads(line)["cmd"] for line in log}
     assert {"fs.pick", "llm.chat", "embed.create"} <= used, (
         "what was seen on the screen went through the gate"
     )

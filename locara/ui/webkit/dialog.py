@@ -9,9 +9,10 @@ from typing import Any
 import gi
 
 gi.require_version("Gtk", "3.0")
-from gi.repository import Gtk  # noqa: E402 - versions come first
+from gi.repository import GLib, Gtk  # noqa: E402 - versions come first
 
 _USES = {"read": "read", "read-write": "read and change"}
+_SIZE = (860, 560)
 
 
 def choose(request: dict[str, Any]) -> dict[str, Any]:
@@ -22,7 +23,8 @@ def choose(request: dict[str, Any]) -> dict[str, Any]:
     what = inside if folder else "files"
     use = _USES.get(request["access"], "read")
     sentence = f"{request['app']} will be able to {use} the {what} that you pick."
-    dialog = Gtk.FileChooserDialog(title=request["app"], action=action)
+    title = f"Pick {'a folder' if folder else 'files'} for {request['app']}"
+    dialog = Gtk.FileChooserDialog(title=title, action=action)
     # In the dialog itself: a title bar is the window manager's, and may not be there.
     words = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, margin=6)
     words.pack_start(Gtk.Label(label=sentence, xalign=0.0, wrap=True), False, False, 0)
@@ -35,6 +37,9 @@ def choose(request: dict[str, Any]) -> dict[str, Any]:
     dialog.set_default_response(Gtk.ResponseType.OK)
     dialog.set_select_multiple(bool(request["multiple"]))
     dialog.set_local_only(True)
+    # GTK begins with a list of recent files, which is empty for most people and offers no folder to pick.
+    dialog.set_current_folder(GLib.get_home_dir())
+    dialog.set_default_size(*_SIZE)
     picked = dialog.run() == Gtk.ResponseType.OK
     paths = list(dialog.get_filenames()) if picked else []
     return {"paths": paths, "remember": bool(request["remember"] and again.get_active())}

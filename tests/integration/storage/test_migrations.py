@@ -261,3 +261,68 @@ def test_killed_at_any_point_nothing_is_lost(tmp_path: Path) -> None:
         for copy in (app.path.parent / "backups").iterdir():
             assert read(copy, "SELECT count(*) FROM note") == [(200,)]
     assert seen == {0, 2}  # both before and after the commit were hit
+
+
+WORDS_64, WORDS_65 = (" ".join(["note"] * count) for count in (64, 65))
+
+
+@pytest.mark.parametrize(
+    ("allowed", "refused", "words"),
+    [
+        (
+            f"CREATE TABLE hits AS SELECT rowid FROM note_words WHERE note_words MATCH '{WORDS_64}';",
+            f"CREATE TABLE hits AS SELECT rowid FROM note_words WHERE note_words MATCH '{WORDS_65}';",
+            "at most 64 words",
+        ),
+        (
+            "DELETE FROM note WHERE id IN (SELECT rowid FROM note_words WHERE note_words MATCH 'note');",
+            "DELETE FROM note WHERE id IN (SELECT rowid FROM note_words WHERE note_words MATCH lower('note'));",
+            "takes a text or a parameter",
+        ),
+        (
+            "INSERT INTO note_words(rowid, body) SELECT 1000, hex(zeroblob(500000));",
+            "INSERT INTO note_words(rowid, body) SELECT 1000, hex(zeroblob(600000));",
+            "too big",
+        ),
+        (
+            "INSERT INTO note(body) SELECT hex(zeroblob(500000));",  # the trigger writes it to the full-text table
+            "INSERT INTO note(body) SELECT hex(zeroblob(600000));",
+            "too big",
+        ),
+        (
+            f"INSERT INTO note_words(rowid, body) VALUES(1000, '{'a ' * 500_000}');",
+            f"INSERT INTO note_words(rowid, body) VALUES(1000, '{'a ' * 600_000}');",
+            "too big",
+        ),
+    ],
+    ids=["words", "computed", "document", "document by trigger", "document in the file"],
+)
+def test_full_text_in_a_migration_has_the_bounds_of_a_call(
+    app: App, allowed: str, refused: str, words: str
+) -> None:
+    filled(app, 5)
+    app.write("migrations/0001_full_text.sql", f"SELECT 1; /* before */ {refused} SELECT 2;")
+    before = read(app.path, "SELECT count(*), max(length(body)) FROM note")
+    app.refused("migration_failed", words)
+    assert read(app.path, "SELECT count(*), max(length(body)) FROM note") == before
+    app.write("migrations/0001_full_text.sql", f"SELECT 1; /* before */ {allowed} SELECT 2;")
+    app.open().close()
+
+
+def test_what_is_no_full_text_may_be_longer_also_after_it(app: App) -> None:
+    filled(app, 5)
+    app.write(
+        "migrations/0001_blobs.sql",
+        """INSERT INTO note_words(note_words) VALUES('rebuild');
+        CREATE TABLE picture(bytes BLOB);
+        INSERT INTO picture SELECT zeroblob(3000000);""",
+    )
+    app.open().close()
+    assert read(app.path, "SELECT length(bytes) FROM picture") == [(3_000_000,)]
+
+
+def test_a_migration_has_no_parameters(app: App) -> None:
+    filled(app, 5)
+    for mark in ("?", "?1", ":word", "@word", "$word"):
+        app.write("migrations/0001_marks.sql", f"DELETE FROM note WHERE body = {mark};")
+        app.refused("migration_failed", "")
