@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from locara.cli.dev_link import Pages
     from locara.cli.dev_server import Bridge
+    from locara.cli.dev_sources import Sources
     from locara.core.grant import Grants
     from locara.runtime.app import AppBundle
     from locara.runtime.launch import RunningApp
@@ -38,6 +39,8 @@ _EPILOG = """examples:
 The sandbox is the one of `locara run`. The page is served on 127.0.0.1 alone, under an address that holds a
 token of this session. A change of the built page reloads it; a change of locara.json or db/ starts the
 runtime again and says what the app may now do and no longer. Building the page (`npm run build`) stays yours.
+Each time the sources are read as `locara verify` reads them (LC051 to LC053): a call that locara.json does not
+open is named with its file and line.
 
 By starting it you agree to what locara.json asks for, also after each change, for this session alone. Its
 data is kept apart from your own, in $XDG_DATA_HOME/Locara/dev. Ctrl-C ends all of it (exit code 130).
@@ -102,6 +105,7 @@ def _serve(stack: ExitStack, bundle: AppBundle, before: Seen, data: Path, args: 
     from locara.cli.dev_folder import dev_folder
     from locara.cli.dev_link import Pages
     from locara.cli.dev_server import Bridge
+    from locara.cli.dev_sources import Sources
 
     def leave(_number: int, _frame: FrameType | None) -> NoReturn:
         raise SystemExit(128 + signal.SIGTERM)
@@ -125,8 +129,10 @@ def _serve(stack: ExitStack, bundle: AppBundle, before: Seen, data: Path, args: 
     stack.callback(server.server_close)
     threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True).start()
     stack.callback(server.shutdown)
+    sources = Sources(_folder(args.app), say)
+    sources.look()
     print(f"{bold(printable(bundle.manifest.display_name))}  {server.url}", flush=True)
-    _watch(args.app, runtime, server, (before, built))
+    _watch(args.app, runtime, server, (before, built), sources)
 
 
 def _page(bundle: AppBundle) -> tuple[Path, str]:
@@ -223,7 +229,7 @@ def _tell_grants(old: Grants, new: Grants) -> None:
             say(f"  {mark} {gain.sentence}")
 
 
-def _watch(app: Path, runtime: Runtime, server: Bridge, known: tuple[Seen, Seen]) -> None:
+def _watch(app: Path, runtime: Runtime, server: Bridge, known: tuple[Seen, Seen], sources: Sources) -> None:
     """Look at the files again and again: a change from what is known is acted on when it has come to rest."""
     folder = _folder(app)
     pause = threading.Event()
@@ -246,6 +252,7 @@ def _watch(app: Path, runtime: Runtime, server: Bridge, known: tuple[Seen, Seen]
             say("the page changed")
         source, page = now_source, now_page
         runtime.pages.tell({"reload": True})
+        sources.look()
 
 
 def _folder(app: Path) -> Path:

@@ -106,7 +106,8 @@ def test_who_may_not_use_it(session: Session, app: Path, tmp_path: Path) -> None
     assert session.ask(*post).status == 403
     assert session.ask("GET", "/__locara/frames", **wrong).status == 403
     assert session.ask(*post, **session.headers, Origin="http://evil.example").status == 403
-    assert session.ask(*post, **session.headers, Origin=f"http://{session.host}").status == 204
+    other = (*post[:2], call.replace('"id": 1', '"id": 2'))
+    assert session.ask(*other, **session.headers, Origin=f"http://{session.host}").status == 204
     assert session.ask(*post, **session.headers, Host="evil.example").status == 421
     assert session.ask("GET", "/", Host=f"localhost:{session.host.partition(':')[2]}").status == 421
     assert session.ask("POST", "/__locara/frames", "{", **session.headers).status == 400
@@ -129,6 +130,30 @@ def test_a_manifest_that_is_not_valid_leaves_the_runtime_as_it_was(session: Sess
     session.process.send_signal(signal.SIGINT)
     assert session.process.wait(60) == 130
     assert "the runtime goes on as it was" in session.process.stderr.read()
+
+
+def test_the_sources_are_read_at_the_start_and_with_each_change(session: Session, app: Path) -> None:
+    def said_up_to(words: str) -> list[str]:
+        lines = []
+        while words not in (line := session.process.stderr.readline()):
+            assert line, f"it ended after {lines}"
+            lines.append(line)
+        return [*lines, line]
+
+    (app / "src").mkdir()
+    (app / "src/main.ts").write_text('import { camera } from "@locara/sdk";\nawait camera.open();\n')
+    (app / "dist/index.html").write_text("<!doctype html><title>1</title>")
+    assert said_up_to("the page changed") == ["the page changed\n"], (
+        "without sources nothing was said at the start"
+    )
+    found = said_up_to("fs.user-selected is declared")
+    assert "src/main.ts:2: error: camera.open is used, and locara.json does not open it" in found[0]
+    assert [line.split()[-1] for line in found[:3]] == ["[LC051]"] * 3, "it stands for open, read and close"
+    allowed = 'import { fs } from "@locara/sdk";\nawait fs.pick({});\nawait fs.mkdir("$APP_DATA", "a");\n'
+    (app / "src/main.ts").write_text(allowed)
+    (app / "dist/index.html").write_text("<!doctype html><title>Second</title>")
+    said = said_up_to("the sources use what locara.json declares")
+    assert "LC051" not in "".join(said)
 
 
 def test_mistakes(locara, app: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from locara_verify.check import Check, registered
 # One line per module, sorted. Modules keep their imports light: libraries that take long to load
 # (hypothesis, numpy, the inference backends) are imported inside the functions that use them.
 MODULES: Final = (
+    "locara_verify.checks.analyser.judge",
     "locara_verify.checks.attestation.altered",
     "locara_verify.checks.attestation.bundle",
     "locara_verify.checks.attestation.forged",

@@ -18,6 +18,7 @@ import {
 import { createEmbed, type Embed } from "./embed.ts";
 import { createFs, type Fs } from "./fs.ts";
 import { createLlm, type Llm } from "./llm.ts";
+import { createNet, type Net } from "./net.ts";
 import { createOcr, type Ocr } from "./ocr.ts";
 import { createPdf, type Pdf } from "./pdf.ts";
 import { createSettings, type Settings } from "./settings.ts";
@@ -37,6 +38,7 @@ export interface Locara {
   readonly embed: Embed;
   readonly fs: Fs;
   readonly llm: Llm;
+  readonly net: Net;
   readonly notify: Notify;
   readonly ocr: Ocr;
   readonly pdf: Pdf;
@@ -60,6 +62,7 @@ export function createLocara(transport: Transport): Locara {
     embed: createEmbed(transport),
     fs: createFs(transport),
     llm: createLlm(transport),
+    net: createNet(transport),
     notify: createNotify(transport),
     ocr: createOcr(transport),
     pdf: createPdf(transport),

@@ -33,6 +33,7 @@ export const {
   embed,
   fs,
   llm,
+  net,
   notify,
   ocr,
   pdf,
@@ -71,6 +72,7 @@ export type {
   ToolLoopOptions,
   ToolStep,
 } from "./llm.ts";
+export type { Net, NetRequest, NetResponse } from "./net.ts";
 export type { HowToRead, Ocr, ReadPage, ReadPicture, Word } from "./ocr.ts";
 export type { Pdf, PdfFile, PdfPage, PdfPicture, PdfText } from "./pdf.ts";
 export type { SettingChange, Settings, SubscribeOptions } from "./settings.ts";

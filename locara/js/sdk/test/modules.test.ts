@@ -310,3 +310,15 @@ test("pdf.render and tts.speak give bytes", async () => {
     ["tts.speak", { text: "hi", format: "pcm" }],
   ]);
 });
+
+test("net.fetch sends bytes as base64 and gives the answer as bytes", async () => {
+  const answer = { status: 201, headers: [["set-cookie", "a"], ["set-cookie", "b"]], body: Buffer.from("grün").toString("base64") };
+  const { locara, calls } = record(() => answer);
+  const got = await locara.net.fetch({ url: "https://api.example.com/", method: "POST", headers: { accept: "a" }, body: "ü", maxBytes: 9 });
+  assert.deepEqual([got.status, got.headers, got.text()], [201, answer.headers, "grün"]);
+  await locara.net.fetch({ url: "https://api.example.com/" });
+  assert.deepEqual(calls, [
+    ["net.fetch", { url: "https://api.example.com/", method: "POST", headers: { accept: "a" }, body: "w7w=", maxBytes: 9 }],
+    ["net.fetch", { url: "https://api.example.com/", headers: {} }],
+  ]);
+});
