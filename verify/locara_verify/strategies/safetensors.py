@@ -14,6 +14,8 @@ RIGHT: Final[Mapping[str, Any]] = {
     "second": {"dtype": "F16", "shape": [16], "data_offsets": [128, 160]},
 }
 DATA: Final = 160
+MAX_HEADER: Final = 100_000_000
+"""Bytes that a header has at most, by the format's own text."""
 
 
 def write(header: object, *, data: int = DATA, length: int | None = None) -> bytes:

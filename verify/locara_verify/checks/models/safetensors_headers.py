@@ -1,16 +1,21 @@
-"""LC534: safetensors headers that lie must be refused before any native code sees the file."""
+"""LC534: safetensors headers that lie, or that name code, must be refused before any native code sees the file."""
 
 from __future__ import annotations
 
+import importlib
 import io
+import json
+import math
 import random
+import sys
+from contextlib import suppress
 from typing import Final
 
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.models.probe import Tally, survives, talks, why_refused
 from locara_verify.checks.models.theatre import theatre
 from locara_verify.context import Context
-from locara_verify.strategies import safetensors
+from locara_verify.strategies import named_code, safetensors
 
 RULE: Final = "LC534"
 NAME: Final = "safetensors-headers"
@@ -31,9 +36,10 @@ def run(ctx: Context) -> CheckResult:
             RULE, refusal(data) is not None, f"the reader of headers accepted a lie: {what}", lie=what
         )
     damaged(tally, right, rng, ctx.profile.fuzz_examples)
+    names_code(tally)
     # Only what begins like such a file goes to its reader; the rest is refused as no model at all.
     chosen = [
-        what for what, data in cases.items() if data[8:9] == b"{" and len(data) > 8 and data[4:8] == bytes(4)
+        what for what, data in cases.items() if data[8:9] == b"{" and _length(data) <= safetensors.MAX_HEADER
     ]
     chosen = rng.sample(sorted(chosen), min(len(chosen), MOST if ctx.profile.profile != "quick" else 12))
     models = {"twin": right, **{f"lie-{number}": cases[what] for number, what in enumerate(chosen)}}
@@ -50,11 +56,73 @@ def run(ctx: Context) -> CheckResult:
     return tally.result()
 
 
+def _length(data: bytes) -> int:
+    return int.from_bytes(data[:8], "little")
+
+
 def refusal(data: bytes) -> str | None:
     """Why the reader refuses a file, or None."""
     from locara.inference.safetensors_file import read_header  # noqa: PLC0415 - loads the framework
 
     return why_refused(read_header, data)
+
+
+class Watching:
+    """Notes which modules are looked for, and finds none of them."""
+
+    def __init__(self) -> None:
+        self.sought: list[str] = []
+
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:
+        """Part of the import protocol."""
+        self.sought.append(name)
+
+    def __enter__(self) -> Watching:
+        sys.meta_path.insert(0, self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.meta_path.remove(self)
+
+
+def names_code(tally: Tally) -> None:
+    """A description that names a class or a module is refused, and nothing is looked for."""
+    from locara.errors import ModelError  # noqa: PLC0415 - loads the framework
+    from locara.inference.mlx_model import ENTRY, Described, describe, shapes  # noqa: PLC0415
+    from locara.inference.safetensors_file import Header, Tensor  # noqa: PLC0415
+
+    tensors, at = [], 0
+    for name, shape in shapes(Described.model_validate(named_code.RIGHT)).items():
+        size = 4 * math.prod(shape)
+        tensors.append(Tensor(name, "F32", shape, at, at + size))
+        at += size
+
+    def answer(description: object) -> str:
+        try:
+            describe(Header({ENTRY: json.dumps(description)}, tuple(tensors), 8))
+        except ModelError as error:
+            return error.code
+        except Exception as error:
+            return type(error).__name__
+        return "believed"
+
+    if (said := answer(named_code.RIGHT)) != "believed":
+        tally.undecided(RULE, f"the allow twin failed: a right description is refused ({said})")
+    with Watching() as watching:
+        with suppress(ImportError):
+            importlib.import_module(named_code.MODULE)
+        if watching.sought != [named_code.MODULE]:
+            tally.undecided(RULE, "an import of the canary module is not noticed")
+        watching.sought.clear()
+        for what, description in named_code.descriptions():
+            code = answer(description)
+            tally.expect(
+                RULE, code == "bad_format", "a description that names code is not refused", f"{what}: {code}"
+            )
+        sought = [name for name in watching.sought if name.startswith(named_code.MODULE)]
+        tally.expect(
+            RULE, not sought, "a module that a model file names was looked for", ", ".join(sought[:3])
+        )
 
 
 def damaged(tally: Tally, right: bytes, rng: random.Random, count: int) -> None:
