@@ -51,7 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--artifact", type=Path, metavar="PATH", help="verify: the file that it is about")
     parser.add_argument("--digest", metavar="sha256:HEX", help="verify: its digest, in place of --artifact")
     parser.add_argument(
-        "--trust-root", type=Path, metavar="FILE", help="verify: the trust instance to check against"
+        "--trust-root",
+        type=Path,
+        metavar="FILE",
+        help="verify: the trust instance to check against (default: that of the registry you follow)",
     )
     parser.add_argument(
         "--public-good", action="store_true", help="verify: check against the public Sigstore instance"
@@ -67,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--revocations",
         type=Path,
         metavar="FILE",
-        help="verify: a list of what was recalled (default: the built-in one)",
+        help="verify: a list of what was recalled (default: those on this machine)",
     )
     parser.add_argument("--format", choices=("human", "json"), default="human", help="how to print")
 
@@ -183,7 +186,10 @@ def _print(lines: Lines) -> None:
 
 
 def trust_instance(args: argparse.Namespace) -> TrustInstance:
-    """What --trust-root or --public-good names. Raises TrustError of the material, UsageError for both."""
+    """What --trust-root or --public-good names; without both, that of the registry which this machine follows.
+
+    Opens no connection. Raises TrustError of the material, UsageError for both.
+    """
     from locara.trust.bundle.instance import TrustInstance, public_good
     from locara.trust.refusal import Reason, TrustError
 
@@ -194,11 +200,10 @@ def trust_instance(args: argparse.Namespace) -> TrustInstance:
     if args.public_good:
         return public_good()
     if args.trust_root is None:
-        raise TrustError(
-            Reason.MATERIAL_MISSING,
-            "there is no trust instance to check against",
-            fix="--trust-root FILE (from the registry), or --public-good",
-        )
+        from locara.runtime.followed import followed_instance
+        from locara.runtime.state import StateFolder, default_state_root
+
+        return followed_instance(StateFolder(default_state_root()), now=datetime.now(UTC).timestamp())
     try:
         raw = read_small(args.trust_root)
     except UsageError as error:
@@ -209,12 +214,14 @@ def trust_instance(args: argparse.Namespace) -> TrustInstance:
 def _recalled(args: argparse.Namespace, now: float) -> Recalled:
     from locara.trust.recall import recalled_by
     from locara.trust.refusal import Reason, TrustError
-    from locara.trust.revocation.baseline import baseline
     from locara.trust.revocation.document import Known, parse_listed
     from locara.trust.revocation.refused import ListRefused
 
     if args.revocations is None:
-        return recalled_by(Known(baseline()), now=now)
+        from locara.runtime.followed import recalled_here
+        from locara.runtime.state import StateFolder, default_state_root
+
+        return recalled_here(StateFolder(default_state_root()), now=now)
     try:
         return recalled_by(Known(parse_listed(read_small(args.revocations))), now=now)
     except UsageError as error:

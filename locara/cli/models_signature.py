@@ -9,7 +9,6 @@ cache. Here the two meet.
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,7 +29,6 @@ from locara.models.signature_file import (
 if TYPE_CHECKING:
     from locara.core.digest import Digest
     from locara.models.cache import ModelCache
-    from locara.trust.attestation import Recalled
 
 _NOT_NAMED = "no trust instance was named (--trust-root FILE --expect-identity WHO)"
 
@@ -38,7 +36,10 @@ _NOT_NAMED = "no trust instance was named (--trust-root FILE --expect-identity W
 def add_options(parser: argparse.ArgumentParser) -> None:
     """What to check the signatures of models against."""
     parser.add_argument(
-        "--trust-root", metavar="FILE", type=Path, help="check signatures against this trust instance"
+        "--trust-root",
+        metavar="FILE",
+        type=Path,
+        help="check signatures against this trust instance (default: that of the registry you follow)",
     )
     parser.add_argument(
         "--public-good", action="store_true", help="check signatures against the public Sigstore instance"
@@ -107,7 +108,7 @@ class Signing:
         """What was found in the signature of this model; None when it has none or nobody asked.
 
         Raises TrustError when it does not hold, is somebody else's, is over other files, or is required and
-        absent; StartError when the lists of what was recalled cannot be read.
+        absent, or when the lists of what was recalled cannot be read.
         """
         from locara.trust.attestation import Expectation, verify_strict
         from locara.trust.refusal import Reason, TrustError
@@ -123,12 +124,16 @@ class Signing:
         if not self.asked:
             return None
         from locara.cli.attest import trust_instance
+        from locara.runtime.followed import recalled_here
+        from locara.runtime.state import StateFolder, default_state_root
 
         want = Expectation.of_model(model, self.args.expect_identity)
         want.whole()
         instance = trust_instance(self.args)
         now = datetime.now(UTC)
-        found = verify_strict(bundle, instance, want, now=now, recalled=_recalled())
+        state = StateFolder(default_state_root())
+        recalled = recalled_here(state, now=now.timestamp())
+        found = verify_strict(bundle, instance, want, now=now, recalled=recalled)
         return {
             "signer": found.signer.identity,
             "instance": instance.name,
@@ -189,12 +194,3 @@ def _nothing_more(cache: ModelCache, model: Digest) -> None:
             Reason.SUBJECT_MISMATCH,
             f"the model's entry holds files that nobody signed: {', '.join(more[:3])}",
         )
-
-
-def _recalled() -> Recalled:
-    from locara.runtime.revocation import read_lists
-    from locara.runtime.state import StateFolder, default_state_root
-    from locara.trust.recall import recalled_by
-
-    lists = read_lists(StateFolder(default_state_root()))
-    return recalled_by(lists.known, now=time.time(), follows=lists.memory.since is not None)

@@ -15,9 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tuf.ngclient import Updater, UpdaterConfig
-
-from locara.trust.repository.fetcher import Fetcher
 from locara.trust.repository.home import MAX_TARGET, Home, Registry
 from locara.trust.repository.names import OPTIONAL, REQUIRED
 from locara.trust.repository.refused import UpdateRefused, refusal_of
@@ -33,7 +30,7 @@ from locara.trust.repository.verified import (
 )
 
 if TYPE_CHECKING:
-    from tuf.ngclient import FetcherInterface
+    from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
 WANTED: Final = (*REQUIRED, *OPTIONAL)
 
@@ -112,6 +109,8 @@ def update(
     raise, and then the copy before stays. ``required`` are the targets that must be there, ``optional`` those that
     are kept where the registry has them. Raises UpdateRefused, and whatever ``accept`` raises.
     """
+    from locara.trust.repository.fetcher import Fetcher  # noqa: PLC0415 - what is read offline needs no network
+
     registry = home.registry()
     asking = Fetcher() if fetcher is None else fetcher
     wanted = (*required, *optional)
@@ -138,6 +137,8 @@ def update(
 
 
 def _refreshed(home: Home, registry: Registry, asking: FetcherInterface, wanted: Iterable[str]) -> Updater:
+    from tuf.ngclient import Updater  # noqa: PLC0415 - as above
+
     try:
         home.seen.mkdir(exist_ok=True, mode=0o700)
         updater = Updater(
@@ -158,6 +159,8 @@ def _refreshed(home: Home, registry: Registry, asking: FetcherInterface, wanted:
 
 def limits() -> UpdaterConfig:
     """How much of anything is fetched at most."""
+    from tuf.ngclient import UpdaterConfig  # noqa: PLC0415 - as above
+
     return UpdaterConfig(
         max_root_rotations=MAX_ROTATIONS,
         max_delegations=MAX_DELEGATIONS,

@@ -18,33 +18,9 @@ from tuf.api.exceptions import DownloadError, DownloadHTTPError, SlowRetrievalEr
 from tuf.ngclient.fetcher import FetcherInterface
 
 import locara
-from locara.trust.repository.refused import UpdateRefused
+from locara.trust.repository.address import LOCAL
 
 _CHUNK: Final = 65_536
-_LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
-
-
-def checked_address(url: str) -> str:
-    """The address of a repository, ending in a slash. UpdateRefused ``bad_address``."""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise _bad(url) from error
-    safe = parts.scheme == "https" or (parts.scheme == "http" and host in _LOCAL)
-    if not safe or not host or "@" in parts.netloc or parts.query or parts.fragment:
-        raise _bad(url)
-    if not url.isascii() or not url.isprintable() or " " in url or len(url) > 2_048:
-        raise _bad(url)
-    return url if url.endswith("/") else f"{url}/"
-
-
-def _bad(url: str) -> UpdateRefused:
-    return UpdateRefused(
-        f"{ascii(url)[:120]} is not the address of a repository",
-        code="bad_address",
-        fix="write https://host/path, without user, query or fragment",
-    )
 
 
 class Fetcher(FetcherInterface):
@@ -133,7 +109,7 @@ class Fetcher(FetcherInterface):
         if scheme == "https":
             context = ssl.create_default_context()
             return http.client.HTTPSConnection(host, port, timeout=self._silence, context=context)
-        if scheme != "http" or host not in _LOCAL:
+        if scheme != "http" or host not in LOCAL:
             raise DownloadError(f"{host} is not asked without https")
         return http.client.HTTPConnection(host, port, timeout=self._silence)
 

@@ -24,7 +24,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from locara.core.digest import Digest
-from locara.trust.repository.fetcher import checked_address
+from locara.trust.repository.address import checked_address
 from locara.trust.repository.refused import UpdateRefused
 from locara.trust.repository.verified import MAX_ROOT, MAX_TARGETS, verify
 

@@ -9,6 +9,7 @@ from locara.core.fields import APP_ID_PATTERN, VERSION_PATTERN
 
 TRUSTED_ROOT: Final = "trusted_root.json"
 SIGNING_CONFIG: Final = "signing_config.v0.2.json"
+TRUST_INSTANCE: Final = "trust_instance.json"
 MODELS: Final = "models/index.json"
 TOOLS: Final = "tools/index.json"
 REVOCATIONS: Final = "revocations/list.json"
@@ -16,7 +17,7 @@ URGENT: Final = "revocations/urgent.json"
 
 REQUIRED: Final = (REVOCATIONS, URGENT)
 """Without these a copy is of no use."""
-OPTIONAL: Final = (TRUSTED_ROOT, SIGNING_CONFIG, MODELS, TOOLS)
+OPTIONAL: Final = (TRUSTED_ROOT, SIGNING_CONFIG, TRUST_INSTANCE, MODELS, TOOLS)
 """What every client keeps where the repository has it."""
 
 _APP: Final = re.compile(APP_ID_PATTERN)

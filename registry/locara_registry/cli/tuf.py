@@ -40,7 +40,7 @@ lacks signatures writes nothing.
 
 Exit code: 0; 1 refused; 2 usage; 5 keys or the repository are missing; status: 5 when something has ended.
 """
-KINDS: Final = ("app", "models", "tools", "trusted-root", "signing-config")
+KINDS: Final = ("app", "models", "tools", "trusted-root", "signing-config", "trust-instance")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,6 +72,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     init.add_argument("--trusted-root", type=Path, metavar="FILE", help="Sigstore's trusted root to carry")
     init.add_argument(
         "--signing-config", type=Path, metavar="FILE", help="Sigstore's signing config to carry"
+    )
+    init.add_argument(
+        "--trust-instance", type=Path, metavar="FILE", help="what clients check attestations against"
     )
     publish = action("publish", "carry a file", _publish)
     publish.add_argument("kind", choices=KINDS)
@@ -109,7 +112,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _init(repository: Repository, args: argparse.Namespace) -> int:
-    from locara.trust.repository.names import SIGNING_CONFIG, TRUSTED_ROOT
+    from locara.trust.repository.names import SIGNING_CONFIG, TRUST_INSTANCE, TRUSTED_ROOT
+    from locara_registry.trust.repository.contents import checked
     from locara_registry.trust.repository.layout import HOUR, Layout
 
     if args.offline is None:
@@ -120,8 +124,12 @@ def _init(repository: Repository, args: argparse.Namespace) -> int:
         layout = Layout(renew=args.renew_hours * HOUR, bits=args.bits)
     except ValueError as error:
         raise UsageError(f"{error}") from error
-    given = {TRUSTED_ROOT: args.trusted_root, SIGNING_CONFIG: args.signing_config}
-    targets = {name: _bytes(path) for name, path in given.items() if path is not None}
+    given = {
+        (TRUSTED_ROOT, "trusted-root"): args.trusted_root,
+        (SIGNING_CONFIG, "signing-config"): args.signing_config,
+        (TRUST_INSTANCE, "trust-instance"): args.trust_instance,
+    }
+    targets = {name: checked(kind, _bytes(path)) for (name, kind), path in given.items() if path is not None}
     Home(args.home).make()
     try:
         root = repository.create(layout, targets)

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from fixtures.trust.world import BUILD, BUILDER
-from locara.cli import models_signature
 from locara.cli.__main__ import main
 from locara.core.digest import Digest
 from locara.models.cache import ModelCache
+from locara.runtime import followed
 from locara.trust.recall import recalled_by
 from locara.trust.revocation.document import Entry, Known, Listed
 from locara.trust.statement import model_signature, test_result
@@ -364,7 +364,7 @@ def test_a_bad_signature_does_not_displace_a_model_and_signature_that_are_here(
 def test_a_recalled_signer_keeps_the_model_out(
     person: Person, instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def lists(signer: str) -> Callable[[], object]:
+    def lists(signer: str) -> Callable[..., object]:
         entry = {"id": "R1", "severity": "block", "kind": "compromise", "reason": "stolen", "time": 0.0}
         listed = Listed(
             format="locara-revocations/2",
@@ -372,13 +372,13 @@ def test_a_recalled_signer_keeps_the_model_out(
             updated=0.0,
             entries=[Entry.model_validate({**entry, "signer": signer})],
         )
-        return lambda: recalled_by(Known(listed), now=datetime.now(UTC).timestamp())
+        return lambda _state, now: recalled_by(Known(listed), now=now)
 
     (person.folder / "model.sig").write_bytes(good(instance))
-    monkeypatch.setattr(models_signature, "_recalled", lists(BUILDER))
+    monkeypatch.setattr(followed, "recalled_here", lists(BUILDER))
     code, text = person.take(*person.named)
     assert (code, "[signer_revoked]" in text, person.nothing_entered()) == (1, True, True), text
-    monkeypatch.setattr(models_signature, "_recalled", lists(f"{BUILDER}2"))
+    monkeypatch.setattr(followed, "recalled_here", lists(f"{BUILDER}2"))
     assert person.take(*person.named)[0] == 0
 
 

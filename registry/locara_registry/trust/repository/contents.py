@@ -9,7 +9,14 @@ from locara.core.strict_json import parse
 from locara.errors import ManifestError, UsageError
 from locara.models.index import parse_index
 from locara.models.web import Url
-from locara.trust.repository.names import MODELS, SIGNING_CONFIG, TOOLS, TRUSTED_ROOT, app_target
+from locara.trust.repository.names import (
+    MODELS,
+    SIGNING_CONFIG,
+    TOOLS,
+    TRUST_INSTANCE,
+    TRUSTED_ROOT,
+    app_target,
+)
 
 MAX_BYTES: Final = 8 << 20
 _FIXED: Final = {
@@ -17,6 +24,7 @@ _FIXED: Final = {
     "tools": TOOLS,
     "trusted-root": TRUSTED_ROOT,
     "signing-config": SIGNING_CONFIG,
+    "trust-instance": TRUST_INSTANCE,
 }
 
 
@@ -40,11 +48,23 @@ def checked(kind: str, data: bytes) -> bytes:
             parse_index(data, place=Url("registry.invalid", 443, f"/{PurePosixPath(MODELS)}"))
         elif kind == "trusted-root":
             _trusted_root(data)
+        elif kind == "trust-instance":
+            _trust_instance(data)
         elif not isinstance(parse(data, max_bytes=MAX_BYTES, source=kind).value, dict):
             raise UsageError(f"{kind} holds one JSON object")
     except ManifestError as error:
         raise UsageError(f"this is no {kind}: {error.message}") from error
     return data
+
+
+def _trust_instance(data: bytes) -> None:
+    from locara.trust.bundle.instance import TrustInstance  # noqa: PLC0415 - only where one is published
+    from locara.trust.refusal import TrustError  # noqa: PLC0415
+
+    try:
+        TrustInstance.read(data).whole()
+    except TrustError as error:
+        raise UsageError(f"this is no trust instance: {error.message[:200]}") from error
 
 
 def _trusted_root(data: bytes) -> None:

@@ -3,7 +3,7 @@
     root        2 of 3   everything below; offline
     timestamp   1        which state is current; online, renewed every few hours
     snapshot    1        the versions of all roles; online
-    targets     2 of 3   the trusted root of Sigstore, and the delegations below; offline
+    targets     2 of 3   what attestations are checked against, and the delegations below; offline
       models        models/*                index of models
       tools         tools/*                 index of tools
       revocations   revocations/list.json   2 of 3, offline
@@ -19,7 +19,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from locara.trust.repository.names import REVOCATIONS, SIGNING_CONFIG, TRUSTED_ROOT, URGENT
+from locara.trust.repository.names import (
+    REVOCATIONS,
+    SIGNING_CONFIG,
+    TRUST_INSTANCE,
+    TRUSTED_ROOT,
+    URGENT,
+)
 
 HOUR: Final = 3_600
 DAY: Final = 24 * HOUR
@@ -50,7 +56,7 @@ class Layout:
     root: Role = Role(3, 2, 365 * DAY)
     timestamp: Role = Role(1, 1, 3 * DAY)
     snapshot: Role = Role(1, 1, 7 * DAY)
-    targets: Role = Role(3, 2, 180 * DAY, (TRUSTED_ROOT, SIGNING_CONFIG))
+    targets: Role = Role(3, 2, 180 * DAY, (TRUSTED_ROOT, SIGNING_CONFIG, TRUST_INSTANCE))
     models: Role = Role(1, 1, 90 * DAY, ("models/*",))
     tools: Role = Role(1, 1, 90 * DAY, ("tools/*",))
     revocations: Role = Role(3, 2, 180 * DAY, (REVOCATIONS,))
