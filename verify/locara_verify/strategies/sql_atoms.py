@@ -514,6 +514,7 @@ PREPARE: Final = (
     "CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(a)",
     "INSERT OR IGNORE INTO words(rowid, a) VALUES(1, 'ordinary words')",
     "CREATE VIRTUAL TABLE IF NOT EXISTS vectors USING vec0(e float[4])",
+    "INSERT OR IGNORE INTO vectors(rowid, e) VALUES(1, '[1, 0, 0, 0]'), (2, '[0, 1, 0, 0]')",
     "CREATE VIRTUAL TABLE IF NOT EXISTS hits USING fts5(a)",
     "INSERT OR IGNORE INTO hits(rowid, a) SELECT 1, replace(hex(zeroblob(200000)), '00', 'a b ')",
 )

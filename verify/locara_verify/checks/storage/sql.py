@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any, Final
 
 from locara_verify.check import CheckResult, check
@@ -24,21 +26,54 @@ EXHAUSTION: Final = "LC224"
 ACCESS: Final = tuple(family for family in RULE_OF if family != "exhaustion")
 MOST_SECONDS: Final = 20.0
 MOST_GROWTH: Final = 1_500_000_000
+FEW: Final = 10
 SLOW: Final[Mapping[str, int]] = {"quick": 1, "ci": 1, "strict": 3, "soak": 5}
 
 
 @check(NAME, rules=(*(RULE_OF[family] for family in ACCESS), "LC406"), needs=frozenset({"live"}))
 def run(ctx: Context) -> CheckResult:
-    """Every atom of the attacks on files, code, pragmas, statements and internal tables, then drawn ones."""
+    """Every atom of the attacks on files, code, pragmas, statements and internal tables, then drawn ones; the
+    atoms once more where the other vector engine searches, whose index lies beside the database."""
+    rules = tuple(RULE_OF[family] for family in ACCESS)
     with open_arena(ctx, pick=False) as arena:
-        return conduct(Trial(arena, tuple(RULE_OF[family] for family in ACCESS)), attack_access)
+        first = conduct(Trial(arena, rules), attack_access)
+    engine, app = other_engine(ctx)
+    with open_arena(ctx, app=app, pick=False) as arena:
+        trial = Trial(arena, rules)
+        second = conduct(trial, lambda one: attack_access(one, listed_only=True))
+        if engine == "zvec" and not index_used(arena.data):
+            second = replace(second, inconclusive=dict.fromkeys(rules, "zvec was not used: it made no index"))
+    return first.joined(second, f"with {engine}")
+
+
+def other_engine(ctx: Context) -> tuple[str, Path]:
+    """The vector engine that the target did not choose, and the target with it."""
+    told = json.loads(ctx.target.manifest_bytes).get("storage", {}).get("vector", {}).get("engine")
+    engine = "sqlite-vec" if told == "zvec" else "zvec"
+
+    def chosen(document: dict[str, Any]) -> None:
+        storage = document.setdefault("storage", {})
+        storage["vector"] = {**storage.get("vector", {}), "engine": engine}
+
+    return engine, ctx.variant(f"stored-by-{engine}", chosen)
+
+
+def index_used(data: Path) -> bool:
+    """Whether zvec made an index for this app."""
+    folder = data / "tmp" / "vectors"
+    return folder.is_dir() and any(path.is_dir() for path in folder.iterdir())
 
 
 @check(BOMBS, rules=(EXHAUSTION, "LC406"), needs=frozenset({"live"}))
 def run_bombs(ctx: Context) -> CheckResult:
-    """Statements that would use up time, memory, disk or the parser."""
+    """Statements that would use up time, memory, disk or the parser; the edges and a few under the other engine."""
     with open_arena(ctx, pick=False) as arena:
-        return conduct(Trial(arena, (EXHAUSTION,)), attack_exhaustion)
+        first = conduct(Trial(arena, (EXHAUSTION,)), attack_exhaustion)
+    engine, app = other_engine(ctx)
+    with open_arena(ctx, app=app, pick=False) as arena:
+        trial = Trial(arena, (EXHAUSTION,))
+        second = conduct(trial, lambda one: attack_exhaustion(one, few=True))
+    return first.joined(second, f"with {engine}")
 
 
 def replay(ctx: Context, case: Mapping[str, JSON]) -> CheckResult:
@@ -50,11 +85,11 @@ def replay(ctx: Context, case: Mapping[str, JSON]) -> CheckResult:
         return conduct(trial, lambda one: _family(one, prepare(one.arena), attack.family, iter([attack])))
 
 
-def attack_access(trial: Trial) -> None:
+def attack_access(trial: Trial, *, listed_only: bool = False) -> None:
     """One family after the other, so that what it left behind is charged to its rule."""
     ctx = trial.arena.ctx
     store = prepare(trial.arena)
-    each = share(ctx, 0.25) // len(ACCESS)
+    each = 0 if listed_only else share(ctx, 0.25) // len(ACCESS)
     for number, family in enumerate(ACCESS):
         _family(trial, store, family, _attacks(ctx, store, family, each))
         ctx.progress(number + 1, len(ACCESS), f"SQL: {family}")
@@ -110,7 +145,7 @@ def _report(trial: Trial, attack: SqlAttack, message: str, because: str) -> None
         trial.findings[-1] = replace(trial.findings[-1], replay=case)
 
 
-def attack_exhaustion(trial: Trial) -> None:
+def attack_exhaustion(trial: Trial, *, few: bool = False) -> None:
     """Quick bombs, which end by a limit of their own, then a few that only the clock ends."""
     ctx = trial.arena.ctx
     store = prepare(trial.arena)
@@ -120,8 +155,9 @@ def attack_exhaustion(trial: Trial) -> None:
     rng = ctx.rng(BOMBS)
     bombs = list(corpus("exhaustion", rng, store.places))
     rng.shuffle(bombs)
-    _family(trial, store, "exhaustion", _watched(trial, iter(bombs[: share(ctx, 0.05)])))
-    for attack in slow_bombs(rng, SLOW.get(ctx.profile.profile, 1)):
+    most = FEW if few else share(ctx, 0.05)
+    _family(trial, store, "exhaustion", _watched(trial, iter(bombs[:most])))
+    for attack in slow_bombs(rng, 0 if few else SLOW.get(ctx.profile.profile, 1)):
         _burn(trial, store, attack)
     grown = store.peak_memory()
     if memory is None or grown is None:

@@ -17,6 +17,8 @@ from locara_verify.strategies.sql_atoms import PREPARE, TWINS
 
 Json = Any
 
+INDEX: Final = "tmp/vectors"
+NEAREST: Final[Mapping[str, Json]] = {"table": "vectors", "k": 1, "embedding": [0.0, 1.0, 0.0, 0.0]}
 OWN_FILES: Final = frozenset({"app.sqlite3", "app.sqlite3-wal", "app.sqlite3-shm", "backups"})
 GUARD: Final = "a setting that SQL must not reach"
 REFUSED: Final = frozenset({"storage_error", "bad_request", "bad_frame", "limit_exceeded", "quota_exceeded"})
@@ -51,11 +53,10 @@ class Store:
         return self.arena.link.ask(f"db.{attack.entry}", arguments_of(attack))
 
     def files(self) -> dict[str, Entry]:
-        """Everything in the app's data folder but the database and the audit log, which may grow."""
+        """Everything in the app's data folder but what may grow: database, audit log and vector index."""
         found = snapshot(self.data, times=False)
-        return {
-            name: entry for name, entry in found.items() if not name.startswith(("db", "audit/log.jsonl"))
-        }
+        grows = ("db", "audit/log.jsonl", INDEX)
+        return {name: entry for name, entry in found.items() if not name.startswith(grows)}
 
     def strangers(self) -> list[str]:
         """Files beside the database that do not belong there."""
@@ -74,6 +75,9 @@ class Store:
             reply = self.arena.link.ask(f"db.{entry}", {"sql": sql, "params": params})
             if not reply.ok:
                 failed.append(f"{sql}: {reply.error}")
+        found = self.arena.link.ask("db.search", NEAREST)
+        if not found.ok or [hit.get("id") for hit in found.result.get("hits", ())] != [2]:
+            failed.append(f"the nearest vector is not found: {found.result or found.error}")
         kept = self.arena.link.ask("settings.get", {"key": "guard"})
         if not kept.ok or kept.result.get("value") != GUARD:
             failed.append(f"the guarded setting reads {kept.result or kept.error}")
@@ -119,6 +123,7 @@ def prepare(arena: Arena) -> Store:
         "/data/files/secret.txt",
         "/data/audit/log.jsonl",
         "/app/locara.json",
+        f"/data/{INDEX}/stamp.json",
         "/etc/passwd",
         str(outside / "secret.txt"),
     )
@@ -126,6 +131,7 @@ def prepare(arena: Arena) -> Store:
         "/data/files/new.sqlite3",
         "/data/audit/new",
         "/data/tmp/new",
+        f"/data/{INDEX}/new",
         "/tmp/new",  # noqa: S108 - a name for an attack, nothing is created there
         "new",
         str(outside / "new"),
