@@ -11,16 +11,13 @@ from typing import Any
 
 import pytest
 
+from fixtures.trust.models import DIGEST, MODEL, ONE, OTHER, STATEMENTS, statement
 from fixtures.trust.world import BUILD, BUILDER
 from locara.cli.__main__ import main
-from locara.core.digest import Digest
 from locara.models.cache import ModelCache
 from locara.runtime import followed
 from locara.trust.recall import recalled_by
 from locara.trust.revocation.document import Entry, Known, Listed
-from locara.trust.statement import model_signature, test_result
-from locara.trust.statement.model_signature import ModelSignature
-from locara.trust.statement.statement import Subject, write_statement
 from locara_registry.home import Home
 from locara_registry.trust.beginning import begin
 from locara_registry.trust.instance import Instance
@@ -28,12 +25,6 @@ from locara_registry.trust.key_files import FileKeys
 from locara_registry.trust.record import Record
 from locara_registry.trust.signing import sign_statement
 from locara_registry.trust.trusted_root import trust_instance
-
-FIXTURE = Path(__file__).parents[3] / "fixtures/models/locara-tiny-chat.gguf"
-MODEL = FIXTURE.read_bytes()
-DIGEST = Digest.of(MODEL)
-OTHER = Digest.of(b"another model")
-ONE = [("model.gguf", DIGEST.hex)]
 
 
 def instance_at(folder: Path, name: str) -> Instance:
@@ -104,85 +95,12 @@ def person(
     return Person(tmp_path, capsys)
 
 
-def statement(files: list[tuple[str, str]], *, subject: str | None = None, **serialization: object) -> bytes:
-    """The statement over these files; `serialization` is what a signer may write there against our rules."""
-    signature = ModelSignature.over(files)
-    value = signature.model_dump(mode="json")
-    value["serialization"] |= serialization
-    return write_statement([Subject("tiny", Digest(subject or signature.root))], value, model_signature.TYPE)
-
-
 def sign(instance: Instance, payload: bytes) -> bytes:
     return sign_statement(instance, BUILD, payload)
 
 
 def good(instance: Instance) -> bytes:
     return sign(instance, statement(ONE))
-
-
-def renamed(name: str) -> bytes:
-    return statement(ONE).replace(b'"name":"model.gguf"', b'"name":%s' % json.dumps(name).encode())
-
-
-def results() -> bytes:
-    value = {"result": "PASSED", "configuration": []}
-    return write_statement([Subject("tiny", DIGEST)], value, test_result.TYPE)
-
-
-STATEMENTS: dict[str, tuple[Callable[[], bytes], str, str]] = {
-    "of another model": (lambda: statement([("model.gguf", OTHER.hex)]), "subject_mismatch", "not over"),
-    "with a file that is not here": (
-        lambda: statement([*ONE, ("LICENSE", OTHER.hex)]),
-        "subject_mismatch",
-        "only one of them is here",
-    ),
-    "over other files alone": (
-        lambda: statement([("a", OTHER.hex), ("b", OTHER.hex)]),
-        "subject_mismatch",
-        "not over",
-    ),
-    "that lists the file twice": (
-        lambda: statement([*ONE, ("copy.gguf", DIGEST.hex)]),
-        "subject_mismatch",
-        "has 2 files",
-    ),
-    "one name for two files": (
-        lambda: statement([*ONE, ("model.gguf", OTHER.hex)]),
-        "predicate_malformed",
-        "no name of its own",
-    ),
-    "whose files are not its subject": (
-        lambda: statement(ONE, subject=OTHER.hex),
-        "subject_mismatch",
-        "do not add up",
-    ),
-    "about the file and not its root": (
-        lambda: statement(ONE, subject=DIGEST.hex),
-        "subject_mismatch",
-        "do not add up",
-    ),
-    "with ignored paths": (
-        lambda: statement(ONE, ignore_paths=[".git"]),
-        "predicate_malformed",
-        "ignore_paths",
-    ),
-    "that follows links": (
-        lambda: statement(ONE, allow_symlinks=True),
-        "predicate_malformed",
-        "allow_symlinks",
-    ),
-    "of pieces of files": (lambda: statement(ONE, method="shards"), "predicate_malformed", "method"),
-    "under another hash": (lambda: statement(ONE, hash_type="blake2b"), "predicate_malformed", "hash_type"),
-    "of a path outside": (lambda: renamed("../model.gguf"), "predicate_malformed", "no name of its own"),
-    "of an absolute path": (lambda: renamed("/model.gguf"), "predicate_malformed", "no name of its own"),
-    "of the folder itself beside a file": (
-        lambda: statement([(".", DIGEST.hex), ("model.gguf", OTHER.hex)]),
-        "predicate_malformed",
-        "no name of its own",
-    ),
-    "of another kind": (results, "predicate_type", "results of checks"),
-    "that is no statement": (lambda: b"[]", "statement_malformed", ""),
-}
 
 
 def refused_and_twin(person: Person, instance: Instance, bundle: bytes, reason: str, said: str) -> None:

@@ -64,6 +64,7 @@ MODULES: Final = (
     "locara_verify.checks.models.pins",
     "locara_verify.checks.models.safetensors_headers",
     "locara_verify.checks.models.shelf",
+    "locara_verify.checks.models.signatures",
     "locara_verify.checks.models.sorted_answers",
     "locara_verify.checks.models.speech",
     "locara_verify.checks.models.templates",

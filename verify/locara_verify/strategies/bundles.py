@@ -132,7 +132,7 @@ def _changed(now: Any, rng: random.Random) -> Any:  # noqa: ANN401
 
 def _vector(one: dict[str, Any], twins: list[Any], trusts: dict[str, bytes]) -> Vector:
     twin = twins[one["twin"]["bundle"]]
-    bad = _side(_applied(twin, one["bundle"]), one, trusts)
+    bad = _side(applied(twin, one["bundle"]), one, trusts)
     good = _side(json.dumps(twin, indent=1).encode(), one["twin"], trusts)
     return Vector(one["name"], one["reason"], bad, good)
 
@@ -141,7 +141,7 @@ def _side(bundle: bytes, one: dict[str, Any], trusts: dict[str, bytes]) -> Side:
     return Side(bundle, trusts[one["trust"]], one["want"], datetime.fromisoformat(one["now"]))
 
 
-def _applied(twin: Any, change: dict[str, Any]) -> bytes:  # noqa: ANN401
+def applied(twin: Any, change: dict[str, Any]) -> bytes:  # noqa: ANN401
     """The forgery out of its twin: values set and removed by path, or bytes exchanged in the text."""
     if "edits" in change:
         value = copy.deepcopy(twin)

@@ -1,0 +1,178 @@
+"""LC537: a model whose signature does not hold, is somebody else's or is over other files does not enter the cache.
+
+`locara models` is run as a person runs it. The judge is the cache: whether a byte entered, and what is told of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from locara_verify.check import CheckResult, check
+from locara_verify.context import Context
+from locara_verify.finding import Finding, first_of_each
+from locara_verify.strategies.model_signatures import Shelf, shelf
+
+RULE: Final = "LC537"
+NAME: Final = "model-signatures"
+PROGRAM: Final = "locara_verify.checks.models.signing_door"
+SECONDS: Final = 300.0
+MODEL: Final = "model.gguf"
+BESIDE: Final = "model.sig"
+TRUST: Final = "trust.json"
+
+Json = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One command. ``reason`` is why it must be refused, empty when it must work; ``keeps`` whether the cache holds
+    something afterwards all the same; ``shows`` what must be told."""
+
+    name: str
+    args: tuple[str, ...]
+    reason: str = ""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    keeps: bool = False
+    shows: str = ""
+    goes_on: bool = False
+
+
+@check(NAME, rules=(RULE,))
+def run(ctx: Context) -> CheckResult:
+    """Bring models with forged, borrowed, missing and exchanged signatures, and honest ones between."""
+    try:
+        known = shelf(ctx.fixtures)
+        model = known.model.read_bytes()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return CheckResult(inconclusive={RULE: f"the signed models cannot be read: {error}"})
+    cases = cases_of(known, model)
+    found = command(ctx, known, model, cases)
+    if isinstance(found, str):
+        return CheckResult(inconclusive={RULE: found})
+    findings: list[Finding] = []
+    broken = ""
+    for case, seen in zip(cases, found, strict=True):
+        told = judge(case, seen)
+        if told and case.reason:
+            findings.append(Finding(RULE, told, f"{case.name}: {seen['said'].strip()[-200:]}"))
+        elif told:
+            broken = broken or f"the allow twin failed: {case.name}: {seen['said'].strip()[-200:]}"
+    tried = sum(bool(case.reason) for case in cases)
+    return CheckResult(
+        first_of_each(findings),
+        {RULE: tried},
+        attacks=tried,
+        inconclusive={RULE: broken} if broken and not findings else {},
+    )
+
+
+def judge(case: Case, seen: Mapping[str, Json]) -> str:
+    """What is wrong with the outcome; empty when it is as it must be."""
+    if not case.reason:
+        return (
+            "" if seen["code"] == 0 and seen["entered"] and case.shows in seen["said"] else "it does not work"
+        )
+    if seen["code"] == 0:
+        return "a signature that must be refused was believed"
+    if seen["entered"] and not case.keeps:
+        return "a model whose signature was refused entered the cache"
+    return "" if case.reason in seen["said"] else f"it was refused for another reason than {case.reason}"
+
+
+def cases_of(known: Shelf, model: bytes) -> list[Case]:
+    """Every command in its order; those that go on use the cache of the one before."""
+    trust = ("--trust-root", TRUST)
+    named = (*trust, "--expect-identity", known.identity)
+    take = ("import", MODEL, "--id", "signed")
+    honest = {BESIDE: known.honest.bundle}
+    signed = f"signed by {known.identity}"
+    cases = [Case("honest", (*take, *named), files=honest, shows=signed)]
+    cases += [
+        Case(one.name, (*take, *named), f"[{one.reason}]", {BESIDE: one.bundle}) for one in known.forged
+    ]
+    changed = bytearray(model)
+    changed[-1] ^= 1
+    one_bit = {**honest, MODEL: bytes(changed)}
+    cases.append(
+        Case("honest, and the model has one other bit", (*take, *named), "[subject_mismatch]", one_bit)
+    )
+    who = known.identity
+    cases += [
+        Case(f"expecting {name!r}", (*take, *trust, "--expect-identity", name), "[identity_mismatch]", honest)
+        for name in (f"{who}2", who[:-1], who.upper(), f"{who}/", f" {who}", "*")
+    ]
+    public = ("--public-good", "--expect-identity", who)
+    required = (*take, *named, "--require-signature")
+    cases += [
+        Case("nobody expected", (*take, *trust), "[expectation_missing]", honest),
+        Case("no instance", (*take, "--expect-identity", who), "[material_missing]", honest),
+        Case("unsigned where one is required", required, "[statement_missing]"),
+        Case("the public instance", (*take, *public), "[log_unknown]", honest),
+        Case("signed where one is required", required, files=honest, shows=signed),
+    ]
+    return [*cases, *in_the_cache(known, take, named)]
+
+
+def in_the_cache(known: Shelf, take: tuple[str, ...], named: tuple[str, ...]) -> list[Case]:
+    """What happens beside a model that is in the cache with an honest signature; each goes on from the one before."""
+    other = next(one for one in known.forged if one.reason == "subject_mismatch")
+    signed, refused = f"signed by {known.identity}", f"[{other.reason}]"
+    kept, more = f"cache/{known.digest}/{BESIDE}", f"cache/{known.digest}/adapter.gguf"
+    strange = {kept: known.honest.bundle, more: b"more"}
+    cases = [
+        Case("honest", (*take, *named), files={BESIDE: known.honest.bundle}, shows=signed),
+        Case("forged over it", (*take, *named), refused, {BESIDE: other.bundle}),
+        Case("still there", ("verify", *named), shows=signed),
+        Case("exchanged in the cache", ("verify", *named), refused, {kept: other.bundle}),
+        Case("an old note about another", ("list", "--json"), shows='"state": "not checked"'),
+        Case("a file that nobody signed", ("verify", *named), "[subject_mismatch]", strange),
+    ]
+    last = Case("honest again", (*take, *named), files={BESIDE: known.honest.bundle}, shows=signed)
+    return [cases[0], *(replace(case, keeps=True, goes_on=True) for case in cases[1:]), last]
+
+
+def command(ctx: Context, known: Shelf, model: bytes, cases: list[Case]) -> list[dict[str, Json]] | str:
+    """The outcome of each case, or why there is none."""
+    import locara  # noqa: PLC0415 - only its place is wanted
+    import locara_verify  # noqa: PLC0415 - as above
+
+    top, folder = ctx.fresh_dir("signed"), Path()
+    jobs: list[dict[str, Json]] = []
+    for number, case in enumerate(cases):
+        if not case.goes_on:
+            folder = top / str(number)
+            folder.mkdir()
+            (folder / MODEL).write_bytes(model)
+            (folder / TRUST).write_bytes(known.trust)
+        files = {name: data.hex() for name, data in case.files.items()}
+        jobs.append({"folder": str(folder), "args": list(case.args), "files": files})
+    home = ctx.fresh_dir("home")
+    places = {Path(next(iter(package.__path__))).parent for package in (locara, locara_verify)}
+    environment = {
+        "PATH": os.environ.get("PATH", ""),
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "NO_COLOR": "1",
+        "PYTHONPATH": os.pathsep.join(map(str, sorted(places))),
+    }
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", PROGRAM],
+        input=json.dumps(jobs).encode(),
+        env=environment,
+        capture_output=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    shutil.rmtree(top, ignore_errors=True)
+    if done.returncode != 0:
+        return f"the command broke: {done.stderr.decode('utf-8', 'replace').strip()[-300:]}"
+    found: list[dict[str, Json]] = json.loads(done.stdout)
+    return found
