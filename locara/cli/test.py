@@ -29,8 +29,9 @@ _EPILOG = """examples:
   locara test my-app --json                             the outcome as one JSON object
 
 tests/ is run by pytest, in this Python and with LOCARA_APP set to the folder of the app; then `npm test`, when
-package.json has a script of that name. These are programs of the app's developer: they run as you, outside
-the sandbox. What they start with locara.runtime.launch runs inside it.
+package.json has a script of that name, with LOCARA_COMMAND set to this Locara for `@locara/test`. These are
+programs of the app's developer: they run as you, outside the sandbox. What they start with
+locara.runtime.launch or startApp runs inside it.
 
 Exit code: 0 all passed, 1 a test failed, 3 something could not be run (pytest or npm is missing, no tests).
 """
@@ -142,7 +143,12 @@ def _node_path() -> str:
 
 def _run(command: list[str], folder: Path, *, quiet: bool, path: str | None = None) -> tuple[int, float]:
     """Run a program to its end in a process group of its own; a signal to this process ends the whole group."""
-    environment = {**os.environ, "LOCARA_APP": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {
+        **os.environ,
+        "LOCARA_APP": str(folder),
+        "LOCARA_COMMAND": json.dumps([sys.executable, "-m", "locara"]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     if path is not None:
         environment["PATH"] = path
     begin = time.monotonic()

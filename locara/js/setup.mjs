@@ -13,10 +13,16 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const SDK = "locara/js/sdk";
+const PACKAGES = ["sdk", "manifest", "test"];
 
 /** Folders in order: later ones use what earlier ones built. `built` names files that the build leaves. */
 const FOLDERS = [
-  { folder: "locara/js", build: ["--workspaces"], sources: ["sdk/src/**", "sdk/*.json"], built: ["sdk/dist/index.js"] },
+  {
+    folder: "locara/js",
+    build: ["--workspaces"],
+    sources: PACKAGES.flatMap((name) => [`${name}/src/**`, `${name}/*.json`]),
+    built: PACKAGES.map((name) => `${name}/dist/index.js`),
+  },
   {
     folder: "apps/docvault",
     build: [],

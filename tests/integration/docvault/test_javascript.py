@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from .conftest import ROOT
 
-FOLDERS = {"sdk": ROOT / "locara/js/sdk", "docvault": ROOT / "apps/docvault"}
-# The TypeScript compiler of each folder: the SDK's is hoisted to its workspace.
-COMPILERS = {"sdk": ROOT / "locara/js/node_modules", "docvault": ROOT / "apps/docvault/node_modules"}
+PACKAGES = ("sdk", "manifest", "test")
+FOLDERS = {**{name: ROOT / "locara/js" / name for name in PACKAGES}, "docvault": ROOT / "apps/docvault"}
+# The TypeScript compiler of each folder: that of the packages is hoisted to their workspace.
+COMPILERS = {
+    **dict.fromkeys(PACKAGES, ROOT / "locara/js/node_modules"),
+    "docvault": ROOT / "apps/docvault/node_modules",
+}
 
 
 def run(argv: list[str | Path], folder: Path) -> None:
-    done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, timeout=240, check=False)
+    env = {**os.environ, "LOCARA_COMMAND": json.dumps([sys.executable, "-m", "locara"])}
+    done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, timeout=240, check=False, env=env)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

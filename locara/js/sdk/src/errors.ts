@@ -1,33 +1,10 @@
 /** Errors an app can catch. Every error reply of the runtime becomes one of these. */
 
 import { isObject, stringAt, type Json } from "./json.ts";
+import { RUNTIME_CODES } from "./surface.ts";
 
 /** The closed list of codes a runtime may answer with, and the codes this package adds on its own side. */
-export const ERROR_CODES = [
-  "unknown_command",
-  "capability_denied",
-  "bad_request",
-  "bad_frame",
-  "too_large",
-  "busy",
-  "cancelled",
-  "not_found",
-  "exists",
-  "io_error",
-  "model_unavailable",
-  "model_error",
-  "tool_unavailable",
-  "tool_error",
-  "program_unavailable",
-  "context_overflow",
-  "device_unavailable",
-  "storage_error",
-  "quota_exceeded",
-  "limit_exceeded",
-  "internal",
-  "transport_closed",
-  "not_connected",
-] as const;
+export const ERROR_CODES = [...RUNTIME_CODES, "transport_closed", "not_connected"] as const;
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /** Any failed call. `code` is one of `ERROR_CODES`, or a newer code of a newer runtime. */

@@ -1,6 +1,7 @@
 /** Files: what the person picked, and the app's own data folder. Needs the matching `fs.*` capability. */
 
 import { base64ToBytes, bytesToBase64 } from "./base64.ts";
+import type { Command } from "./surface.ts";
 import type { CallOptions, Transport } from "./transport.ts";
 
 /** The app's own folder. Other roots: `$DOCUMENTS` and its like when declared, or a handle of `pick`. */
@@ -115,7 +116,7 @@ function join(parts: readonly Uint8Array[], total: number): Uint8Array<ArrayBuff
 }
 
 export function createFs(transport: Transport): Fs {
-  const call = async <T>(cmd: string, args: Parameters<Transport["call"]>[1], options?: CallOptions): Promise<T> =>
+  const call = async <T>(cmd: Command, args: Parameters<Transport["call"]>[1], options?: CallOptions): Promise<T> =>
     (await transport.call(cmd, args, options)) as unknown as T;
   return {
     async pick(request) {

@@ -48,6 +48,7 @@ export { createLocara, type Locara } from "./client.ts";
 export { CapabilityDenied, ERROR_CODES, LocaraError, type ErrorCode } from "./errors.ts";
 export { encodeFrame, FrameDecoder, MAX_FRAME_BYTES } from "./frames.ts";
 export type { Json, JsonObject } from "./json.ts";
+export { COMMANDS, type Capability, type Command } from "./surface.ts";
 export { CallTable, type CallOptions, type Transport } from "./transport.ts";
 export { WindowTransport, type FramePort } from "./window.ts";
 export { createStream, type Stream } from "./stream.ts";

@@ -2,6 +2,7 @@
 
 import { errorFromReply, LocaraError } from "./errors.ts";
 import { isObject, type Json, type JsonObject } from "./json.ts";
+import type { Command } from "./surface.ts";
 
 export interface CallOptions {
   /** Aborting rejects the call with the signal's reason at once and tells the runtime to stop the work. */
@@ -12,7 +13,7 @@ export interface CallOptions {
 
 export interface Transport {
   /** Runs one command. Rejects with LocaraError (CapabilityDenied when the manifest does not grant it). */
-  call(cmd: string, args: JsonObject, options?: CallOptions): Promise<Json>;
+  call(cmd: Command, args: JsonObject, options?: CallOptions): Promise<Json>;
   /** Ends the connection; calls in flight reject with code `transport_closed`. Safe to call twice. */
   close(): Promise<void>;
 }
