@@ -26,7 +26,7 @@ MUTANTS = Path(__file__).parent / "mutants"
 HARMLESS = Path(__file__).parent / "harmless"
 HOSTILE = REPOSITORY / "fixtures/hostile"
 APP = REPOSITORY / "apps/docvault"
-NOT_COPIED = ("node_modules", "__pycache__", "js", ".locara", "test", "dev", "vendor", "build")
+NOT_COPIED = ("node_modules", "js", ".locara", "test", "dev", "vendor", "build")
 SECONDS = 600
 
 
@@ -122,6 +122,8 @@ def apply(edit: Edit, root: Path) -> None:
                 f"{edit.file}: {text.count(edit.find)} places match, not one: {edit.find[:60]!r}"
             )
         path.write_text(text.replace(edit.find, edit.replace), "utf-8")
+        for compiled in path.parent.glob(f"__pycache__/{path.stem}.*"):
+            compiled.unlink()  # of the text before the edit
         return
     if path.is_symlink() or path.is_file():
         path.unlink()

@@ -63,7 +63,8 @@ def packages() -> None:
         only_uv.write_text(_pinned("uv", lock.read_text()))
         run([*pip, only_uv])
         try:
-            run([VENV / "bin" / "uv", "pip", "sync", "--quiet", "--require-hashes", "--python", PYTHON, lock])
+            uv = [VENV / "bin" / "uv", "pip", "sync", "--quiet", "--compile-bytecode"]
+            run([*uv, "--require-hashes", "--python", PYTHON, lock])
         except SetupError:
             detail("uv could not get these packages (it does not read pip's settings); trying pip")
             run([*pip, lock])

@@ -127,6 +127,10 @@ def run(ctx: Context) -> CheckResult:
     lies.plant(folder, files)
     for what in lies.folder_lies(folder, files, reader.canary):
         reader.refused(f"folder with {what}", folder)
+    for what, wide in lies.one_on_some_systems(files):
+        both = ctx.fresh_dir("both")
+        lies.plant(both, wide)
+        reader.refused(f"folder with {what}", both)
     broken += list(twins(reader, shelf, files))
     if reader.read(folder) != ("", files):
         broken.append("an honest folder is refused, or unpacked as something else")
