@@ -22,24 +22,29 @@ TEMPLATES: Final = {
     "blank": "notes in the app's own database; no model, no power but its own folder",
     "chat": "a conversation with a pinned local model, streamed and kept",
     "docvault": "ask your own documents (a copy of apps/docvault; only in a clone)",
+    "transcribe": "what was said, with its times (a copy of apps/transcribe; only in a clone)",
 }
+_APPS: Final = ("docvault", "transcribe")
+"""Templates that are reference apps."""
 _EPILOG = """examples:
   locara init blank my-notes
   locara init chat my-chat --publisher acme --dir ~/apps
+  locara init my-vault --template docvault
   locara dev my-chat                       see it at once, in its sandbox
 
 templates:
-  blank     notes in the app's own database; no model, no power but its own folder
-  chat      a conversation with a pinned local model, streamed and kept
-  docvault  ask your own documents (a copy of apps/docvault; only in a clone)
+  blank       notes in the app's own database; no model, no power but its own folder
+  chat        a conversation with a pinned local model, streamed and kept
+  docvault    ask your own documents (a copy of apps/docvault; only in a clone)
+  transcribe  what was said, with its times (a copy of apps/transcribe; only in a clone)
 
 The app holds a built page (dist/), its TypeScript (src/), the SDK (vendor/locara-sdk/), tests/ and test/.
-Building it again needs Node 22.18 and neither an install nor a network (docvault: `npm ci` first).
+Building it again needs Node 22.18 and neither an install nor a network (docvault, transcribe: `npm ci` first).
 """
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _HERE: Final = Path(__file__).resolve().parents[1] / "templates"
 _SDK: Final = Path(__file__).resolve().parents[1] / "js/sdk"
-_DOCVAULT: Final = Path(__file__).resolve().parents[2] / "apps/docvault"
+_APPS_HOME: Final = Path(__file__).resolve().parents[2] / "apps"
 _NOT_COPIED: Final = ("node_modules", "build", "dev", ".locara", "__pycache__")
 _FILLED: Final = ("README.md", "index.html")
 
@@ -51,10 +56,16 @@ class InitError(LocaraError):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """TEMPLATE, NAME, --dir, --publisher."""
+    """TEMPLATE, NAME, --template, --dir, --publisher."""
     parser.epilog = _EPILOG
-    parser.add_argument("template", metavar="TEMPLATE", help=", ".join(TEMPLATES))
-    parser.add_argument("name", metavar="NAME", help="name of the app: lower case, digits and -")
+    parser.usage = "locara init [-h] [--dir DIR] [--publisher WHO] (TEMPLATE NAME | NAME --template TEMPLATE)"
+    parser.add_argument(
+        "words",
+        metavar="TEMPLATE NAME",
+        nargs="+",
+        help=f"{', '.join(TEMPLATES)}; and the name of the app: lower case, digits and -",
+    )
+    parser.add_argument("--template", metavar="TEMPLATE", help="the template, where only a NAME is given")
     parser.add_argument(
         "--dir", metavar="DIR", type=Path, default=Path(), help="make it in this folder (default: here)"
     )
@@ -65,22 +76,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0 when the app is there, complete and valid; otherwise nothing of it is."""
-    if args.template not in TEMPLATES:
+    template, name = _words(args)
+    if template not in TEMPLATES:
         raise UsageError(
-            f"there is no template {args.template!r}",
-            fix=closest(args.template, tuple(TEMPLATES), f"templates: {', '.join(TEMPLATES)}"),
+            f"there is no template {template!r}",
+            fix=closest(template, tuple(TEMPLATES), f"templates: {', '.join(TEMPLATES)}"),
         )
-    for what, value in (("name", args.name), ("publisher", args.publisher)):
+    for what, value in (("name", name), ("publisher", args.publisher)):
         if not _NAME.fullmatch(value):
             raise UsageError(
                 f"{value!r} is not a {what} of an app", fix="1 to 64 of a-z, 0-9 and -, not - at an end"
             )
-    target = args.dir / args.name
+    target = args.dir / name
     if target.exists() or target.is_symlink():
         raise InitError(f"{target} is there already", fix="choose another name, or --dir")
-    _make(args.template, args.name, args.publisher, target)
-    _say(target, args.template)
+    _make(template, name, args.publisher, target)
+    _say(target, template)
     return Exit.PASSED
+
+
+def _words(args: argparse.Namespace) -> tuple[str, str]:
+    """Template and name, however they were given."""
+    match args.words, args.template:
+        case [name], str(template):
+            return template, name
+        case [template, name], None:
+            return template, name
+    raise UsageError(
+        "init takes a TEMPLATE and a NAME", fix=f"locara init blank my-app; templates: {', '.join(TEMPLATES)}"
+    )
 
 
 def _make(template: str, name: str, publisher: str, target: Path) -> None:
@@ -111,8 +135,8 @@ def _copy(template: str, folder: Path) -> None:
         raise InitError(
             "the SDK is not built", code="not_built", fix="run ./dev setup, or node locara/js/setup.mjs"
         )
-    if template == "docvault":
-        _copy_docvault(folder)
+    if template in _APPS:
+        _copy_app(template, folder)
     else:
         for part in ("common", template):
             _copy_tree(_HERE / part, folder)
@@ -129,21 +153,22 @@ def _copy(template: str, folder: Path) -> None:
         shutil.copyfile(file, vendor / "dist" / file.name)
 
 
-def _copy_docvault(folder: Path) -> None:
-    if not (_DOCVAULT / "locara.json").is_file():
+def _copy_app(name: str, folder: Path) -> None:
+    app = _APPS_HOME / name
+    if not (app / "locara.json").is_file():
         raise InitError(
-            "the template docvault is only in a clone of Locara",
+            f"the template {name} is only in a clone of Locara",
             code="not_built",
             fix="use blank or chat, or start from a clone",
         )
-    if not (_DOCVAULT / "dist/index.html").is_file():
-        raise InitError("apps/docvault is not built", code="not_built", fix="run ./dev setup")
-    _copy_tree(_DOCVAULT, folder)
-    for name in ("package.json", "package-lock.json"):
-        text = (folder / name).read_text(encoding="utf-8")
+    if not (app / "dist/index.html").is_file():
+        raise InitError(f"apps/{name} is not built", code="not_built", fix="run ./dev setup")
+    _copy_tree(app, folder)
+    for file in ("package.json", "package-lock.json"):
+        text = (folder / file).read_text(encoding="utf-8")
         text = text.replace("../../locara/js/sdk", "vendor/locara-sdk")
-        (folder / name).write_text(text.replace('    "dev": "node dev/serve.mjs",\n', ""), encoding="utf-8")
-    shutil.copyfile(_HERE / "docvault/README.md", folder / "README.md")
+        (folder / file).write_text(text.replace('    "dev": "node dev/serve.mjs",\n', ""), encoding="utf-8")
+    shutil.copyfile(_HERE / name / "README.md", folder / "README.md")
 
 
 def _copy_tree(source: Path, target: Path) -> None:

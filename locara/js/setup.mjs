@@ -30,6 +30,13 @@ const FOLDERS = [
     also: [`${SDK}/src/**`, `${SDK}/*.json`],
     built: ["build/modules/docvault.js", "dist/index.html"],
   },
+  {
+    folder: "apps/transcribe",
+    build: [],
+    sources: ["src/**", "static/**", "public/**", "*.json", "build.mjs"],
+    also: [`${SDK}/src/**`, `${SDK}/*.json`],
+    built: ["build/modules/app.js", "dist/index.html"],
+  },
   // Schemas and judges that tests hold our reports against; there is nothing to build.
   { folder: "tests/judges", build: null, sources: [], built: [] },
 ];

@@ -10,8 +10,9 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import locara
 from locara.core.grant import Grants
@@ -24,6 +25,7 @@ from locara.sandbox.profile import SCRATCH, Profile
 from locara.ui.display import Display
 
 HOST: Final = "locara.ui.webkit.host"
+PYWEBVIEW: Final = "locara.ui.pywebview.host"
 PAGE: Final = "/page"
 COOKIE: Final = "/xauthority"
 PYTHON: Final = "/usr/bin/python3"
@@ -40,9 +42,13 @@ _READ: Final = ("/usr/share", "/etc/fonts", "/var/cache/fontconfig")
 _LIBRARIES: Final = ("/usr/lib", "/usr/lib64", "/usr/libexec")
 
 
+_BROUGHT: Final = "/pywebview"
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How the window begins: ``size`` is width and height in pixels; ``about`` what the menu tells."""
+    """How the window begins: ``size`` is width and height in pixels; ``about`` what the menu tells; ``host`` the
+    program that draws it, where the one of other systems is tested on this one."""
 
     title: str
     entry: str
@@ -50,6 +56,7 @@ class Look:
     maximized: bool = False
     dark: bool = False
     about: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    host: Literal["webkit", "pywebview"] = "webkit"
 
 
 def window_plan(
@@ -75,6 +82,8 @@ def window_plan(
         sources.append(Source(Path("/etc/ld.so.cache"), "/etc/ld.so.cache", "file"))
     if cookie is not None:
         sources.append(Source(cookie, COOKIE, "file"))
+    brought = _pywebview() if look.host == "pywebview" else ()
+    sources += brought
     run = {*_LIBRARIES, interpreter}
     paths: list[tuple[str, Access]] = [
         (s.dest, "run" if s.dest in run else "read") for s in sources if s.shape != "socket"
@@ -90,14 +99,38 @@ def window_plan(
         ),
         environment=_environment(display, cookie),
         interpreter=interpreter,
-        import_path=(str(framework.parent), "/usr/lib/python3/dist-packages", *_site_packages(interpreter)),
-        payload=Payload(HOST, (json.dumps(_config(look)),)),
+        import_path=(
+            str(framework.parent),
+            *((_BROUGHT,) if brought else ()),
+            "/usr/lib/python3/dist-packages",
+            *_site_packages(interpreter),
+        ),
+        payload=Payload(PYWEBVIEW if brought else HOST, (json.dumps(_config(look)),)),
         identity=ordinary_identity(os.getuid(), os.environ),
         seccomp=seccomp.program(inet=False, unix=True),
         landlock=Policy(tuple(paths)),
         exec_filter=False,
         required=LAYERS,
     )
+
+
+def _pywebview() -> tuple[Source, ...]:
+    """pywebview and what it needs, from this interpreter's packages. Pure Python, so the system's can use it."""
+    found = []
+    for name in ("webview", "bottle", "proxy_tools", "typing_extensions"):
+        spec = find_spec(name)
+        if spec is None or spec.origin is None:
+            raise SandboxError(
+                f"pywebview is not complete: {name} is missing",
+                code="window_missing",
+                fix="install the extra: window",
+            )
+        place = Path(os.path.realpath(spec.origin))
+        if spec.submodule_search_locations:
+            found.append(Source(place.parent, f"{_BROUGHT}/{name}", "dir"))
+        else:
+            found.append(Source(place, f"{_BROUGHT}/{name}.py", "file"))
+    return tuple(found)
 
 
 def _config(look: Look) -> dict[str, Any]:

@@ -102,7 +102,12 @@ const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
 
 @contextmanager
 def show(
-    screen: Screen, folder: Path, *, answer: Answer = echo, grants: Grants | None = None
+    screen: Screen,
+    folder: Path,
+    *,
+    answer: Answer = echo,
+    grants: Grants | None = None,
+    look: Look = Look("A page", "index.html"),  # noqa: B008 - frozen
 ) -> Iterator[tuple[Peer, Process]]:
     """A page in the product's own window, and the peer it talks to."""
     ours, theirs = socket.socketpair()
@@ -113,7 +118,7 @@ def show(
         with open_window(
             grants or AppBundle.open(APP).grants,
             folder,
-            Look("A page", "index.html"),
+            look,
             peer=theirs,
             hear=peer.hear,
             log=log,

@@ -58,8 +58,9 @@ class Screen:
     def readings(self, picture: Path) -> Iterator[list[Word]]:
         """Every word of a picture, by readers with different eyes: small grey letters are hard for each."""
         large = picture.with_name("now-large.pgm")
-        for mode, levels in (("11", "0%,100%"), ("6", "25%,75%"), ("4", "20%,90%"), ("11", "30%,60%")):
-            grey = ("-colorspace", "Gray", "-resize", f"{_SCALE * 100}%", "-level", levels)
+        dark, light = ("-negate", "-level", "0%,75%"), ("-level", "25%,75%")
+        for mode, tones in (("11", dark), ("6", light), ("4", ("-level", "20%,90%")), ("11", light)):
+            grey = ("-colorspace", "Gray", "-resize", f"{_SCALE * 100}%", *tones)
             self._run("convert", str(picture), *grey, str(large))
             yield _words(self._run("tesseract", str(large), "-", "--psm", mode, "tsv"))
 
@@ -86,7 +87,11 @@ class Screen:
     def click(self, text: str, seconds: float = 180) -> None:
         """Click on a text when it appears."""
         seen = self.wait_for(text, seconds=seconds)
-        self._run("xdotool", "mousemove", str(seen.x), str(seen.y), "click", "1")
+        self.press(seen.x, seen.y)
+
+    def press(self, x: int, y: int) -> None:
+        """Click at a place."""
+        self._run("xdotool", "mousemove", str(x), str(y), "click", "1")
 
     def pick(self, path: Path) -> None:
         """Answer the file dialog that opens with this path, typed as a person does who knows it."""

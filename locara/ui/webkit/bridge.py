@@ -21,7 +21,7 @@ MAX_FRAME: Final = 16 * 1024 * 1024
 
 _SCRIPT: Final = """(() => {
   "use strict";
-  const handler = webkit.messageHandlers.%(handler)s, post = handler.postMessage.bind(handler);
+  const handler = %(handler)s, post = handler.postMessage.bind(handler);
   const { stringify, parse } = JSON, token = %(token)s, limit = %(limit)d;
   const method = (type, name) => Function.prototype.call.bind(type.prototype[name]);
   const shift = method(Array, "shift"), push = method(Array, "push");
@@ -79,13 +79,15 @@ DELIVER: Final = "__locara_inbox(key, frames, reason)"
 class Bridge:
     """The token of one page load. A new document gets a new one."""
 
-    def __init__(self) -> None:
+    def __init__(self, handler: str = f"webkit.messageHandlers.{HANDLER}") -> None:
+        """``handler`` is the expression by which a page reaches what takes its messages."""
         self.token = secrets.token_hex(32)
+        self._handler = handler
 
     @property
     def script(self) -> str:
         """What runs in the page before anything else does."""
-        return _SCRIPT % {"handler": HANDLER, "token": json.dumps(self.token), "limit": MAX_FRAME}
+        return _SCRIPT % {"handler": self._handler, "token": json.dumps(self.token), "limit": MAX_FRAME}
 
     def frame_of(self, message: object) -> bytes | None:
         """The frame in a message of the page, None when it does not carry the token."""

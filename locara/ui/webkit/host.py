@@ -24,23 +24,11 @@ from gi.repository import Gdk, Gio, GLib, Gtk, Soup, WebKit2  # noqa: E402 - ver
 from locara.ui.webkit import files, menu  # noqa: E402
 from locara.ui.webkit.bridge import DELIVER, HANDLER, ORIGIN, Bridge  # noqa: E402
 from locara.ui.webkit.link import Link  # noqa: E402
+from locara.ui.webkit.off import SWITCHED_OFF  # noqa: E402
 from locara.ui.webkit.reports import Reports  # noqa: E402
 
 _BATCH: Final = 1 << 20
 _SETTLE_MS: Final = 400
-_OFF: Final = (
-    "enable-dns-prefetching",
-    "enable-media-stream",
-    "enable-mock-capture-devices",
-    "enable-page-cache",
-    "enable-webgl",
-    "enable-webrtc",
-    "javascript-can-access-clipboard",
-    "javascript-can-open-windows-automatically",
-    "allow-file-access-from-file-urls",
-    "allow-universal-access-from-file-urls",
-    "allow-top-navigation-to-data-urls",
-)
 
 
 class Host:
@@ -80,7 +68,7 @@ class Host:
         context.connect("download-started", lambda _context, download: download.cancel())
         view = WebKit2.WebView(web_context=context, user_content_manager=self._content)
         settings = view.get_settings()
-        for name in _OFF:
+        for name in SWITCHED_OFF:
             if settings.find_property(name) is not None:
                 settings.set_property(name, False)
         settings.set_property("hardware-acceleration-policy", WebKit2.HardwareAccelerationPolicy.NEVER)

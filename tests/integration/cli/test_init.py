@@ -53,6 +53,13 @@ def test_the_page_that_comes_with_it_is_what_its_sources_build(
     assert tree(app / "dist") == before
 
 
+def test_the_template_can_be_named_after_the_app(locara, tmp_path) -> None:
+    for words in (("chat", "one"), ("one", "--template", "chat")):
+        done = locara("init", *words, "--dir", tmp_path / words[0])
+        assert done.returncode == 0, done.stderr
+    assert tree(tmp_path / "chat/one") == tree(tmp_path / "one/one")
+
+
 def test_a_new_app_passes_the_manifest_rules_of_the_verifier(locara, tmp_path) -> None:
     assert locara("init", "blank", "my-first", "--dir", tmp_path).returncode == 0
     done = locara("verify", "--only", "LC001,LC002,LC004,LC005", "--profile", "quick", tmp_path / "my-first")
@@ -63,7 +70,9 @@ def test_a_new_app_passes_the_manifest_rules_of_the_verifier(locara, tmp_path) -
     ("args", "code", "words"),
     [
         (["chta", "x"], 2, "did you mean 'chat'?"),
-        (["transcribe", "x"], 2, "templates: blank, chat, docvault"),
+        (["spreadsheet", "x"], 2, "templates: blank, chat, docvault, transcribe"),
+        (["x", "--template", "dovcault"], 2, "did you mean 'docvault'?"),
+        (["blank", "x", "--template", "chat"], 2, "a TEMPLATE and a NAME"),
         (["blank", "Upper"], 2, "is not a name"),
         (["blank", "../x"], 2, "is not a name"),
         (["blank", "x", "--publisher", "-"], 2, "is not a publisher"),

@@ -13,11 +13,15 @@ import pytest
 from .conftest import ROOT
 
 PACKAGES = ("sdk", "manifest", "test")
-FOLDERS = {**{name: ROOT / "locara/js" / name for name in PACKAGES}, "docvault": ROOT / "apps/docvault"}
+APPS = ("docvault", "transcribe")
+FOLDERS = {
+    **{name: ROOT / "locara/js" / name for name in PACKAGES},
+    **{name: ROOT / "apps" / name for name in APPS},
+}
 # The TypeScript compiler of each folder: that of the packages is hoisted to their workspace.
 COMPILERS = {
     **dict.fromkeys(PACKAGES, ROOT / "locara/js/node_modules"),
-    "docvault": ROOT / "apps/docvault/node_modules",
+    **{name: ROOT / "apps" / name / "node_modules" for name in APPS},
 }
 
 

@@ -236,6 +236,8 @@ def open_arena(
             tree.mark()
         if pick:
             arena.pick()
+        if arena.access("fs.user-selected") == "read-write":
+            arena.forget(picked)  # what an app writes there is its right
         try:
             yield arena
         finally:

@@ -224,8 +224,6 @@ def run(ctx: Context) -> CheckResult:
 def attack(trial: Trial) -> None:
     """The whole attack."""
     arena = trial.arena
-    if arena.access("fs.user-selected") == "read-write":
-        del arena.trees["picked"]
     writes_exactly(trial)
     attack_picker(trial)
     attack_writing(trial, read_only_roots(arena))
