@@ -12,13 +12,14 @@ import Foundation
 import objc
 import WebKit
 from PyObjCTools import AppHelper
-from webview.platforms import cocoa as platform
+from webview.platforms import cocoa
 
 from locara.ui.pywebview.host import Host
 from locara.ui.webkit.bridge import DELIVER, HANDLER, ORIGIN
 
 _STOCK: Final = ("jsBridge", "browserDelegate")
 _CANCEL, _ALLOW = 0, 1
+platform: Any = cocoa  # its parts are put out of their places
 
 
 def lock(host: Host) -> None:
@@ -27,13 +28,13 @@ def lock(host: Host) -> None:
     server = _Server.alloc().initWithHost_(host)
     stock_view = platform.BrowserView.WebKitHost
 
-    class LockedView(stock_view):  # type: ignore[misc, valid-type] # pywebview's platforms have no types
+    class LockedView(stock_view):  # type: ignore[misc, valid-type] # found at run time
         def initWithFrame_configuration_(self, frame: Any, config: Any) -> Any:
             config.setURLSchemeHandler_forURLScheme_(server, "locara")
             config.preferences().setJavaScriptCanOpenWindowsAutomatically_(False)
             return objc.super(LockedView, self).initWithFrame_configuration_(frame, config)
 
-    class LockedDelegate(platform.BrowserView.BrowserDelegate):  # type: ignore[misc]
+    class LockedDelegate(platform.BrowserView.BrowserDelegate):  # type: ignore[misc] # found at run time
         def webView_createWebViewWithConfiguration_forNavigationAction_windowFeatures_(
             self, webview: Any, config: Any, action: Any, features: Any
         ) -> None:
@@ -73,7 +74,7 @@ def lock(host: Host) -> None:
             host.crashed("content process")
             _load(webview, host.start)
 
-    class Locked(platform.BrowserView):  # type: ignore[misc]
+    class Locked(platform.BrowserView):  # type: ignore[misc] # found at run time
         WebKitHost = LockedView
         BrowserDelegate = LockedDelegate
 

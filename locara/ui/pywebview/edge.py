@@ -12,19 +12,20 @@ from typing import Any, Final
 
 from System import Action
 from System.IO import MemoryStream
-from webview.platforms import edgechromium as platform
+from webview.platforms import edgechromium
 
 from locara.ui.pywebview.host import Host
 from locara.ui.webkit.bridge import DELIVER, ORIGIN
 
 HERE: Final = "https://app.locara.invalid/"
 _PERMISSION_DENY: Final = 2
+platform: Any = edgechromium  # its parts are put out of their places
 
 
 def lock(host: Host) -> None:
     """Every view that pywebview makes from now on is locked."""
 
-    class Locked(platform.EdgeChrome):  # type: ignore[misc] # pywebview's platforms have no types
+    class Locked(platform.EdgeChrome):  # type: ignore[misc] # found at run time
         def on_webview_ready(self, sender: Any, args: Any) -> None:
             if not args.IsSuccess:
                 host.reports.say("no-display")

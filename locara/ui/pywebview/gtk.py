@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from gi.repository import Gio, GLib, Soup, WebKit2
-from webview.platforms import gtk as platform
+from webview.platforms import gtk
 
 from locara.ui.pywebview.host import Host
 from locara.ui.webkit import menu
@@ -15,12 +15,13 @@ from locara.ui.webkit.off import SWITCHED_OFF
 
 _STOCK: Final = "jsBridge"
 _EMPTY: Final = "about:blank"
+platform: Any = gtk  # its parts are put out of their places
 
 
 def lock(host: Host) -> None:
     """Every window that pywebview makes from now on is locked. ImportError without a display."""
 
-    class Locked(platform.BrowserView):  # type: ignore[misc] # pywebview's platforms have no types
+    class Locked(platform.BrowserView):  # type: ignore[misc] # found at run time
         """A window of pywebview whose view carries the one channel."""
 
         def __init__(self, window: Any) -> None:
@@ -69,9 +70,12 @@ def _lock_view(browser: Any, host: Host) -> None:
     view.connect("permission-request", lambda _view, request: _no_permission(host, request))
     view.connect("context-menu", menu.trim)
     screen = _View(view, content)
-    view.connect(
-        "web-process-terminated", lambda _view, why: (host.crashed(why.value_nick), screen.load(host))
-    )
+
+    def crashed(_view: Any, why: Any) -> None:
+        host.crashed(why.value_nick)
+        screen.load(host)
+
+    view.connect("web-process-terminated", crashed)
     host.attach(screen, _later)
     screen.load(host)
 

@@ -160,7 +160,7 @@ def main() -> None:
         os._exit(3)
     width, height = config.get("size") or [1000, 720]
     # No address and no object: pywebview then starts no server and has nothing that a page could call.
-    window = webview.create_window(
+    window: Any = webview.create_window(
         config["title"], width=int(width), height=int(height), maximized=bool(config.get("maximized"))
     )
 
