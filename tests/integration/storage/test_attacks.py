@@ -83,7 +83,9 @@ def test_bombs_end_within_their_bounds(arena: Arena) -> None:
     codes = {
         judge(arena, attack, before) for attack in sql.corpus("exhaustion", random.Random(1), arena.places)
     }
-    assert "limit_exceeded" in codes  # whether the clock or the quota ends one that fills the disk is the machine's
+    assert (
+        "limit_exceeded" in codes
+    )  # whether the clock or the quota ends one that fills the disk is the machine's
     for attack in sql.slow_bombs(random.Random(2), 3):
         assert judge(arena, attack, before) == "limit_exceeded", attack.shown
     twins(arena, "exhaustion")
