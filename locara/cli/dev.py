@@ -35,6 +35,7 @@ _EPILOG = """examples:
   locara dev my-app
   locara dev my-app --pick ~/letters --pick ~/one.pdf    what the file picker answers, by kind, again and again
   locara dev my-app --port 4870 --data /tmp/trial
+  cd my-app && locara dev --window                       the window that people see; Ctrl+R loads the page again
 
 The sandbox is the one of `locara run`. The page is served on 127.0.0.1 alone, under an address that holds a
 token of this session. A change of the built page reloads it; a change of locara.json or db/ starts the
@@ -52,9 +53,19 @@ Seen = dict[str, tuple[int, int, int]]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """APP, --port, --pick, --data."""
+    """APP, --window, --port, --pick, --data."""
     parser.epilog = _EPILOG
-    parser.add_argument("app", metavar="APP", type=Path, help="folder of the app (it holds locara.json)")
+    parser.add_argument(
+        "app",
+        metavar="APP",
+        type=Path,
+        nargs="?",
+        default=Path(),
+        help="folder of the app (it holds locara.json; default: here)",
+    )
+    parser.add_argument(
+        "--window", action="store_true", help="show the page in the app's own window instead of your browser"
+    )
     parser.add_argument(
         "--port", metavar="N", type=int, default=0, help="port on 127.0.0.1 (default: a free one)"
     )
@@ -90,6 +101,8 @@ def run(args: argparse.Namespace) -> int:
     from locara.runtime.app import AppBundle
     from locara.runtime.app_home import default_apps_root
 
+    if args.window:
+        return _windowed(args, args.data or default_apps_root().parent / "dev")
     if not 0 <= args.port <= 65_535:
         raise UsageError(f"{args.port} is not a port", fix="0 to 65535; 0 takes a free one")
     # What is watched is what was there before anything was read: no edit falls between reading and watching.
@@ -99,6 +112,19 @@ def run(args: argparse.Namespace) -> int:
     with ExitStack() as stack:
         _serve(stack, bundle, before, data, args)
     return 0
+
+
+def _windowed(args: argparse.Namespace, data: Path) -> int:
+    """The app's own window, with the data and the answer of a session of development."""
+    from locara.cli.dev_folder import dev_folder
+    from locara.cli.model_files import inspect
+    from locara.runtime.consent import StatedConsent
+    from locara.ui.run import Choices, run_windowed
+
+    picker = RepeatingPicker(args.pick) if args.pick else None
+    with dev_folder() as folder:
+        choices = Choices(consent=StatedConsent(), picker=picker, data=data, state=folder / "state")
+        return run_windowed(args.app, choices, inspect=inspect)
 
 
 def _serve(stack: ExitStack, bundle: AppBundle, before: Seen, data: Path, args: argparse.Namespace) -> None:

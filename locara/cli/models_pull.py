@@ -14,7 +14,6 @@ from locara.cli.exits import Exit, exit_of
 from locara.cli.model_files import inspect
 from locara.cli.models_signature import SignatureState, Signing, keep
 from locara.cli.not_revoked import not_revoked
-from locara.cli.registry_index import registry_index
 from locara.cli.terminal import colours, print_error, printable, size_text
 from locara.core.manifest import parse_manifest
 from locara.errors import LocaraError, UsageError
@@ -27,6 +26,7 @@ from locara.models.signature_file import kept_signature, read_signature
 from locara.models.sources import find_source
 from locara.models.users import MANIFEST, remember
 from locara.models.web import Web
+from locara.runtime.registry_index import registry_index
 
 
 def pull(cache: ModelCache, args: argparse.Namespace) -> int:

@@ -34,7 +34,14 @@ The app ends when its window is closed, or when stdin ends. Ctrl-C ends it at on
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """APP, --headless, --pick, --remember, --data, --accept-consent."""
     parser.epilog = _EPILOG
-    parser.add_argument("app", metavar="APP", type=Path, help="folder of the app (it holds locara.json)")
+    parser.add_argument(
+        "app",
+        metavar="APP",
+        type=Path,
+        nargs="?",
+        default=Path(),
+        help="folder of the app (it holds locara.json; default: here)",
+    )
     parser.add_argument(
         "--headless", action="store_true", help="serve frames on stdin and stdout, without a window"
     )

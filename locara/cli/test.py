@@ -52,7 +52,14 @@ class Suite:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """APP, --only, -k, --json."""
     parser.epilog = _EPILOG
-    parser.add_argument("app", metavar="APP", type=Path, help="folder of the app (it holds locara.json)")
+    parser.add_argument(
+        "app",
+        metavar="APP",
+        type=Path,
+        nargs="?",
+        default=Path(),
+        help="folder of the app (it holds locara.json; default: here)",
+    )
     parser.add_argument("--only", choices=("python", "npm"), help="only one of the two")
     parser.add_argument("--json", action="store_true", help="one JSON object; the tests speak on stderr")
     parser.add_argument(

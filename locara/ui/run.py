@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +23,7 @@ from locara.models.web import Web
 from locara.runtime.app import AppBundle
 from locara.runtime.launch import exit_code, killing, let_end, model_sizes, running
 from locara.runtime.lifecycle import Admission
+from locara.runtime.registry_index import registry_index
 from locara.runtime.state import StateFolder, default_state_root
 from locara.ui.display import Display, find_display, prefers_dark
 from locara.ui.first_run import FirstRun
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from locara.models.cache import Inspect
+    from locara.models.index import Index
     from locara.runtime.consent import Consent
     from locara.sandbox.picker import Picker
 
@@ -157,9 +160,16 @@ def _bring_models(bundle: AppBundle, first: FirstRun, inspect: Inspect) -> None:
 
 
 def _sources(bundle: AppBundle, pins: list[Pin]) -> list[Found]:
+    """Where they come from: what lies beside the app, then the registry that this machine follows."""
     local = bundle.path / LOCAL_NAME
     indexes = [read_index(str(local))] if local.is_file() else []
-    return [find_source(pin, indexes) for pin in pins]
+    return [find_source(pin, chain(indexes, _followed())) for pin in pins]
+
+
+def _followed() -> Iterator[Index]:
+    found = registry_index()  # read only where nothing before it named the model
+    if found is not None:
+        yield found
 
 
 @contextmanager

@@ -28,6 +28,11 @@ class Api:
         note(f"told {text}")
         return text
 
+    def stream(self, count: int) -> int:
+        for number in range(count):
+            webview.windows[0].run_js(f"window.got({number})")
+        return count
+
     def _private(self, text: str = "") -> str:
         note(f"private {text}")
         return "private"
