@@ -36,17 +36,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """show|give|withdraw, APP, --json."""
     parser.epilog = _EPILOG
     parser.add_argument("action", choices=("show", "give", "withdraw"))
-    parser.add_argument("app", metavar="APP", type=Path, help="folder of the app (it holds locara.json)")
+    parser.add_argument(
+        "app",
+        metavar="APP",
+        type=Path,
+        help="folder of the app (it holds locara.json), or publisher/name of one that is installed",
+    )
     parser.add_argument("--json", action="store_true", help="show: one JSON object in place of the text")
 
 
 def run(args: argparse.Namespace) -> int:
     """0, or 1 when `show` finds no answer that covers this version. Raises StartError when it is refused."""
+    from locara.cli.installed_app import named
     from locara.runtime.app import AppBundle
     from locara.runtime.lifecycle import withdraw
     from locara.runtime.state import StateFolder, default_state_root
 
-    bundle, state = AppBundle.open(args.app), StateFolder(default_state_root())
+    bundle, state = AppBundle.open(named(args.app)), StateFolder(default_state_root())
     if args.action == "show":
         return _show(bundle, state, as_json=args.json)
     if args.action == "withdraw":

@@ -14,6 +14,7 @@ summary = "run an app inside its sandbox"
 
 _EPILOG = """examples:
   locara run apps/docvault                 open the app in its window
+  locara run acme/notes                    one that was installed (locara install)
   locara run --headless apps/docvault
   locara run --headless apps/docvault --pick ~/letters.pdf --pick ~/contracts
   locara run --headless apps/docvault --data /tmp/trial    keep its data away from your own
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="?",
         default=Path(),
-        help="folder of the app (it holds locara.json; default: here)",
+        help="folder of the app (it holds locara.json; default: here), or publisher/name of an installed one",
     )
     parser.add_argument(
         "--headless", action="store_true", help="serve frames on stdin and stdout, without a window"
@@ -70,6 +71,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until stdin ends. The exit code is the runtime's, 130 after Ctrl-C."""
+    from locara.cli.installed_app import named
+
+    args.app = named(args.app)
     if not args.headless:
         return _windowed(args)
     if sys.stdin.isatty():

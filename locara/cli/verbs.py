@@ -16,6 +16,7 @@ GROUP: Final = "locara.verbs"
 BUILT_IN: Final = {
     "init": ("locara.cli.init", "begin a new app from a template"),
     "run": ("locara.cli.run", "run an app inside its sandbox"),
+    "install": ("locara.cli.install", "verify the bundle of an app strictly, and keep it to be run"),
     "dev": (
         "locara.cli.dev",
         "run an app in its sandbox with its page in your browser, renewed as you edit",

@@ -171,6 +171,23 @@ def refuse_part(
     return found.notices
 
 
+def refuse_install(
+    state: StateFolder,
+    grants: Grants,
+    origin: Origin,
+    *,
+    update: bool,
+    now: float,
+    policy: Path = POLICY,
+) -> tuple[str, ...]:
+    """Raise StartError when this version must not be put on this machine; else what should be told."""
+    subject = subject_of(grants, origin)
+    found = verdict_on(state, subject, "update" if update else "install", now=now, policy=policy)
+    if found.action == "block":
+        raise _refused(f"{escape(grants.app_id, 140)} {escape(grants.version, 40)}", found, subject)
+    return found.notices
+
+
 def subject_of(grants: Grants, origin: Origin | None = None) -> Subject:
     """What a version is, for the lists: its manifest, and how it was built where that is on record."""
     return Subject(

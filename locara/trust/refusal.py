@@ -92,6 +92,7 @@ class Reason(StrEnum):
     # The bundle of an app.
     PACKAGE_MALFORMED = "package_malformed", "this is not the bundle of an app"
     PACKAGE_MISMATCH = "package_mismatch", "the bundle holds other files than the ones it lists"
+    VERSION_OLDER = "version_older", "a newer version was installed, or this one with other files"
 
     # Anything that is not foreseen is refused, too.
     UNEXPECTED = "unexpected", "the check broke off, so nothing is believed"
