@@ -1,8 +1,9 @@
 """LC402 and LC403: the caps of frames and of open calls to the byte and to the call, and cancels of calls
 that wait.
 
-A call that the store cannot end on its own holds its lane, so that what is sent behind it waits for certain:
-no timing decides which side of a cap a call is on.
+A call that has no end holds its lane until it is cancelled, so that what is sent behind it waits for certain: no
+timing decides which side of a cap a call is on. It is cancelled when a call behind everything else was answered on
+another lane, because by then all of it was read.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ CALLS: Final = "LC403"
 MOST_OPEN: Final = 64
 MOST_HELD: Final = 64 * 1024 * 1024
 HOLDER: Final = "holder"
-# Ended by the time a statement may take and by nothing else.
+SETTLED: Final = "settled"
+# Ended by a cancel, or by the time a statement may take.
 ENDLESS: Final = "WITH RECURSIVE q(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM q) SELECT max(x) FROM q"
 TABLE: Final = "CREATE TABLE IF NOT EXISTS waited(name TEXT)"
 PUT: Final = "INSERT INTO waited(name) VALUES (?)"
@@ -81,14 +83,17 @@ def _announce(trial: Trial, size: int) -> None:
 
 
 def hold(trial: Trial) -> None:
-    """Take the store's lane for as long as a statement may run. What is sent next waits."""
+    """Take the store's lane until `gather` lets it go. What is sent next waits."""
     trial.arena.link.send(frames.call(HOLDER, "db.query", {"sql": ENDLESS}))
 
 
 def gather(trial: Trial, sent: Sequence[Json]) -> list[Mapping[str, Json]]:
     """Every final reply in the order it came, until each call and then a marker sent last was answered, so
-    that a second reply is seen as well. What is never answered is missing in it."""
+    that a second reply is seen as well. What is never answered is missing in it.
+
+    The lane is let go first, as soon as all that was sent before was read."""
     link = trial.arena.link
+    link.send(frames.call(SETTLED, "app.info"))
     found: list[Mapping[str, Json]] = []
     missing, deadline = {json.dumps(item) for item in sent}, time.monotonic() + TIMEOUT
     marked = False
@@ -101,6 +106,9 @@ def gather(trial: Trial, sent: Sequence[Json]) -> list[Mapping[str, Json]]:
         except Gone:
             return found
         link.judge(frame, json.dumps(frame).encode(), b"")
+        if frame.get("id") == SETTLED:
+            link.send(frames.pack(json.dumps({"cancel": HOLDER}).encode()))
+            continue
         if frame.get("id") == "marker":
             return found
         found.append(frame)
