@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from locara.errors import CallError, CapabilityDenied
-from locara.runtime.trees import Entry, Metadata, Refused, closing, write_fully
+from locara.runtime.trees import Entry, Metadata, Refused, append_whole, closing, write_fully
 from locara.sandbox.broker_client import BrokerClient
 
 _FILE_PATH: Final = 'the handle is of a file: its path is ""'
@@ -58,8 +58,8 @@ class PickedTree:
         return Metadata(found.kind, found.size, found.modified * 1_000)
 
     def write(self, path: str, data: bytes, mode: str) -> int:
-        """See Tree. Replacing is atomic below a picked folder; a picked file is emptied and written in
-        place."""
+        """See Tree. Replacing is atomic below a picked folder; a picked file is emptied and written in place,
+        once there is room for the new content."""
         self._check(path)
         with denials():
             if mode == "replace":
@@ -67,11 +67,16 @@ class PickedTree:
             with closing(
                 self._broker.open(self._handle, path, "create" if mode == "create" else "append")
             ) as fd:
-                write_fully(fd, data)
+                try:
+                    append_whole(fd, os.fstat(fd).st_size, data)
+                except OSError:
+                    if mode == "create":
+                        self._broker.remove(self._handle, path)
+                    raise
                 return os.fstat(fd).st_size
 
     def _replace(self, path: str, data: bytes) -> int:
-        replacement = self._broker.replace(self._handle, path)
+        replacement = self._broker.replace(self._handle, path, size=len(data))
         try:
             with closing(replacement.fd) as fd:
                 write_fully(fd, data)

@@ -165,7 +165,8 @@ class LocalTree:
             return describe(os.fstat(fd), path)
 
     def write(self, path: str, data: bytes, mode: str) -> int:
-        """See Tree. create and replace are atomic: a reader sees the old content or the new, never a part."""
+        """See Tree. create and replace are atomic: a reader sees the old content or the new, never a part. What
+        could not be appended whole is taken back."""
         with translated(path):
             if mode == "append":
                 return self._append(path, data)
@@ -175,7 +176,7 @@ class LocalTree:
     def _append(self, path: str, data: bytes) -> int:
         with closing(open_beneath(self._root, path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)) as fd:
             size = check_regular(fd, path, writing=True).st_size
-            write_fully(fd, data)
+            append_whole(fd, size, data)
             return size + len(data)
 
     def remove(self, path: str) -> None:
@@ -234,6 +235,16 @@ def write_fully(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
+
+
+def append_whole(fd: int, size: int, data: bytes) -> None:
+    """Write data at the end of a file of this size, or leave it as it was. Raises OSError."""
+    try:
+        write_fully(fd, data)
+    except BaseException:
+        with suppress(OSError):
+            os.ftruncate(fd, size)
+        raise
 
 
 def list_folder(fd: int, *, limit: int) -> tuple[list[Entry], bool]:

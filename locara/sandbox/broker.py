@@ -46,6 +46,7 @@ from locara.sandbox.handles import (
     open_picked,
     place_of,
     refuse_linked,
+    reserve,
 )
 from locara.sandbox.kept import Kept, Memory, NoMemory, identity_of, reopen, require_kept
 from locara.sandbox.picker import Ask, NoPicker, Picker, ScriptedPicker
@@ -124,6 +125,13 @@ def _ask_of(message: dict[str, Any]) -> Ask:
     ):
         raise CallError("a pick names kind and access; the rest is yes or no", code="bad_request")
     return Ask(kind, access, *flags)
+
+
+def _size(message: dict[str, Any]) -> int:
+    size = message.get("size", 0)
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < 1 << 40:
+        raise CallError("size is a whole number of bytes", code="bad_request")
+    return size
 
 
 def _told(kept: Kept) -> dict[str, Any]:
@@ -378,6 +386,7 @@ class Broker:
             if mode != "read":
                 refuse_linked(fd)
             if mode == "replace":
+                reserve(fd, _size(message))
                 os.ftruncate(fd, 0)
             os.set_blocking(fd, True)
         except BaseException:

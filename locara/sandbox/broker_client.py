@@ -117,12 +117,14 @@ class BrokerClient:
         _, fd = self._call({"op": "open", "handle": handle, "path": path, "mode": mode})
         return self._descriptor(fd)
 
-    def replace(self, handle: str, path: str = "") -> Replacement:
+    def replace(self, handle: str, path: str = "", *, size: int = 0) -> Replacement:
         """Write a whole new content. Beneath a directory it is atomic: nothing changes before `commit`.
 
-        A picked file itself has no directory to rename in: it is emptied and written in place (token None).
+        A picked file itself has no directory to rename in: it is emptied and written in place (token None). That
+        begins only when there is room for `size` bytes.
         """
-        reply, fd = self._call({"op": "open", "handle": handle, "path": path, "mode": "replace"})
+        asked = {"op": "open", "handle": handle, "path": path, "mode": "replace", "size": size}
+        reply, fd = self._call(asked)
         return Replacement(self._descriptor(fd), reply.get("commit"))
 
     def commit(self, token: str) -> None:

@@ -22,6 +22,7 @@ _CODES = {
     errno.ENOTEMPTY: "exists",
     errno.ENOSPC: "quota_exceeded",
     errno.EDQUOT: "quota_exceeded",
+    errno.EFBIG: "quota_exceeded",
 }
 
 
@@ -108,6 +109,22 @@ def open_parent(handle: Handle, path: str) -> tuple[int, str]:
         raise CallError("this needs a name below a picked directory", code="bad_request")
     parent, _, name = path.rpartition("/")
     return open_beneath(handle.fd, parent or ".", os.O_RDONLY | os.O_DIRECTORY), name
+
+
+def reserve(fd: int, size: int) -> None:
+    """Make sure that a file which is about to be written anew finds room. OSError ENOSPC: it is as it was.
+
+    File systems that cannot promise room are believed to have it.
+    """
+    before = os.fstat(fd).st_size
+    if size <= before:
+        return
+    try:
+        os.posix_fallocate(fd, 0, size)
+    except OSError as error:
+        os.ftruncate(fd, before)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
 
 
 def refuse_linked(fd: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -213,6 +214,23 @@ def test_a_picked_file_is_rewritten_in_place(folder: Path) -> None:
         os.close(new.fd)
         assert code_of(lambda: client.open(picked.handle, "b.txt")) == "bad_request"
     assert (folder / "a.txt").read_text("utf-8") == "n"
+
+
+def test_a_picked_file_is_not_emptied_for_what_finds_no_room(folder: Path) -> None:
+    """The limit of a process stands for the end of a disk."""
+    with broker(WRITE, [folder / "a.txt"]) as client:
+        (picked,) = client.pick("file", "read-write")
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, limits[1]))
+        try:
+            assert code_of(lambda: client.replace(picked.handle, size=3_000_000)) == "quota_exceeded"
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert (folder / "a.txt").read_text("utf-8") == "alpha"
+        for wrong in (-1, True, "1", 1 << 40):
+            assert code_of(lambda size=wrong: client.replace(picked.handle, size=size)) == "bad_request"
+        os.close(client.replace(picked.handle, size=3_000_000).fd)
+    assert (folder / "a.txt").read_text("utf-8") == ""
 
 
 def test_handles_are_unguessable_released_and_bound_to_their_app(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 from pathlib import Path
 
@@ -201,3 +202,21 @@ def test_rename_new_does_not_replace(root: Path) -> None:
         rename_new(fd, "x", "z")
     assert (root / "y").read_bytes() == b"y"
     assert (root / "z").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("mode", ["append", "replace", "create"])
+def test_what_finds_no_room_leaves_everything_as_it_was(tree: LocalTree, root: Path, mode: str) -> None:
+    """The limit of a process stands for the end of a disk: half a write, then an error."""
+    (root / "there.txt").write_text("before")
+    before = {path.name: path.read_bytes() for path in root.iterdir() if path.is_file()}
+    path, data = "new.txt" if mode == "create" else "there.txt", b"x" * 3_000_000
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, limits[1]))
+    try:
+        with pytest.raises(CallError) as caught:
+            tree.write(path, data, mode)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert caught.value.code == "quota_exceeded"
+    assert {path.name: path.read_bytes() for path in root.iterdir() if path.is_file()} == before
+    assert tree.write(path, data, mode) >= len(data)

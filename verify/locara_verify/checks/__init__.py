@@ -88,6 +88,7 @@ MODULES: Final = (
     "locara_verify.checks.sandbox.probes",
     "locara_verify.checks.sandbox.shipped_code",
     "locara_verify.checks.storage.engines",
+    "locara_verify.checks.storage.full_disk",
     "locara_verify.checks.storage.sql",
     "locara_verify.checks.tools.attacks",
     "locara_verify.checks.tools.cache",
