@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 ONLINE: Final = "LC770"
 OFFLINE: Final = "LC771"
 DAY: Final = 86_400.0
+LIES: Final = b'{"entries": [], "format": "locara-revocations/2", "seq": 1, "updated": 1}'
 Play = Callable[["Trial"], None]
 
 
@@ -285,7 +286,7 @@ def run(ctx: Context) -> CheckResult:
         found.append(trial)
         ctx.progress(number + 1, len(tries) + 2, name)
     _goes_on(ctx, found[0])
-    found += [_clock_set_back(ctx), _edited_copies(ctx), *_names_that_lead_out(ctx)]
+    found += [_clock_set_back(ctx), _edited_copies(ctx), *_names_that_lead_out(ctx), *_two_claims(ctx)]
     findings = tuple(finding for trial in found for finding in trial.findings)
     tried = {rule: sum(trial.tried[rule] for trial in found) for rule in (ONLINE, OFFLINE)}
     broken = {rule: why for trial in found for rule, why in trial.broken.items()}
@@ -369,6 +370,38 @@ def _names_that_lead_out(ctx: Context) -> Iterator[Trial]:
         trial.judge(
             ONLINE, changed, "a name out of metadata became a path outside", f"{name!a}: {code or 'taken'}"
         )
+        yield trial
+
+
+def _two_claims(ctx: Context) -> Iterator[Trial]:
+    """A further role that names the list of revocations as its own. Which role is asked first is what was signed, never
+    the order of names or of a table in memory; so the one that was there before is believed, under every name."""
+    for name in ("a", "revocation", "revocationss", "z", "Revocations"):
+        trial = _trial(ctx, f"two claims {name}")
+        forge = trial.forge
+
+        def named(signed: Any, name: str = name, forge: Forge = forge) -> None:  # noqa: ANN401 - targets
+            signed.delegations.roles = {**signed.delegations.roles, name: _role(name)}
+            signed.add_key(forge.signer("bins-1").public_key, name)
+
+        forge.write("targets", named)
+        forge.signed[name] = _no_targets()
+        forge.put(name, "revocations/list.json", LIES)
+        forge.carry(lambda signed, name=name: signed.meta.update({f"{name}.json": _first_version()}))  # type: ignore[misc]
+        forge.files[f"1.{name}.json"] = forge.files[forge.write(name, keys=["bins-1"], bump=False)]
+        code = trial.attempt()
+        trial.judge(
+            ONLINE, bool(code), "a further role that names the list stops the update", f"{name}: {code}"
+        )
+        for _ in range(8):
+            said = trial.believed()
+            lied = not isinstance(said, str) and said["revocations/list.json"] == LIES
+            trial.judge(
+                ONLINE,
+                lied,
+                "another role answered for the list of revocations",
+                f"{name}: {code or 'taken'}",
+            )
         yield trial
 
 
