@@ -35,6 +35,11 @@ MALFORMED = (
     "1.2.3.4.5", "a." + "b" * 64,
     ".".join(["a" * 60] * 5), "a" * 254, "A.COM", "Example.Com", "a.\ud800.com", "a,b.com", "a;b.com",
     "[a.com]", "a.com]",
+    # What other pattern languages know: sets, their complement in two spellings, depth, choice, escapes, anchors.
+    "[a].com", "[!a].com", "[^a].com", "[a-c].com", "**.a.com", "**", "*.**.com", "?.com", "a?.com", "{a,b}.com",
+    "\\*.a.com", "*\\.a.com", "!a.com", "!*.a.com", "^a.com", "a.com$", "~a.com", "/a.com/", ".*\\.a\\.com",
+    "(a|b).com", "+(a).com", "@(a).com", "*.*.com", "*..com", "*.", ".*", "%.a.com", "_.a.com", "\uff0a.a.com",
+    "\u2217.a.com", "*\u200b.a.com", "*.a.com*", "*.a.*",
 )  # fmt: skip
 
 
