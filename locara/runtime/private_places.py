@@ -17,7 +17,7 @@ from typing import Final
 from locara.core.text import escape
 from locara.errors import CapabilityDenied
 from locara.models.cache import default_root as models_root
-from locara.runtime.app_home import default_apps_root, shared_root
+from locara.runtime.app_home import default_apps_root
 from locara.runtime.state import default_state_root
 from locara.sandbox.picker import Answer, Ask, Picker
 from locara.tools.cache import default_root as tools_root
@@ -45,7 +45,7 @@ class PrivatePlaces:
     @classmethod
     def of(cls, *own: Path, home: Path | None = None) -> PrivatePlaces:
         """Those of the person who runs this, with further folders that Locara keeps."""
-        usual = (default_state_root(), default_apps_root(), shared_root(), models_root(), tools_root())
+        usual = (default_state_root(), default_apps_root().parent, models_root(), tools_root())
         return cls(_real(Path.home() if home is None else home), tuple(map(_real, (*usual, *own))))
 
     def refusal(self, path: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""LC208: the picker hands over no place that belongs to the system, to the person alone, or to Locara.
+"""LC208: neither a pick nor a named folder hands over what belongs to the system, to the person alone, or to Locara.
 
 A scripted person picks them all the same: whole disks, their home, hidden folders, the folder of another app, each
 by its own path and by detours. Whatever is handed over is then read and written, so that what the finding tells is
@@ -135,8 +135,52 @@ def run(ctx: Context) -> CheckResult:
                     findings.append(Finding(RULE, message, because=f"{_named(world, place)}: {reply}"))
             ctx.progress(number + 1, len(places), "picking private places")
         broken = broken or _twins(running, picker, world)
+    tried += _named_folders(world, findings)
     inconclusive = {RULE: f"the allow twin failed: {broken}"} if broken and not findings else {}
     return CheckResult(first_of_each(findings), {RULE: tried}, attacks=tried, inconclusive=inconclusive)
+
+
+LINES: Final = (
+    '"$HOME/"', '"$HOME"', '"$HOME/."', '"$HOME/.."', '"$HOME/Documents/.."', '"$HOME/.ssh"', '"$HOME/.config"', '"/"',
+    '"/etc"', '"/proc"', '"//"', '"/./"', '"$HOME//"', '"$HOME/links/home"', '"$HOME/.local/../"', '"$HOME/\\."',
+    "$HOME/", "'$HOME/'", '"~"', '"."', '""', '"$HOME/" # none', '"$HOME/\\\\.."',
+)  # fmt: skip
+"""Values that a list of folders has, or could be given by a program, in place of a folder for documents."""
+
+
+def _named_folders(world: World, findings: list[Finding]) -> int:
+    """The list in which a desktop says where documents are, naming private places as such; how many were tried."""
+    from locara.runtime.user_folders import default_user_roots  # noqa: PLC0415 - as above
+
+    config, tried = world.home / ".config", 0
+    (world.home / "links").symlink_to(world.links)
+    before = {name: os.environ.get(name) for name in ("HOME", "XDG_CONFIG_HOME")}
+    os.environ |= {"HOME": str(world.home), "XDG_CONFIG_HOME": str(config)}
+    try:
+        for key in ("DOCUMENTS", "DOWNLOAD", "DESKTOP", "PICTURES", "MUSIC", "VIDEOS"):
+            for line in LINES:
+                (config / "user-dirs.dirs").write_text(f"XDG_{key}_DIR={line}\n", "utf-8")
+                tried += 1
+                for name, folder in default_user_roots().items():
+                    real = Path(os.path.realpath(folder))
+                    if real != world.home / "Documents":
+                        message = "a named folder is a private place"
+                        findings.append(
+                            Finding(RULE, message, because=f"{name} is {line}, which leads to {real}")
+                        )
+        (config / "user-dirs.dirs").write_text('XDG_PICTURES_DIR="$HOME/project"\n', "utf-8")
+        found = default_user_roots()
+        if found != {"documents": world.home / "Documents", "pictures": world.home / "project"}:
+            findings.append(
+                Finding(RULE, "an ordinary named folder is not found", because=f"{sorted(found)}")
+            )
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+    return tried
 
 
 def _is_plain(place: str) -> bool:
