@@ -81,6 +81,7 @@ MODULES: Final = (
     "locara_verify.checks.programs.hostile",
     "locara_verify.checks.programs.life",
     "locara_verify.checks.sandbox.entitlements",
+    "locara_verify.checks.sandbox.exchanged",
     "locara_verify.checks.sandbox.filters",
     "locara_verify.checks.sandbox.hygiene",
     "locara_verify.checks.sandbox.layers",

@@ -34,7 +34,7 @@ Json = Any
 @dataclass(frozen=True, slots=True)
 class Case:
     """One command. ``reason`` is why it must be refused, empty when it must work; ``keeps`` whether the cache holds
-    something afterwards all the same; ``shows`` what must be told."""
+    something afterwards all the same; ``shows`` what must be told; ``denies``: a wrong answer is no broken twin."""
 
     name: str
     args: tuple[str, ...]
@@ -43,6 +43,7 @@ class Case:
     keeps: bool = False
     shows: str = ""
     goes_on: bool = False
+    denies: bool = False
 
 
 @check(NAME, rules=(RULE,))
@@ -61,7 +62,7 @@ def run(ctx: Context) -> CheckResult:
     broken = ""
     for case, seen in zip(cases, found, strict=True):
         told = judge(case, seen)
-        if told and case.reason:
+        if told and (case.reason or case.denies):
             findings.append(Finding(RULE, told, f"{case.name}: {seen['said'].strip()[-200:]}"))
         elif told:
             broken = broken or f"the allow twin failed: {case.name}: {seen['said'].strip()[-200:]}"
@@ -132,7 +133,7 @@ def in_the_cache(known: Shelf, take: tuple[str, ...], named: tuple[str, ...]) ->
         Case("forged over it", (*take, *named), refused, {BESIDE: other.bundle}),
         Case("still there", ("verify", *named), shows=signed),
         Case("exchanged in the cache", ("verify", *named), refused, {kept: other.bundle}),
-        Case("an old note about another", ("list", "--json"), shows='"state": "not checked"'),
+        Case("an old note about another", ("list", "--json"), shows='"state": "not checked"', denies=True),
         Case("a file that nobody signed", ("verify", *named), "[subject_mismatch]", strange),
     ]
     last = Case("honest again", (*take, *named), files={BESIDE: known.honest.bundle}, shows=signed)
