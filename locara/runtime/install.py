@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from locara.durable import sync_folder
 from locara.runtime.app import AppBundle
 from locara.runtime.installed import Installed, Shelf, installed, older, record_name
 from locara.runtime.origin import Origin, record_origin
@@ -164,7 +165,7 @@ class Installer:
             if place.exists():
                 place.rename(aside)
             found.app.rename(place)
-            _sync(place.parent)
+            sync_folder(place.parent)
         record_origin(self.state, app.grants, origin)
         self.state.write(record_name(one.app), one.model_dump())
         self._sweep(one, before)
@@ -192,15 +193,7 @@ def _durable(app: Path) -> None:
             finally:
                 os.close(fd)
         Path(folder).chmod(0o755)
-        _sync(Path(folder))
-
-
-def _sync(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+        sync_folder(Path(folder))
 
 
 @contextmanager

@@ -12,7 +12,6 @@ import json
 import os
 import stat
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from typing import Final
 
 from locara.core.digest import Digest
 from locara.core.strict_json import JSON, parse
+from locara.durable import write_whole
 from locara.errors import LocaraError, ManifestError
 
 MAX_BYTES: Final = 8 * 1024 * 1024
@@ -120,18 +120,7 @@ class StateFolder:
             self._make(place.parent)
             text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")) + "\n"
             data = text.encode()
-            fd, temporary = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
-            try:
-                with os.fdopen(fd, "wb") as file:
-                    os.fchmod(fd, mode)
-                    file.write(data)
-                    file.flush()
-                    os.fsync(fd)
-                Path(temporary).replace(place)
-            except BaseException:
-                with suppress(OSError):
-                    Path(temporary).unlink()
-                raise
+            write_whole(place, data, mode=mode)
         except OSError as error:
             raise _unwritable(place, error) from error
         return Digest.of(data)

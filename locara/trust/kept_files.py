@@ -5,12 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from locara.durable import write_whole
 from locara.trust.log_refusal import LogRefused
 from locara.trust.note_keys import SigningKey
 
@@ -47,30 +47,9 @@ def replace_file(path: Path, data: bytes, *, mode: int = 0o600, code: str = "sta
     Raises LogRefused: `disk_full`, else `code`.
     """
     try:
-        fd, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(fd, "wb") as file:
-                os.fchmod(fd, mode)
-                file.write(data)
-                file.flush()
-                os.fsync(fd)
-            Path(temporary).replace(path)
-        except BaseException:
-            with suppress(OSError):
-                Path(temporary).unlink()
-            raise
-        sync_folder(path.parent)
+        write_whole(path, data, mode=mode)
     except OSError as error:
         raise unwritable(path, error, code) from error
-
-
-def sync_folder(path: Path) -> None:
-    """Make the names in a folder durable. Raises OSError."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def unwritable(path: Path, error: OSError, code: str = "state_unwritable") -> LogRefused:
@@ -124,14 +103,8 @@ def write_key(path: Path, key: SigningKey) -> None:
 
     Raises LogRefused.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        fd = os.open(path, flags, 0o600)
-        with os.fdopen(fd, "wb") as file:
-            file.write(key.text.encode() + b"\n")
-            file.flush()
-            os.fsync(fd)
-        sync_folder(path.parent)
+        write_whole(path, key.text.encode() + b"\n", replace=False)
     except FileExistsError as error:
         raise LogRefused(f"{path} is there already and is kept", code="state_unwritable") from error
     except OSError as error:

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from locara.durable import sync_folder
 from locara.trust.checkpoint import OpenedCheckpoint, open_checkpoint
 from locara.trust.evidence import Evidence
-from locara.trust.kept_files import alone, make_private, read_file, replace_file, sync_folder, unwritable
+from locara.trust.kept_files import alone, make_private, read_file, replace_file, unwritable
 from locara.trust.log_policy import LogPolicy
 from locara.trust.log_refusal import LogRefused
 from locara.trust.log_source import LogSource, read_checkpoint, read_tile

@@ -89,6 +89,16 @@ def install_missing(extra: tuple[Need, ...] = ()) -> None:
             run(["brew", "install", *packages], env=env)
 
 
+def bring(extra: tuple[Need, ...]) -> int:
+    """What a set-up of one part ends with: 0 when all is there, 2 when a person must do something first."""
+    try:
+        install_missing(extra)
+    except SetupError as problem:
+        print(f"dev: {problem}", file=sys.stderr)
+        return 2
+    return 0
+
+
 def _found(command: str) -> bool:
     if command.endswith(".typelib"):
         return any(Path("/usr/lib").glob(f"**/girepository-1.0/{command}"))

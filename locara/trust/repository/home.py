@@ -24,6 +24,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from locara.core.digest import Digest
+from locara.durable import sync_folder, write_whole
 from locara.trust.repository.address import checked_address
 from locara.trust.repository.refused import UpdateRefused
 from locara.trust.repository.verified import MAX_ROOT, MAX_TARGETS, verify
@@ -108,8 +109,8 @@ class Home:
             shutil.rmtree(self.seen, ignore_errors=True)
             self._sweep()
             (self.path / "registry.json").unlink(missing_ok=True)
-            _replace(self.path / "root.json", root)
-            _replace(self.path / "registry.json", json.dumps(told).encode())
+            write_whole(self.path / "root.json", root)
+            write_whole(self.path / "registry.json", json.dumps(told).encode())
         return registry
 
     @contextmanager
@@ -134,11 +135,12 @@ class Home:
             for path, data in targets.items():
                 _write(self.path / name / "targets" / quote(path, safe=""), data)
             for folder in ("metadata/root_history", "metadata", "targets", ""):
-                _sync(self.path / name / folder)
+                if (self.path / name / folder).is_dir():
+                    sync_folder(self.path / name / folder)
             link = self.path / f".{name}"
             link.symlink_to(name)
             link.replace(self.path / _LINK)
-            _sync(self.path)
+            sync_folder(self.path)
             self._sweep()
 
     def metadata(self, name: str) -> bytes | None:
@@ -222,19 +224,3 @@ def _write(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _replace(path: Path, data: bytes) -> None:
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    _write(draft, data)
-    draft.replace(path)
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    if folder.is_dir():
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)

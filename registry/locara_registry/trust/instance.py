@@ -7,8 +7,10 @@ here and not in the service.
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
@@ -22,15 +24,22 @@ from locara_registry.trust.authority import Authority, Chain
 from locara_registry.trust.certificate_log import CertificateLog
 from locara_registry.trust.identity import IdentityService, said
 from locara_registry.trust.keys import Keys, PrivateKey, public_pem
+from locara_registry.trust.log.batch import Batcher
 from locara_registry.trust.log.log import Log, Receipt
 from locara_registry.trust.moments import SYSTEM, Moments
 from locara_registry.trust.record import Part, Record, Role
 from locara_registry.trust.timestamps import TimestampService
 
+PATIENCE: Final = 30.0
+"""Seconds that an asker waits for the batch with its entry."""
+
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """All parts, with their keys open. Closed by closing its log."""
+    """All parts, with their keys open. Closed by closing its log.
+
+    With ``batches`` the entries of many askers share one wait for the disk and one checkpoint (`batched`).
+    """
 
     record: Record
     authority: Authority
@@ -38,6 +47,7 @@ class Instance:
     timestamps: TimestampService
     identity: IdentityService
     log: Log
+    batches: Batcher | None = None
 
     @classmethod
     def open(cls, home: Home, *, moments: Moments = SYSTEM) -> Instance:
@@ -81,11 +91,21 @@ class Instance:
         return Chain((leaf, *self.authority.chain.certificates))
 
     def enter(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Log a signature, and answer as Rekor v2 does: the entry with its proof. Raises TrustError."""
+        """Log a signature, and answer as Rekor v2 does: the entry with its proof.
+
+        Raises TrustError, and LogRefused for the log. Who waits longer than `PATIENCE` gets TimeoutError; the entry
+        may be logged all the same, and asking again gives its place.
+        """
         body = entries.body(request, self._issued)
+        return self.answer(body, self.log.receipt(self._placed(body)))
+
+    def _placed(self, body: bytes) -> int:
+        """The index of an entry that is public now."""
+        if self.batches is not None:
+            return self.batches.submit(body).result(PATIENCE)
         index = self.log.append([body])[0]
         self.log.publish()
-        return self.answer(body, self.log.receipt(index))
+        return index
 
     def answer(self, body: bytes, receipt: Receipt) -> dict[str, Any]:
         """An entry and its proof, as bundles hold them."""
@@ -111,6 +131,19 @@ class Instance:
                 continue
             return True
         return False
+
+
+@contextmanager
+def batched(instance: Instance, *, wait: float = 0.05) -> Iterator[Instance]:
+    """The same instance for many askers at once: the first entry of a batch waits this many seconds for others.
+
+    What was asked for is finished before the block is left.
+    """
+    batcher = Batcher(instance.log, wait=wait)
+    try:
+        yield replace(instance, batches=batcher)
+    finally:
+        batcher.close()
 
 
 def log_key(record: Record, keys: Keys) -> HeldKey:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import stat
 from pathlib import Path
 from typing import Final
 
+from locara.durable import write_whole
 from locara.trust.refusal import Reason, TrustError
 
 PRIVATE: Final = 0o600
@@ -36,22 +36,7 @@ def write(place: Path, content: bytes, *, mode: int = PRIVATE, replace: bool = F
 
     Raises FileExistsError when there is one and ``replace`` is false.
     """
-    part = place.with_name(f".{place.name}.{secrets.token_hex(8)}")
-    fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE)
-    try:
-        with os.fdopen(fd, "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if replace:
-            part.replace(place)
-        else:
-            os.link(part, place, follow_symlinks=False)  # fails where replace would not
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            part.unlink()
-    _sync(place.parent)
+    write_whole(place, content, mode=mode, replace=replace)
 
 
 def read_private(place: Path) -> bytes:
@@ -90,11 +75,3 @@ def _owned(found: os.stat_result, place: Path, kind: str, widest: int) -> None:
             f"the {kind} {place} has mode {mode:04o}, and others may have read its keys",
             fix=f"if nobody did: chmod {widest:04o} {place}; else replace the keys",
         )
-
-
-def _sync(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -10,7 +10,7 @@ import base64
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
@@ -96,8 +96,10 @@ class _Handler(BaseHTTPRequestHandler):
         instance = self.server.instance
         if work is None or instance is None:
             return _problem(HTTPStatus.NOT_FOUND, "there is nothing here")
+        # Askers of a log in batches wait together; one at a time they would never share a batch.
+        together = work is _entry and instance.batches is not None
         try:
-            with self.server.lock:
+            with nullcontext() if together else self.server.lock:
                 return work(instance, body)
         except LocaraError as error:
             return _problem(HTTPStatus.BAD_REQUEST, error.message)

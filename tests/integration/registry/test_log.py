@@ -8,14 +8,12 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from locara.trust.checkpoint import Checkpoint
 from locara.trust.kept_files import read_key, write_key
-from locara.trust.log_policy import LogPolicy
 from locara.trust.log_refusal import LogRefused
 from locara.trust.merkle import leaf_hash, verify_consistency
 from locara.trust.note import sign_note
@@ -24,26 +22,11 @@ from locara.trust.proof_file import ProofFile, check_proof
 from locara.trust.tiles import Tile, tiles_of
 from locara_registry.trust.log.log import Log
 from locara_verify.oracle import log as oracle
-
-KEY = SigningKey("log.example.org/locara", ED25519, bytes(range(32)))
-POLICY = LogPolicy.of(KEY.verifier)
+from tests.integration.registry.small_log import KEY, POLICY, refused
 
 
 def entries(low: int, high: int) -> list[bytes]:
     return [f"entry {number} ".encode() * (number % 7 + 1) for number in range(low, high)]
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Iterator[Log]:
-    with Log.create(tmp_path / "log", tmp_path / "public", KEY) as made:
-        yield made
-
-
-def refused(code: str, act: Callable[[], object]) -> LogRefused:
-    with pytest.raises(LogRefused) as caught:
-        act()
-    assert caught.value.code == code, caught.value
-    return caught.value
 
 
 def served(folder: Path, size: int) -> dict[str, bytes]:

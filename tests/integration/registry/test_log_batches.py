@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -13,7 +13,6 @@ from locara.trust.checkpoint import open_checkpoint
 from locara.trust.log_policy import LogPolicy
 from locara.trust.log_refusal import LogRefused
 from locara.trust.merkle import leaf_hash
-from locara.trust.note_keys import ED25519, SigningKey
 from locara.trust.proof_file import check_proof
 from locara.trust.witness import Witness
 from locara.trust.witness_server import WitnessServer
@@ -21,22 +20,7 @@ from locara_registry.__main__ import main
 from locara_registry.trust.log.batch import Batcher
 from locara_registry.trust.log.log import Log
 from locara_registry.trust.log.witnesses import AskedWitnesses, ask
-
-KEY = SigningKey("log.example.org/locara", ED25519, bytes(range(32)))
-POLICY = LogPolicy.of(KEY.verifier)
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Iterator[Log]:
-    with Log.create(tmp_path / "log", tmp_path / "public", KEY) as made:
-        yield made
-
-
-def refused(code: str, act: Callable[[], object]) -> LogRefused:
-    with pytest.raises(LogRefused) as caught:
-        act()
-    assert caught.value.code == code, caught.value
-    return caught.value
+from tests.integration.registry.small_log import KEY, POLICY, refused
 
 
 def test_many_askers_share_a_checkpoint_and_each_gets_its_own_index(log: Log) -> None:

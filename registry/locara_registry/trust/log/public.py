@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from locara.trust.kept_files import read_file, replace_file, sync_folder, unwritable
+from locara.durable import sync_folder
+from locara.trust.kept_files import read_file, replace_file, unwritable
 from locara.trust.log_refusal import LogRefused
 from locara.trust.note import MAX_NOTE
 from locara.trust.tiles import MAX_BUNDLE, WIDTH, Tile, tiles_of

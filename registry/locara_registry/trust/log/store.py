@@ -14,7 +14,8 @@ from typing import Any, Final
 
 import apsw
 
-from locara.trust.kept_files import sync_folder, unwritable
+from locara.durable import sync_folder
+from locara.trust.kept_files import unwritable
 from locara.trust.log_refusal import LogRefused
 from locara.trust.merkle import HASH_BYTES, leaf_hash
 from locara.trust.tiles import LEVELS, WIDTH, Edge, Tile, hashes_of

@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from locara.durable import sync_folder
 from locara.trust.refusal import Reason, TrustError
 
 _ROOT: Final = re.compile(r"([1-9][0-9]{0,9})\.root\.json")
@@ -91,17 +92,9 @@ class Published:
         for part, place in waiting:
             if place.parent == self.folder and (place.name == _CURRENT or _ROOT.fullmatch(place.name)):
                 for folder in touched:
-                    _sync(folder)
+                    sync_folder(folder)
                 touched.clear()
             part.replace(place)
             touched.add(place.parent)
         for folder in touched:
-            _sync(folder)
-
-
-def _sync(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+            sync_folder(folder)
