@@ -8,6 +8,7 @@ import struct
 import wave
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from locara.core.digest import Digest
@@ -40,8 +41,8 @@ def app(write_app, start_app, home):
     return app
 
 
-def wav(samples: bytes) -> bytes:
-    description = struct.pack("<IHHIIHH", 16, 1, 1, 16_000, 32_000, 2, 16)
+def wav(samples: bytes, rate: int = 16_000) -> bytes:
+    description = struct.pack("<IHHIIHH", 16, 1, 1, rate, 2 * rate, 2, 16)
     data = struct.pack("<I", len(samples)) + samples
     return b"RIFF" + struct.pack("<I", 36 + len(samples)) + b"WAVEfmt " + description + b"data" + data
 
@@ -67,6 +68,28 @@ def test_every_recording_comes_out_word_for_word_and_on_time(app) -> None:
         assert found["duration"] == pytest.approx(sample["seconds"], abs=0.001)
         assert (found["finishReason"], found["language"]) == ("stop", "en")
         assert found["usage"]["outputTokens"] > 0
+
+
+def at_rate(name: str, rate: int) -> bytes:
+    """A recording at another rate, by its whole spectrum: what the new rate can hold, and nothing else."""
+    with wave.open(str(FIXTURES / "audio" / name)) as sound:
+        samples = np.frombuffer(sound.readframes(sound.getnframes()), "<i2").astype(np.float64)
+        count = round(len(samples) * rate / sound.getframerate())
+    spectrum, found = np.fft.rfft(samples), np.zeros(count // 2 + 1, complex)
+    kept = min(len(spectrum), len(found))
+    found[:kept] = spectrum[:kept]
+    made = np.fft.irfft(found, count) * (count / len(samples))
+    return wav(np.clip(np.round(made), -32_768, 32_767).astype("<i2").tobytes(), rate)
+
+
+def test_every_rate_that_holds_the_whole_voice_gives_the_same_words(app) -> None:
+    for rate in (22_050, 44_100, 48_000):
+        for sample in SAMPLES[:2]:
+            name = f"{rate}-{sample['file']}"
+            put(app, name, at_rate(sample["file"], rate))
+            found = hear(app, name)
+            assert [segment["text"] for segment in found["segments"]] == texts(sample), rate
+            assert found["duration"] == pytest.approx(sample["seconds"], abs=0.001)
 
 
 def test_sound_of_two_pieces_has_all_its_sentences_at_their_times(app) -> None:
