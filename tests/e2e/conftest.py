@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -38,11 +38,14 @@ def screen(request: pytest.FixtureRequest) -> Iterator[Screen]:
 class Opened:
     """A `locara run` on a screen."""
 
-    def __init__(self, screen: Screen, app: Path, base: Path, *options: str) -> None:
+    def __init__(
+        self, screen: Screen, app: Path, base: Path, *options: str, desktop: Mapping[str, str]
+    ) -> None:
         self.base = base
         self.log = base / "run.log"
         environ = {
             **screen.environ,
+            **desktop,
             "XDG_STATE_HOME": str(base / "state"),
             "XDG_DATA_HOME": str(base / "data"),
         }
@@ -63,13 +66,13 @@ class Opened:
 
 @pytest.fixture
 def run_app(screen: Screen, tmp_path: Path) -> Iterator[object]:
-    """run_app(folder, *options): `locara run` with data and decisions of its own."""
+    """run_app(folder, *options, desktop={}): `locara run` with data and decisions of its own."""
     opened: list[Opened] = []
 
-    def run(app: Path, *options: str) -> Opened:
+    def run(app: Path, *options: str, desktop: Mapping[str, str] | None = None) -> Opened:
         base = tmp_path / f"run-{len(opened)}" if not opened else opened[0].base
         base.mkdir(exist_ok=True)
-        opened.append(Opened(screen, app, base, *options))
+        opened.append(Opened(screen, app, base, *options, desktop=desktop or {}))
         return opened[-1]
 
     yield run

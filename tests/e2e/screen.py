@@ -55,6 +55,10 @@ class Screen:
         self._run("import", "-window", "root", str(path))
         return path
 
+    def brightness(self, picture: Path) -> float:
+        """How bright a picture is: 0 is black, 1 is white."""
+        return float(self._run("convert", str(picture), "-format", "%[fx:mean]", "info:"))
+
     def readings(self, picture: Path) -> Iterator[list[Word]]:
         """Every word of a picture, by readers with different eyes: small grey letters are hard for each."""
         large = picture.with_name("now-large.pgm")

@@ -27,6 +27,18 @@ def test_from_the_first_question_of_the_launcher_to_the_cited_page(
     _agree(screen, opened)
     _import(screen, folder)
     _ask(screen, opened)
+    _come_back_at_night(screen, run_app)
+
+
+def _come_back_at_night(screen: Screen, run_app: Callable[..., Opened]) -> None:
+    """The same data, on a dark desktop: nothing is asked again, and the page is dark as the window is."""
+    light = screen.brightness(screen.pictures / "5-answer.png")
+    opened = run_app(APP, desktop={"GTK_THEME": "Adwaita:dark"})
+    screen.wait_for("project-notes.md")
+    dark = screen.brightness(screen.shoot("7-dark"))
+    assert dark < 0.25, (light, dark)
+    screen.key("ctrl+w")
+    assert opened.end() == 0
 
 
 def _agree(screen: Screen, opened: Opened) -> None:

@@ -1,6 +1,6 @@
 /** What an extractor makes of a file. */
 
-export type DocumentKind = "pdf" | "markdown" | "text";
+export type DocumentKind = "pdf" | "markdown" | "text" | "html" | "docx";
 
 /** A piece of a page that belongs together. Tables keep one row on a line; code keeps its lines. */
 export interface Block {
@@ -17,6 +17,7 @@ export interface Page {
 
 export type ProblemCode =
   | "no_text_layer"
+  | "read_from_picture"
   | "blank_page"
   | "unreadable_page"
   | "damaged"

@@ -8,11 +8,18 @@ import { Importer, type ImportOptions, type Outcome } from "./ingest.ts";
 import { MODELS, type Models } from "./models.ts";
 import type { PdfReader } from "./pdf.ts";
 import { Search, type Result } from "./search.ts";
-import { Vault, type StoredDocument, type StoredPassage } from "./vault.ts";
+import { Vault, type StoredDocument, type StoredPassage, type StoredVault } from "./vault.ts";
 
 export interface DocVault {
   /** Shows the picker and imports what is chosen, one outcome for each file. */
   importFrom(kind: "file" | "directory", options?: ImportOptions): Promise<Outcome[]>;
+  /** The vaults, the one that is open, and what is done with them. Everything else is about the open one. */
+  vaults(): Promise<StoredVault[]>;
+  readonly vault: number;
+  chooseVault(id: number): void;
+  createVault(name: string): Promise<void>;
+  /** Removes a vault with all its documents. The first one stays, empty. */
+  removeVault(id: number): Promise<void>;
   documents(): Promise<StoredDocument[]>;
   problems(document: number): Promise<Problem[]>;
   search(query: string, limit?: number, signal?: AbortSignal): Promise<Result[]>;
@@ -32,6 +39,13 @@ export async function openDocVault(locara: Locara, pdf: PdfReader, models: Model
   await vault.open();
   return {
     importFrom: (kind, options) => importer.pick(kind, options),
+    vaults: () => vault.vaults(),
+    get vault() {
+      return vault.current;
+    },
+    chooseVault: (id) => vault.choose(id),
+    createVault: (name) => vault.create(name),
+    removeVault: (id) => vault.removeVault(id),
     documents: () => vault.documents(),
     problems: (document) => vault.problems(document),
     search: (query, limit = 10, signal) => search.find(query, limit, signal),

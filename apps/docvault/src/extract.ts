@@ -1,6 +1,8 @@
 /** From the bytes of a file to pages of text, whatever kind of file it is. */
 
+import { docxBlocks } from "./docx.ts";
 import { Unreadable, type DocumentKind, type Extraction, type Page, type Problem } from "./document.ts";
+import { htmlBlocks } from "./html.ts";
 import { joinLines } from "./layout.ts";
 import { markdownBlocks } from "./markdown.ts";
 import type { PdfReader } from "./pdf.ts";
@@ -14,7 +16,13 @@ const KINDS: Readonly<Record<string, DocumentKind>> = {
   markdown: "markdown",
   txt: "text",
   text: "text",
+  html: "html",
+  htm: "html",
+  xhtml: "html",
+  docx: "docx",
 };
+
+export const UNSUPPORTED = "Only PDF, Word (.docx), HTML, Markdown and plain text files are read.";
 
 /** The kind a file's name promises, or undefined when this app does not read such files. */
 export function kindOf(name: string): DocumentKind | undefined {
@@ -29,17 +37,28 @@ export async function extract(
   signal?: AbortSignal,
 ): Promise<Extraction> {
   const kind = kindOf(name);
-  if (!kind) throw new Unreadable("unsupported", "Only PDF, Markdown and plain text files are read.");
+  if (!kind) throw new Unreadable("unsupported", UNSUPPORTED);
   if (bytes.length === 0) throw new Unreadable("empty", "The file is empty.");
   if (kind === "pdf") {
     if (!startsLikePdf(bytes)) throw new Unreadable("damaged", "The name says PDF, but the content is something else.");
     return pdf.read(bytes, signal);
   }
+  if (kind === "docx") {
+    const blocks = (await docxBlocks(bytes)).map((block) => ({ ...block, text: cleanText(block.text) }));
+    if (blocks.length === 0) throw new Unreadable("empty", "The file has no text.");
+    return { kind, pageCount: 1, pages: [{ number: 1, blocks }], problems: [] };
+  }
   const { text, problems } = decodeText(bytes);
-  const blocks = kind === "markdown" ? markdownBlocks(text) : textBlocks(text);
+  const blocks = BLOCKS[kind](text);
   if (blocks.length === 0) throw new Unreadable("empty", "The file has no text.");
   return { kind, pageCount: 1, pages: [{ number: 1, blocks }], problems };
 }
+
+const BLOCKS = {
+  markdown: markdownBlocks,
+  text: (text: string) => textBlocks(text),
+  html: (text: string) => htmlBlocks(text).map((block) => ({ ...block, text: cleanText(block.text) })),
+} as const;
 
 /** The header may stand a little way into the file. */
 function startsLikePdf(bytes: Uint8Array): boolean {

@@ -4,9 +4,10 @@ import { CapabilityDenied, FileTooLarge, LocaraError, type Handle, type Locara }
 
 import { chunk, type Passage } from "./chunk.ts";
 import { Unreadable, type Problem } from "./document.ts";
-import { extract, kindOf, MAX_FILE_BYTES } from "./extract.ts";
+import { extract, kindOf, MAX_FILE_BYTES, UNSUPPORTED } from "./extract.ts";
 import type { Models } from "./models.ts";
 import type { PdfReader } from "./pdf.ts";
+import { createScanReader, type ScanReader } from "./scan.ts";
 import type { StoredDocument, Vault } from "./vault.ts";
 
 export type Outcome =
@@ -40,10 +41,12 @@ export class Importer {
   readonly #locara: Pick<Locara, "embed" | "fs">;
   readonly #vault: Vault;
   readonly #pdf: PdfReader;
+  readonly #scans: ScanReader;
   readonly #models: Models;
 
-  constructor(locara: Pick<Locara, "embed" | "fs">, vault: Vault, pdf: PdfReader, models: Models) {
+  constructor(locara: Pick<Locara, "embed" | "fs" | "ocr" | "pdf">, vault: Vault, pdf: PdfReader, models: Models) {
     this.#locara = locara;
+    this.#scans = createScanReader(locara);
     this.#vault = vault;
     this.#pdf = pdf;
     this.#models = models;
@@ -105,7 +108,7 @@ export class Importer {
   async #importFile(file: Found, signal?: AbortSignal): Promise<Outcome> {
     signal?.throwIfAborted();
     const { name, source } = file;
-    if (!kindOf(name)) throw new Unreadable("unsupported", "Only PDF, Markdown and plain text files are read.");
+    if (!kindOf(name)) throw new Unreadable("unsupported", UNSUPPORTED);
     const bytes = await this.#read(file, signal);
     const sha256 = await digest(bytes);
     const known = await this.#vault.findByDigest(sha256);
@@ -115,7 +118,8 @@ export class Importer {
       if (before && before.id !== known.id) await this.#vault.remove(before.id, before.sha256);
       return { status: "unchanged", name, document: known, problems: await this.#vault.problems(known.id) };
     }
-    const extraction = await extract(name, bytes, this.#pdf, signal);
+    const readable = await extract(name, bytes, this.#pdf, signal);
+    const extraction = readable.kind === "pdf" ? await this.#scans.read(file, readable, signal) : readable;
     const passages = chunk(extraction.pages);
     if (passages.length === 0) throw nothingToRead(extraction.problems);
     const vectors = await this.#embed(passages, signal);

@@ -50,7 +50,7 @@ export class Search {
     const embedding = await embed.one({ model: this.#models.embedding, text: query }, { signal });
     const text = terms(query).slice(0, MAX_TERMS).join(" ");
     const k = Math.max(limit, POOL);
-    const vectors = { table: "passage_vectors", embedding, k };
+    const vectors = { table: "vault_vectors", embedding, k, filter: { vault: this.#vault.current } };
     const hits =
       text === "" ? await db.search.vector(vectors) : await db.search.hybrid({ ...vectors, fts: "passage_words", text });
     const passages = await this.#vault.passages(hits.slice(0, limit).map((hit) => hit.id));

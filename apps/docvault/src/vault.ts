@@ -40,6 +40,14 @@ export interface NewDocument {
   readonly vectors: readonly Float32Array[];
 }
 
+export interface StoredVault extends Row {
+  readonly id: number;
+  readonly name: string;
+  readonly documents: number;
+}
+
+/** The one that is always there. */
+const FIRST_VAULT = 1;
 const FOLDER = "documents";
 /** Rows written in one batch: keeps a frame far below its limit with 384 numbers for each row. */
 const ROWS = 256;
@@ -57,6 +65,7 @@ function pathOf(sha256: string): string {
 export class Vault {
   readonly #locara: Pick<Locara, "db" | "fs">;
   readonly #now: () => Date;
+  #current = FIRST_VAULT;
 
   constructor(locara: Pick<Locara, "db" | "fs">, now: () => Date = () => new Date()) {
     this.#locara = locara;
@@ -81,9 +90,38 @@ export class Vault {
     }
   }
 
+  /** The vault that everything below is about, until another is chosen. */
+  get current(): number {
+    return this.#current;
+  }
+
+  choose(vault: number): void {
+    this.#current = vault;
+  }
+
+  async vaults(): Promise<StoredVault[]> {
+    const count = "(SELECT count(*) FROM documents d WHERE d.vault = v.id AND d.complete = 1) AS documents";
+    return this.#locara.db.query(`SELECT v.id, v.name, ${count} FROM vaults v ORDER BY v.name COLLATE NOCASE, v.id`);
+  }
+
+  /** Makes a vault and chooses it. Rejects with code `constraint` when the name is taken. */
+  async create(name: string): Promise<void> {
+    this.#current = (await this.#locara.db.exec("INSERT INTO vaults (name) VALUES (?)", [name])).lastRowId;
+  }
+
+  /** Takes a vault away with all its documents, and goes back to the first. The first one stays, empty. */
+  async removeVault(vault: number): Promise<void> {
+    const sql = "SELECT id, sha256 FROM documents WHERE vault = ?";
+    for (const { id, sha256 } of await this.#locara.db.query<{ id: number; sha256: string }>(sql, [vault])) {
+      await this.remove(id, sha256);
+    }
+    if (vault !== FIRST_VAULT) await this.#locara.db.exec("DELETE FROM vaults WHERE id = ?", [vault]);
+    this.#current = FIRST_VAULT;
+  }
+
   async documents(): Promise<StoredDocument[]> {
-    const order = "ORDER BY d.name COLLATE NOCASE, d.id";
-    return this.#locara.db.query(`SELECT ${DOCUMENT_COLUMNS} FROM documents d WHERE d.complete = 1 ${order}`);
+    const sql = `SELECT ${DOCUMENT_COLUMNS} FROM documents d WHERE d.complete = 1 AND d.vault = ? ORDER BY d.name COLLATE NOCASE, d.id`;
+    return this.#locara.db.query(sql, [this.#current]);
   }
 
   async problems(document: number): Promise<Problem[]> {
@@ -107,11 +145,11 @@ export class Vault {
     let id: number | undefined;
     try {
       const inserted = await db.exec(
-        "INSERT INTO documents (sha256, name, source, kind, size, pages, added) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [sha256, name, replaces ? null : source, extraction.kind, bytes.length, extraction.pageCount, this.#now().toISOString()],
+        "INSERT INTO documents (vault, sha256, name, source, kind, size, pages, added) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [this.#current, sha256, name, replaces ? null : source, extraction.kind, bytes.length, extraction.pageCount, this.#now().toISOString()],
       );
       id = inserted.lastRowId;
-      const rows = rowsOf(id, document);
+      const rows = rowsOf(this.#current, id, document);
       for (let at = 0; at < rows.length; at += ROWS) await db.batch(rows.slice(at, at + ROWS));
       await db.batch([
         ...(replaces ? removal(replaces.id) : []),
@@ -159,8 +197,8 @@ export class Vault {
   }
 
   async #findOne(condition: string, value: string): Promise<StoredDocument | undefined> {
-    const sql = `SELECT ${DOCUMENT_COLUMNS} FROM documents d WHERE d.complete = 1 AND ${condition}`;
-    return (await this.#locara.db.query<StoredDocument>(sql, [value]))[0];
+    const sql = `SELECT ${DOCUMENT_COLUMNS} FROM documents d WHERE d.complete = 1 AND d.vault = ? AND ${condition}`;
+    return (await this.#locara.db.query<StoredDocument>(sql, [this.#current, value]))[0];
   }
 
   async #undo(id: number | undefined, sha256: string): Promise<void> {
@@ -173,7 +211,10 @@ export class Vault {
     }
   }
 
+  /** The copy goes with the last document that was made of it. */
   async #removeFile(sha256: string): Promise<void> {
+    const [other] = await this.#locara.db.query("SELECT 1 AS there FROM documents WHERE sha256 = ? LIMIT 1", [sha256]);
+    if (other) return;
     try {
       await this.#locara.fs.remove(APP_DATA, pathOf(sha256));
     } catch (error) {
@@ -182,7 +223,7 @@ export class Vault {
   }
 }
 
-function rowsOf(id: number, { extraction, passages, vectors }: NewDocument): Statement[] {
+function rowsOf(vault: number, id: number, { extraction, passages, vectors }: NewDocument): Statement[] {
   const problems = extraction.problems.map(({ page, code, message }) => ({
     sql: "INSERT INTO problems (document, page, code, message) VALUES (?, ?, ?, ?)",
     params: [id, page, code, message],
@@ -193,8 +234,8 @@ function rowsOf(id: number, { extraction, passages, vectors }: NewDocument): Sta
       params: [id * ID_SPAN + ordinal, id, page, ordinal, heading, kind, text],
     },
     {
-      sql: "INSERT INTO passage_vectors (rowid, embedding) VALUES (?, ?)",
-      params: [id * ID_SPAN + ordinal, vectors[at] as Float32Array],
+      sql: "INSERT INTO vault_vectors (rowid, vault, embedding) VALUES (?, ?, ?)",
+      params: [id * ID_SPAN + ordinal, vault, vectors[at] as Float32Array],
     },
   ]);
   return [...problems, ...rows];
@@ -203,7 +244,7 @@ function rowsOf(id: number, { extraction, passages, vectors }: NewDocument): Sta
 /** Deleting the document takes its problems and passages with it, and those take their words. */
 function removal(id: number): Statement[] {
   return [
-    { sql: "DELETE FROM passage_vectors WHERE rowid IN (SELECT id FROM passages WHERE document = ?)", params: [id] },
+    { sql: "DELETE FROM vault_vectors WHERE rowid IN (SELECT id FROM passages WHERE document = ?)", params: [id] },
     { sql: "DELETE FROM documents WHERE id = ?", params: [id] },
   ];
 }

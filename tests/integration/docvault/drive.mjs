@@ -3,7 +3,7 @@
 //   node drive.mjs APP DATA PICK PYTHON [STEP...]
 //
 // A step is JSON: ["import"], ["documents"], ["search", QUERY], ["ask", QUESTION], ["remove", NAME], ["page", NAME, N],
-// ["call", COMMAND, ARGS]. Prints one JSON line for each step, {"step", "ms", "result"} or {"step", "ms", "error"}, and
+// ["vaults"], ["create", VAULT], ["choose", VAULT], ["drop", VAULT], ["call", COMMAND, ARGS]. Prints one JSON line for each step, {"step", "ms", "result"} or {"step", "ms", "error"}, and
 // stops after the first error. The vault is opened first, as the step ["open"].
 import { fileURLToPath } from "node:url";
 
@@ -34,6 +34,12 @@ async function byName(name) {
   return found;
 }
 
+async function vaultCalled(name) {
+  const found = (await vault.vaults()).find((one) => one.name === name);
+  if (!found) throw new Error(`no vault ${name}`);
+  return found.id;
+}
+
 const verbs = {
   open: async () => {
     vault = await openDocVault(locara, createPdfReader(pdfjs, { cMapUrl }));
@@ -45,6 +51,10 @@ const verbs = {
   ask: (question) => vault.ask(question),
   page: async (name, page) => vault.page((await byName(name)).id, page),
   remove: async (name) => vault.remove(await byName(name)),
+  vaults: async () => (await vault.vaults()).map(({ name, documents }) => [name, documents]),
+  create: (name) => vault.createVault(name),
+  choose: async (name) => vault.chooseVault(await vaultCalled(name)),
+  drop: async (name) => vault.removeVault(await vaultCalled(name)),
   call: (cmd, args) => transport.call(cmd, args),
 };
 

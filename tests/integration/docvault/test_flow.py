@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import shutil
+import struct
+import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
+import sqlite_vec
 
-from .conftest import DOCUMENTS, EXPECTED, Drive, Line
+from .conftest import APP, DOCUMENTS, EXPECTED, Drive, Line
 
 FACT = "The budget of project Orion is 4200 euros."
 ADDED = {name for name, file in EXPECTED["files"].items() if file["status"] == "added"}
@@ -89,7 +94,7 @@ def test_what_is_unchanged_is_not_imported_again(flow: dict[str, list[Line]]) ->
     again = {outcome["name"]: outcome_of(outcome) for outcome in flow["import"][1].result}
     unchanged = {name for name, outcome in again.items() if outcome["status"] == "unchanged"}
     assert unchanged == ADDED
-    assert again["lease-with-a-scan.pdf"]["problems"] == [["no_text_layer", 2], ["blank_page", 4]]
+    assert again["lease-with-a-scan.pdf"]["problems"] == [["read_from_picture", 2], ["blank_page", 4]]
 
 
 def test_the_vault_outlives_its_process_and_a_changed_file_replaces_itself(
@@ -144,3 +149,103 @@ def test_delete_takes_the_document_and_its_words_off_the_disk(drive: Drive, tmp_
     assert {hit["passage"]["name"] for hit in search.result} == {"meeting-minutes.txt"}
     assert kept.result["text"] == "The location of the summer party is Vienna."
     assert files_holding(data, FACT.encode()) == []
+
+
+def connect(store: Path) -> apsw.Connection:
+    connection = apsw.Connection(str(store))
+    connection.enable_load_extension(True)
+    connection.load_extension(sqlite_vec.loadable_path())
+    return connection
+
+
+def write_docx(path: Path, text: str) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(
+            "word/document.xml", f"<w:document><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:document>"
+        )
+
+
+def test_word_and_web_pages_are_answered_from_like_the_others(drive: Drive, tmp_path: Path) -> None:
+    folder = tmp_path / "papers"
+    folder.mkdir()
+    write_docx(folder / "kite.docx", "The price of the red kite is 35 euros.")
+    (folder / "lamp.html").write_text(
+        "<h1>Lamps</h1><script>var price = 9;</script><p>The price of the blue lamp is 80&nbsp;euros.</p>"
+    )
+    _, imported, kite, lamp = drive(
+        tmp_path / "data",
+        ["import"],
+        ["ask", "What is the price of the red kite?"],
+        ["ask", "What is the price of the blue lamp?"],
+        pick=folder,
+    )
+    assert {one["name"]: one["status"] for one in imported.result} == {
+        "kite.docx": "added",
+        "lamp.html": "added",
+    }
+    assert (kite.result["text"], kite.result["citation"]["name"]) == (
+        "The price of the red kite is 35 euros.",
+        "kite.docx",
+    )
+    assert (lamp.result["text"], lamp.result["citation"]["name"]) == (
+        "The price of the blue lamp is 80 euros.",
+        "lamp.html",
+    )
+
+
+def test_vaults_do_not_see_each_other_and_a_vault_that_is_gone_leaves_nothing(
+    drive: Drive, tmp_path: Path
+) -> None:
+    folder, data = tmp_path / "papers", tmp_path / "data"
+    folder.mkdir()
+    shutil.copy(DOCUMENTS / "project-notes.md", folder)
+    question = ["ask", "What is the budget of project Orion?"]
+    lines = drive(
+        data,
+        ["import"],
+        ["create", "Work"],
+        question,
+        ["search", "Orion"],
+        ["import"],
+        question,
+        ["vaults"],
+        ["drop", "My documents"],
+        ["choose", "Work"],
+        question,
+        pick=folder,
+    )
+    assert [line.error for line in lines if line.error] == []
+    empty, again, _, _, _, kept = (
+        line.result for line in lines[3:] if line.step in {"ask", "import", "vaults", "drop"}
+    )
+    assert (empty["kind"], lines[4].result) == ("refusal", [])
+    assert again[0]["status"] == "added", "the same file is another document there"
+    assert kept["text"] == FACT, "the copy and the words stay as long as one vault has them"
+    assert files_holding(data, FACT.encode())
+    last, vaults = drive(data, ["drop", "Work"], ["vaults"])[1:]
+    assert (last.error, vaults.result) == (None, [["My documents", 0]])
+    assert files_holding(data, FACT.encode()) == []
+    assert not any((data / "locara.docvault/files/documents").iterdir())
+
+
+def test_a_database_of_the_first_release_becomes_one_with_vaults(drive: Drive, tmp_path: Path) -> None:
+    folder, data, old = tmp_path / "papers", tmp_path / "data", tmp_path / "old"
+    folder.mkdir()
+    shutil.copy(DOCUMENTS / "project-notes.md", folder)
+    shutil.copytree(APP, old, ignore=shutil.ignore_patterns("node_modules", "build", "src", "test*"))
+    shutil.rmtree(old / "db/migrations")
+    (opened,) = drive(data, app=old)
+    assert opened.error is None
+    columns = "sha256, name, kind, size, pages, added, complete"
+    insert = f"INSERT INTO documents ({columns}) VALUES (?, 'a.txt', 'text', 9, 1, '', 1)"
+    values = [[1, 1, 1, 0, "", "prose", "A word of before."], [0.5] * 384]
+    store = next(data.rglob("app.sqlite3"))
+    with closing(connect(store)) as connection:
+        connection.execute(insert, ["a" * 64])
+        connection.execute("INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?)", values[0])
+        blob = struct.pack("<384f", *values[1])
+        connection.execute("INSERT INTO passage_vectors (rowid, embedding) VALUES (1, ?)", [blob])
+    _, vaults, documents, found = drive(data, ["vaults"], ["documents"], ["search", "word"])
+    assert vaults.result == [["My documents", 1]]
+    assert [document["name"] for document in documents.result] == ["a.txt"]
+    assert [hit["passage"]["text"] for hit in found.result] == ["A word of before."]

@@ -8,10 +8,10 @@ import { showNotice } from "./notice.ts";
 
 /** With more files than this left out, their list is folded under its count. */
 const SHOWN_AT_ONCE = 4;
-const KIND = { pdf: "PDF", markdown: "Markdown", text: "Text" } as const;
+const KIND = { pdf: "PDF", markdown: "Markdown", text: "Text", html: "HTML", docx: "Word" } as const;
 const DONE = { added: "added", replaced: "updated", unchanged: "already in the vault" } as const;
 
-export function startLibrary(vault: DocVault): { refresh(): Promise<void> } {
+export function startLibrary(vault: DocVault): { refresh(): Promise<void>; add(kind: "file" | "directory"): void } {
   const list = byId("documents", HTMLUListElement);
   const buttons = [byId("add-files", HTMLButtonElement), byId("add-folder", HTMLButtonElement)];
 
@@ -50,7 +50,10 @@ export function startLibrary(vault: DocVault): { refresh(): Promise<void> } {
   };
   buttons[0]?.addEventListener("click", () => void importFrom("file"));
   buttons[1]?.addEventListener("click", () => void importFrom("directory"));
-  return { refresh };
+  const add = (kind: "file" | "directory"): void => {
+    if (!buttons[0]?.disabled) void importFrom(kind);
+  };
+  return { refresh, add };
 }
 
 async function item(vault: DocVault, document: StoredDocument, refresh: () => Promise<void>): Promise<HTMLLIElement> {

@@ -9,6 +9,7 @@ import { startConversation } from "./conversation.ts";
 import { byId } from "./dom.ts";
 import { startLibrary } from "./library.ts";
 import { showNotice } from "./notice.ts";
+import { startVaults } from "./vaults.ts";
 import { startViewer } from "./viewer.ts";
 
 pdfjs.GlobalWorkerOptions.workerSrc = new URL("pdf.worker.min.mjs", import.meta.url).href;
@@ -20,11 +21,50 @@ async function start(): Promise<void> {
   const viewer = startViewer(vault);
   const library = startLibrary(vault);
   startConversation(vault, viewer.show);
+  const vaults = startVaults(vault, library.refresh);
+  startKeys(library.add);
+  startDrops(() => library.add("file"));
   await library.refresh();
+  await vaults.refresh();
   const { capabilities, models } = await locara.app.info();
   const network = "net" in capabilities ? "May use the network" : "No network";
   byId("privacy", HTMLParagraphElement).textContent = `${network} · ${models.length} models on this machine`;
   byId("question", HTMLInputElement).focus();
+}
+
+/** One letter each, where nobody is typing. */
+function startKeys(add: (kind: "file" | "directory") => void): void {
+  const keys: Readonly<Record<string, () => void>> = {
+    a: () => add("file"),
+    f: () => add("directory"),
+    v: () => byId("vault", HTMLSelectElement).focus(),
+  };
+  document.addEventListener("keydown", (event) => {
+    const { target, key } = event;
+    const typing = target instanceof HTMLInputElement || target instanceof HTMLSelectElement;
+    const act = typing || event.ctrlKey || event.metaKey || event.altKey ? undefined : keys[key];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  });
+}
+
+/** The page never gets dropped files: what it may read is picked in the system's own dialog, which opens for a drop. */
+function startDrops(pick: () => void): void {
+  const sign = byId("drop", HTMLDivElement);
+  const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") === true;
+  document.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    sign.hidden = !hasFiles(event);
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (event.relatedTarget === null) sign.hidden = true;
+  });
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    sign.hidden = true;
+    if (hasFiles(event)) pick();
+  });
 }
 
 start().catch(showNotice);
