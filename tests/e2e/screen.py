@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 
 SIZE = "1280x900x24"
-_SCALE = 3  # letters of a screen are small for a reader of paper
+_SCALES = (3.0, 4.0, 2.5)  # letters of a screen are small for a reader of paper
 
 
 class NotSeen(AssertionError):
@@ -59,30 +60,26 @@ class Screen:
         """How bright a picture is: 0 is black, 1 is white."""
         return float(self._run("convert", str(picture), "-format", "%[fx:mean]", "info:"))
 
-    def readings(self, picture: Path) -> Iterator[list[Word]]:
+    def readings(self, picture: Path, scale: float) -> Iterator[list[Word]]:
         """Every word of a picture, by readers with different eyes: small grey letters are hard for each."""
         large = picture.with_name("now-large.pgm")
         dark, light = ("-negate", "-level", "0%,75%"), ("-level", "25%,75%")
         for mode, tones in (("11", dark), ("6", light), ("4", ("-level", "20%,90%")), ("11", light)):
-            grey = ("-colorspace", "Gray", "-resize", f"{_SCALE * 100}%", *tones)
+            grey = ("-colorspace", "Gray", "-resize", f"{scale * 100}%", *tones)
             self._run("convert", str(picture), *grey, str(large))
-            yield _words(self._run("tesseract", str(large), "-", "--psm", mode, "tsv"))
+            yield _words(self._run("tesseract", str(large), "-", "--psm", mode, "tsv"), scale)
 
     def wait_for(self, *texts: str, seconds: float = 180) -> Word:
         """Wait until one of the texts can be read, word after word on one line; the middle of its first word."""
         end = time.monotonic() + seconds
-        read, words = b"", list[Word]()
+        scales = cycle(_SCALES)  # a still screen that was not read is looked at in another size
         while True:
             picture = self.shoot("now")
-            if (
-                now := picture.read_bytes()
-            ) != read:  # reading takes seconds, and a still screen says the same
-                for words in self.readings(picture):
-                    for text in texts:
-                        seen = _find(words, text.split())
-                        if seen is not None:
-                            return seen
-                read = now
+            for words in self.readings(picture, next(scales)):
+                for text in texts:
+                    seen = _find(words, text.split())
+                    if seen is not None:
+                        return seen
             if time.monotonic() > end:
                 picture = self.shoot("not-seen")
                 raise NotSeen(f"{texts} not on the screen ({picture}): {' '.join(w.text for w in words)}")
@@ -127,13 +124,13 @@ class Screen:
         self._run("xdotool", "key", "--delay", "40", *keys)
 
 
-def _words(table: str) -> list[Word]:
+def _words(table: str, scale: float) -> list[Word]:
     found = []
     for row in csv.DictReader(table.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE):
         text = (row["text"] or "").strip()
         if text and float(row["conf"]) >= 20:
-            x = (int(row["left"]) + int(row["width"]) // 2) // _SCALE
-            y = (int(row["top"]) + int(row["height"]) // 2) // _SCALE
+            x = round((int(row["left"]) + int(row["width"]) / 2) / scale)
+            y = round((int(row["top"]) + int(row["height"]) / 2) / scale)
             found.append(Word(text, x, y))
     return found
 

@@ -11,7 +11,8 @@ const SHOWN_AT_ONCE = 4;
 const KIND = { pdf: "PDF", markdown: "Markdown", text: "Text", html: "HTML", docx: "Word" } as const;
 const DONE = { added: "added", replaced: "updated", unchanged: "already in the vault" } as const;
 
-export function startLibrary(vault: DocVault): { refresh(): Promise<void>; add(kind: "file" | "directory"): void } {
+/** `drawn` is called whenever the list was drawn anew. */
+export function startLibrary(vault: DocVault, drawn: () => Promise<void>): { refresh(): Promise<void>; add(kind: "file" | "directory"): void } {
   const list = byId("documents", HTMLUListElement);
   const buttons = [byId("add-files", HTMLButtonElement), byId("add-folder", HTMLButtonElement)];
 
@@ -20,6 +21,7 @@ export function startLibrary(vault: DocVault): { refresh(): Promise<void>; add(k
     const items = await Promise.all(documents.map((document) => item(vault, document, refresh)));
     list.replaceChildren(...items);
     byId("empty", HTMLParagraphElement).hidden = documents.length > 0;
+    await drawn();
   };
 
   const importFrom = async (kind: "file" | "directory"): Promise<void> => {

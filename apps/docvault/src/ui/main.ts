@@ -19,13 +19,12 @@ async function start(): Promise<void> {
   const pdf = createPdfReader(pdfjs, { cMapUrl: new URL("cmaps/", import.meta.url).href });
   const vault = await openDocVault(locara, pdf);
   const viewer = startViewer(vault);
-  const library = startLibrary(vault);
+  const library = startLibrary(vault, () => vaults.refresh());
   startConversation(vault, viewer.show);
-  const vaults = startVaults(vault, library.refresh);
+  const vaults = startVaults(vault, () => library.refresh());
   startKeys(library.add);
   startDrops(() => library.add("file"));
   await library.refresh();
-  await vaults.refresh();
   const { capabilities, models } = await locara.app.info();
   const network = "net" in capabilities ? "May use the network" : "No network";
   byId("privacy", HTMLParagraphElement).textContent = `${network} · ${models.length} models on this machine`;

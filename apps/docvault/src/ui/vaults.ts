@@ -22,7 +22,10 @@ export function startVaults(vault: DocVault, changed: () => Promise<void>): { re
     choice.replaceChildren(...options);
   };
   const after = (work: Promise<void>): void => {
-    work.then(changed).catch(showNotice).finally(() => void refresh());
+    work.then(changed).catch((error: unknown) => {
+      showNotice(error);
+      void refresh();
+    });
   };
   choice.addEventListener("change", () => {
     vault.chooseVault(Number(choice.value));
