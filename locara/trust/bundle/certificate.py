@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -110,3 +111,14 @@ def _read(certificate: Certificate) -> Signer:
         serial=f"{certificate.serial_number:x}",
         **said,
     )
+
+
+def spki_of(certificate: Certificate) -> str:
+    """The SHA-256 of the key of a certificate as DER, in hexadecimal digits."""
+    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415 - loaded with the verifier
+        Encoding,
+        PublicFormat,
+    )
+
+    der = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(der).hexdigest()

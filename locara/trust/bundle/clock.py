@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -19,8 +20,16 @@ MAX_AHEAD: Final = timedelta(minutes=10)
 MAX_TOKENS: Final = 32
 
 
-def stamped(tokens: Iterable[TimeStampResponse], signature: bytes, root: TrustedRoot) -> tuple[datetime, ...]:
-    """The times of these timestamps over the signature.
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """A timestamp that holds: its time, and the certificates that vouch for it, up to the root."""
+
+    time: datetime
+    chain: tuple[Certificate, ...]
+
+
+def stamped(tokens: Iterable[TimeStampResponse], signature: bytes, root: TrustedRoot) -> tuple[Stamp, ...]:
+    """These timestamps over the signature.
 
     The library passes over a timestamp that does not verify when something else gives a time; here one that
     does not is a refusal. Raises TrustError `TIME_INVALID`.
@@ -51,16 +60,20 @@ def settle(times: tuple[datetime, ...], now: datetime) -> tuple[datetime, ...]:
     return times
 
 
-def _stamp(token: TimeStampResponse, signature: bytes, root: TrustedRoot) -> datetime:
-    time = token.tst_info.gen_time
+def _stamp(token: TimeStampResponse, signature: bytes, root: TrustedRoot) -> Stamp:
+    try:
+        time = token.tst_info.gen_time
+    except ValueError as error:
+        raise TrustError(Reason.TIME_INVALID, f"a timestamp cannot be read: {error}") from error
     problems = []
     for authority in root.get_timestamp_authorities():
-        if problem := _refused(token, signature, authority.certificates(allow_expired=True)):
+        chain = authority.certificates(allow_expired=True)
+        if problem := _refused(token, signature, chain):
             problems.append(problem)
             continue
         end = authority.validity_period_end
         if authority.validity_period_start <= time and (end is None or time < end):
-            return time
+            return Stamp(time, tuple(chain))
         problems.append("its authority was not in use then")
     why = problems[0] if problems else "the instance has no authority for timestamps"
     raise TrustError(Reason.TIME_INVALID, f"the timestamp of {time:%Y-%m-%d %H:%M:%S} UTC is refused: {why}")

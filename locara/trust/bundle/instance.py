@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from locara.trust.bundle.certificate import spki_of
 from locara.trust.bundle.offline_import import load_verifier
 from locara.trust.log_policy import LogPolicy
 from locara.trust.log_refusal import LogRefused
@@ -191,20 +192,18 @@ class TrustInstance:
         return self._verifiers[everything]
 
     def keys_of(self, certificate: Certificate) -> frozenset[str]:
-        """SHA-256 of the DER of the authority's key that signed this certificate (empty when none did)."""
-        from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415 - loaded with the verifier
-            Encoding,
-            PublicFormat,
-        )
-
+        """SHA-256 of the DER of every key that vouches for this certificate: that of the authority that signed it,
+        and those above, up to the root. Empty when none did."""
         _, root = self.whole()
-        return frozenset(
-            hashlib.sha256(
-                one.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-            ).hexdigest()
-            for one in root.get_fulcio_certs()
-            if _issued_by(certificate, one)
-        )
+        known = root.get_fulcio_certs()
+        found: dict[str, Certificate] = {}
+        below = [certificate]
+        while below:
+            one = below.pop()
+            above = {spki_of(other): other for other in known if _issued_by(one, other)}
+            below += [other for key, other in above.items() if key not in found]
+            found |= above
+        return frozenset(found)
 
     def _load(self, kept: tuple[tuple[int, ...], ...]) -> tuple[Verifier, TrustedRoot]:
         load_verifier()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from locara.core.digest import Digest
 from locara.trust.bundle import clock, library
-from locara.trust.bundle.certificate import Signer
+from locara.trust.bundle.certificate import Signer, spki_of
 from locara.trust.bundle.entry import LogPlace, SeenEntry, check_place, log_of
 from locara.trust.bundle.instance import TrustInstance
 from locara.trust.bundle.unchecked import parse_bundle
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cryptography.x509 import Certificate
+    from cryptography.x509.certificate_transparency import SignedCertificateTimestamp
     from sigstore.models import Bundle
     from sigstore.verify.verifier import Verifier
 
@@ -34,7 +35,8 @@ _Result = TypeVar("_Result")
 class Signature:
     """A signature that holds: by whom, at which trusted times, logged where, by which instance.
 
-    ``keys`` are the keys that vouch for it, the authority's and the log's, as SHA-256 of their DER.
+    ``keys`` are all that vouch for it, as SHA-256 of their DER: of the authority and those above it, of the log, of the
+    logs that promised to show the certificate, and of whoever said when it was.
     """
 
     instance: str
@@ -118,19 +120,25 @@ class _Run:
         entry = _entry(bundle)
         log = log_of(entry, self.instance)
         signer = Signer.of(bundle.signing_certificate)
-        times = self._times(bundle, entry)
+        stamps = self._stamps(bundle)
+        times = self._times(stamps, entry)
         result = self._accept(bundle, times, content)
         place = check_place(entry, log, self.instance, self.now)
         if not all(log.window.holds(time) for time in times):
             raise TrustError(Reason.LOG_RETIRED, f"the log {place.origin} was not in use at that time")
-        keys = self.instance.keys_of(bundle.signing_certificate) | {log.spki}
-        return result, Signature(self.instance.name, signer, times, place, keys)
+        keys = {log.spki} | self.instance.keys_of(bundle.signing_certificate)
+        keys |= {spki_of(one) for stamp in stamps for one in stamp.chain}
+        keys |= {one.log_id.hex() for one in _promises(bundle.signing_certificate)}
+        return result, Signature(self.instance.name, signer, times, place, frozenset(keys))
 
-    def _times(self, bundle: Bundle, entry: SeenEntry) -> tuple[datetime, ...]:
+    def _stamps(self, bundle: Bundle) -> tuple[clock.Stamp, ...]:
         data = bundle.verification_material.timestamp_verification_data
         tokens = () if data is None else data.rfc3161_timestamps
         _, root = self.instance.whole()
-        times = clock.stamped(tokens, bundle.signature, root)
+        return clock.stamped(tokens, bundle.signature, root)
+
+    def _times(self, stamps: tuple[clock.Stamp, ...], entry: SeenEntry) -> tuple[datetime, ...]:
+        times = tuple(one.time for one in stamps)
         if entry.promised and entry.integrated_time is not None:
             times = (*times, clock.integrated(entry.integrated_time))
         return clock.settle(times, self.now)
@@ -182,13 +190,21 @@ def _entry(bundle: Bundle) -> SeenEntry:
 
 def _issued(certificate: Certificate) -> tuple[datetime, ...]:
     """When certificate logs were shown the certificate, by the timestamps in it."""
+    try:
+        return tuple(one.timestamp.replace(tzinfo=UTC) for one in _promises(certificate))
+    except (ValueError, OverflowError) as error:
+        raise TrustError(Reason.CERTIFICATE_FIELDS, f"the time of a certificate log: {error}") from error
+
+
+def _promises(certificate: Certificate) -> tuple[SignedCertificateTimestamp, ...]:
+    """What certificate logs promised. The id of such a log is the SHA-256 of its key (RFC 6962, 3.2)."""
     from cryptography import x509  # noqa: PLC0415 - loaded with the verifier
 
     try:
         found = certificate.extensions.get_extension_for_class(x509.PrecertificateSignedCertificateTimestamps)
     except x509.ExtensionNotFound:
         return ()
-    return tuple(one.timestamp.replace(tzinfo=UTC) for one in found.value)
+    return tuple(found.value)
 
 
 def _accepts(

@@ -14,7 +14,7 @@ from locara.trust.bundle.instance import TrustInstance
 from locara.trust.recall import recalled_by
 from locara.trust.refusal import Reason, TrustError
 from locara.trust.revocation.document import Entry, Known, Listed
-from locara_verify.strategies.bundles import vectors
+from locara_verify.strategies.bundles import vectors, vouching
 
 GOOD = vectors(HERE.parent)[0].twin
 INSTANCE = TrustInstance.read(GOOD.trust)
@@ -36,7 +36,7 @@ def verify(lists: Known, *, follows: bool = False) -> Any:
     return verify_strict(GOOD.bundle, INSTANCE, want, now=NOW, recalled=judge)
 
 
-AUTHORITY, LOG = sorted(verify(known()).signature.keys)
+KEYS = sorted(verify(known()).signature.keys)
 RECALLED = {
     "signer": ({"signer": BUILDER}, {"signer": f"{BUILDER}2"}),
     "signer from then on": (
@@ -45,8 +45,7 @@ RECALLED = {
     ),
     "commit": ({"commit": COMMIT}, {"commit": "a0" * 20}),
     "artifact": ({"artifact": str(DIGEST)}, {"artifact": f"sha256:{'0' * 64}"}),
-    "one key": ({"key": f"sha256:{AUTHORITY}"}, {"key": f"sha256:{'0' * 64}"}),
-    "the other key": ({"key": f"sha256:{LOG}"}, {"key": f"sha256:{'1' * 64}"}),
+    **{f"key {key[:6]}": ({"key": f"sha256:{key}"}, {"key": f"sha256:{key[::-1]}"}) for key in KEYS},
 }
 
 
@@ -57,6 +56,11 @@ def test_what_was_recalled_is_refused_although_its_signature_holds(name: str) ->
         verify(known(**named))
     assert caught.value.reason is Reason.SIGNER_REVOKED
     assert verify(known(**twin)).signer.identity == BUILDER
+
+
+def test_every_key_that_vouches_can_be_recalled() -> None:
+    """Authority, timestamps and both logs, each authority with its root, by the trust instance alone."""
+    assert frozenset(KEYS) == frozenset(vouching(GOOD.trust)) and len(KEYS) == 6
 
 
 def test_lists_that_a_registry_should_have_renewed_are_stale_material() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import hashlib
 import json
 import random
 from collections.abc import Iterator
@@ -45,6 +46,25 @@ def vectors(fixtures: Path) -> list[Vector]:
     written = json.loads((fixtures / FOLDER / "trust.json").read_bytes())
     trusts = {name: json.dumps(value).encode() for name, value in written.items()}
     return [_vector(one, whole["twins"], trusts) for one in whole["cases"]]
+
+
+def vouching(trust: bytes) -> dict[str, str]:
+    """Every key of a trust instance by the SHA-256 of its DER: where it stands. Read without the product."""
+    from cryptography import x509  # noqa: PLC0415 - slow to load
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415
+
+    root = json.loads(trust)["trustedRoot"]
+    found = {}
+    for kind in ("certificateAuthorities", "timestampAuthorities"):
+        for authority in root[kind]:
+            for place, one in enumerate(authority["certChain"]["certificates"]):
+                key = x509.load_der_x509_certificate(base64.b64decode(one["rawBytes"])).public_key()
+                der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+                found[hashlib.sha256(der).hexdigest()] = f"{kind}, {place} from below"
+    for kind in ("tlogs", "ctlogs"):
+        for log in root[kind]:
+            found[hashlib.sha256(base64.b64decode(log["publicKey"]["rawBytes"])).hexdigest()] = kind
+    return found
 
 
 def donor(fixtures: Path) -> bytes:

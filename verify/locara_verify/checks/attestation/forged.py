@@ -10,7 +10,7 @@ from locara_verify.check import CheckResult, check
 from locara_verify.checks.attestation.judge import Client
 from locara_verify.context import Context
 from locara_verify.finding import JSON, Finding
-from locara_verify.strategies.bundles import Side, Vector, vectors
+from locara_verify.strategies.bundles import Side, Vector, vectors, vouching
 
 RULE: Final = "LC702"
 NAME: Final = "attestation-forged"
@@ -67,7 +67,19 @@ def judge(ctx: Context, listed: list[Vector]) -> CheckResult:
             told = f"is refused as {got}" if got else "is believed"
             message = f"an attestation {told} where {what} is expected, and must be refused as {reason}"
             findings.append(Finding(RULE, message, "asked the verifier of attestations, offline"))
-    tried = len(listed) + len(near)
+    stolen = vouching(listed[0].twin.trust)
+    for key, where in stolen.items():
+        for number, (revoked, wanted) in enumerate(((key, "signer_revoked"), (key[::-1], ""))):
+            got = client.ask(listed[0].twin, revoked=revoked)[0]
+            if got != wanted:
+                told = f"the key was revoked and the attestation is {got or 'believed'}"
+                message = (
+                    told
+                    if number == 0
+                    else f"another key was revoked and the attestation is refused as {got}"
+                )
+                findings.append(Finding(RULE, message, f"the key of {where}"))
+    tried = len(listed) + len(near) + 2 * len(stolen)
     return CheckResult(tuple(findings), {RULE: tried}, attacks=tried, probes=tried)
 
 
