@@ -22,6 +22,7 @@ BUILT_IN: Final = {
         "run an app in its sandbox with its page in your browser, renewed as you edit",
     ),
     "test": ("locara.cli.test", "run an app's own tests against its real runtime"),
+    "add": ("locara.cli.add", "write components of the packaged registry into an app"),
     "explain": ("locara.cli.explain", "say what a capability or a rule means"),
     "audit-log": ("locara.cli.audit_log", "show or verify the record of an app's decisions"),
     "models": ("locara.cli.models", "get, pin, list, verify, import or collect models"),

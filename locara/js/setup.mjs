@@ -2,6 +2,7 @@
 //
 //   node locara/js/setup.mjs            what is not up to date
 //   node locara/js/setup.mjs --check    only say whether something is not (exit 1)
+//   node locara/js/setup.mjs --gallery  also the gallery of components and the tools of its tests
 //
 // Packages come by their lock files (`npm ci`). A folder is left alone when nothing it depends on has changed, so a
 // second run takes a moment. Stamps lie beside what they stand for: node_modules/ and the build's output.
@@ -14,14 +15,15 @@ import { fileURLToPath } from "node:url";
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const SDK = "locara/js/sdk";
 const PACKAGES = ["sdk", "manifest", "test"];
+const COMPONENTS = ["components/src/**", "components/*.json", "components/build.mjs"];
 
 /** Folders in order: later ones use what earlier ones built. `built` names files that the build leaves. */
 const FOLDERS = [
   {
     folder: "locara/js",
     build: ["--workspaces"],
-    sources: PACKAGES.flatMap((name) => [`${name}/src/**`, `${name}/*.json`]),
-    built: PACKAGES.map((name) => `${name}/dist/index.js`),
+    sources: [...PACKAGES.flatMap((name) => [`${name}/src/**`, `${name}/*.json`]), ...COMPONENTS],
+    built: [...PACKAGES.map((name) => `${name}/dist/index.js`), "components/dist/registry.json"],
   },
   {
     folder: "apps/docvault",
@@ -36,6 +38,15 @@ const FOLDERS = [
     sources: ["src/**", "static/**", "public/**", "*.json", "build.mjs"],
     also: [`${SDK}/src/**`, `${SDK}/*.json`],
     built: ["build/modules/app.js", "dist/index.html"],
+  },
+  // The page that shows the components, and what looks at it: only with --gallery.
+  {
+    folder: "locara/js/gallery",
+    build: [],
+    sources: ["src/**", "build.mjs", "*.json"],
+    also: COMPONENTS.map((pattern) => `locara/js/${pattern}`),
+    built: ["dist/index.html"],
+    asked: "--gallery",
   },
   // Schemas and judges that tests hold our reports against; there is nothing to build.
   { folder: "tests/judges", build: null, sources: [], built: [] },
@@ -92,8 +103,10 @@ function setUp({ folder: name, build, sources, also = [], built }, checkOnly) {
 }
 
 try {
-  const checkOnly = process.argv[2] === "--check";
-  const ready = FOLDERS.map((folder) => setUp(folder, checkOnly));
+  const options = process.argv.slice(2);
+  const checkOnly = options.includes("--check");
+  const folders = FOLDERS.filter(({ asked }) => asked === undefined || options.includes(asked));
+  const ready = folders.map((folder) => setUp(folder, checkOnly));
   process.exitCode = ready.every(Boolean) ? 0 : 1;
 } catch (problem) {
   console.error(`setup: ${problem.message}`);

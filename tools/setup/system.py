@@ -55,6 +55,9 @@ SCREEN = (
 """What the tests of real windows need."""
 
 
+BROWSER = (Need("chromium", "shows the gallery of components", ("chromium",), ("chromium",)),)
+"""What the tests of components need."""
+
 TOKEN = (Need("softhsm2-util", "plays a hardware token", ("softhsm2",), ("softhsm",)),)
 """What the tests of keys in hardware tokens need."""
 

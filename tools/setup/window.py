@@ -1,4 +1,7 @@
-"""What windows need from the system, installed where it is missing. `screen` also brings what their tests need."""
+"""What windows need from the system, installed where it is missing.
+
+`screen` also brings what their tests need, `browser` only a browser.
+"""
 
 from __future__ import annotations
 
@@ -7,4 +10,5 @@ import sys
 import system
 
 if __name__ == "__main__":
-    sys.exit(system.bring(system.SCREEN if "screen" in sys.argv[1:] else system.WINDOW))
+    asked = {"screen": system.SCREEN, "browser": system.BROWSER}
+    sys.exit(system.bring(asked.get("".join(sys.argv[1:]), system.WINDOW)))
