@@ -19,7 +19,10 @@ DIRECTION_AND_LINE = (0x061C, 0x200E, 0x200F, 0x2028, 0x2029, *range(0x202A, 0x2
 
 def only(text: str, alphabet: str) -> bool:
     """Tell whether ``text`` is made of characters of ``alphabet`` alone."""
-    return all(character in alphabet for character in text)
+    for character in text:  # noqa: SIM110 - asked a million times in a run, and this is twice as quick as `all`
+        if character not in alphabet:
+            return False
+    return True
 
 
 def is_slug(text: object, longest: int = 64) -> bool:

@@ -54,7 +54,13 @@ def compiled(value: Mapping[str, Json]) -> Grants:
 
 def question(grants: Grants, value: Mapping[str, Json], ask: policy.Ask, *, read_text: bool) -> str | None:
     """Ask both; a sentence when the product's answer is wrong, else None."""
-    expected = policy.judge(value, ask)
+    return compared(grants, value, ask, policy.judge(value, ask), read_text=read_text)
+
+
+def compared(
+    grants: Grants, value: Mapping[str, Json], ask: policy.Ask, expected: policy.Judgement, *, read_text: bool
+) -> str | None:
+    """The same, where the independent answer is known."""
     try:
         decision = decide(grants, to_request(ask))
         if decision.allowed is not expected.allowed:
@@ -167,8 +173,9 @@ def interrogate(tally: Tally, rng: random.Random, value: Mapping[str, Json], cou
     grants = compiled(value)
     for number in range(count):
         ask = requests.ask(rng, value)
-        problem = question(grants, value, ask, read_text=number % TEXT_EVERY == 0)
-        tally.count(ask["kind"], allowed=policy.judge(value, ask).allowed)
+        expected = policy.judge(value, ask)
+        problem = compared(grants, value, ask, expected, read_text=number % TEXT_EVERY == 0)
+        tally.count(ask["kind"], allowed=expected.allowed)
         if problem is not None and len(tally.findings) < MOST_FINDINGS:
             tally.findings.append(finding(value, ask, problem))
 
