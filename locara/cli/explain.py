@@ -153,15 +153,16 @@ def _of_app(kind: Kind, app: Path) -> str:
 
 def _rule(name: str) -> int:
     from locara.cli import verbs
-    from locara.cli.parser import Parser, closest
+    from locara.cli.parser import closest
 
-    verify = verbs.load("verify")
+    rules = verbs.beside(
+        "verify", "explain"
+    )  # the text alone: the verifier takes longer to load than to read
     hint = closest(name, tuple(_KINDS), "`locara explain` lists the capabilities")
-    if verify is None or not _is_rule(name) or hint.startswith("did you mean"):
-        raise UsageError(f"{name!r} is no capability{'' if verify is None else ' and no rule'}", fix=hint)
-    parser = Parser(prog="locara verify")
-    verify.add_arguments(parser)
-    return verify.run(parser.parse_args(["--explain", name]))
+    if rules is None or not _is_rule(name) or hint.startswith("did you mean"):
+        raise UsageError(f"{name!r} is no capability{'' if rules is None else ' and no rule'}", fix=hint)
+    print(rules.explain(name), end="")
+    return Exit.PASSED
 
 
 def _is_rule(name: str) -> bool:

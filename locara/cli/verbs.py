@@ -9,6 +9,7 @@ import importlib
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Final, Protocol, cast
 
 GROUP: Final = "locara.verbs"
@@ -77,6 +78,16 @@ def load(name: str) -> Verb | None:
     return _installed(name) or _checkout(name)
 
 
+def beside(name: str, module: str) -> ModuleType | None:
+    """A module of the package that offers a verb, without the verb itself; None when nobody offers it."""
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group=GROUP, name=name):
+        return importlib.import_module(f"{point.module.partition('.')[0]}.{module}")
+    package = _found(name)
+    return None if package is None else importlib.import_module(f"{package}.{module}")
+
+
 def _installed(name: str) -> Verb | None:
     from importlib.metadata import entry_points
 
@@ -87,17 +98,25 @@ def _installed(name: str) -> Verb | None:
 
 def _checkout(name: str) -> Verb | None:
     """The verb out of a clone, where its package lies beside this one but is not installed."""
+    if _found(name) is None:
+        return None
+    module, attribute, _ = CHECKOUT[name]
+    return cast("Verb", getattr(importlib.import_module(module), attribute))
+
+
+def _found(name: str) -> str | None:
+    """The package of a verb out of a clone, once it can be imported; None when there is none."""
     if name not in CHECKOUT:
         return None
-    module, attribute, folder = CHECKOUT[name]
+    module, _, folder = CHECKOUT[name]
     package = module.partition(".")[0]
     if find_spec(package) is None:
-        beside = Path(__file__).resolve().parents[2] / folder
-        if not (beside / package / "__init__.py").is_file():
+        place = Path(__file__).resolve().parents[2] / folder
+        if not (place / package / "__init__.py").is_file():
             return None
-        sys.path.append(str(beside))
+        sys.path.append(str(place))
         importlib.invalidate_caches()
-    return cast("Verb", getattr(importlib.import_module(module), attribute))
+    return package
 
 
 def names() -> tuple[str, ...]:

@@ -194,6 +194,50 @@ def test_a_picked_folder(app: RunningApp, world: World, calls: int) -> None:
     race(app, world, handle["handle"], world.folder / "picked", outside, calls)
 
 
+class PicksByKind:
+    """A person who picks the one folder or the one file that is exchanged."""
+
+    def __init__(self, picked: Path) -> None:
+        self.things = {"directory": AlwaysPicks(picked / "turn"), "file": AlwaysPicks(picked / "leaf")}
+
+    def pick(self, ask: Ask) -> Answer:
+        return self.things[ask.kind].pick(ask)
+
+
+@pytest.mark.parametrize("calls", COUNTS)
+def test_what_is_remembered_is_swapped_while_it_is_reopened(world: World, calls: int) -> None:
+    picked, outside = world.folder / "picked", world.folder / "pictures"
+    pair, leaf = lay(picked, outside)
+    before = tree_hash(outside)
+    ends: Counter[str] = Counter()
+    bundle = world.app("racer", WIDE)
+    grants = {}
+    world.person = person = PicksByKind(picked)
+    with world.begin(bundle, world.plan(bundle)) as app:
+        call = app.client.call
+        for kind in person.things:
+            (handle,) = call("fs.pick", {"kind": kind, "access": "read-write", "remember": True})["handles"]
+            grants[kind] = handle["grant"]
+        with swapping(pair, leaf) as swaps:
+            while ends.total() < calls // 4:
+                kind = "file" if ends.total() % 2 else "directory"
+                try:
+                    handle = call("fs.reopen", {"grant": grants[kind]})
+                except (CallError, CapabilityDenied):
+                    ends[f"{kind} refused"] += 1
+                    continue
+                root, path = handle["handle"], "" if kind == "file" else "leaf.txt"
+                text = call("fs.read", {"root": root, "path": path, "encoding": "utf8"})["data"]
+                assert text == INSIDE, "a handle of the outside"
+                written = {"data": INSIDE, "encoding": "utf8", "mode": "replace"}
+                call("fs.write", {"root": root, "path": path, **written})
+                call("fs.release", {"handle": root})
+                ends[f"{kind} reopened"] += 1
+    assert tree_hash(outside) == before
+    assert min(ends[f"{kind} {end}"] for kind in grants for end in ("reopened", "refused")) > 0
+    assert swaps[0] > ends.total() // 2
+
+
 @pytest.mark.parametrize("calls", COUNTS)
 def test_what_is_picked_is_swapped_while_it_is_picked(world: World, calls: int) -> None:
     picked, outside = world.folder / "picked", world.folder / "pictures"
@@ -201,13 +245,7 @@ def test_what_is_picked_is_swapped_while_it_is_picked(world: World, calls: int) 
     before = tree_hash(outside)
     ends: Counter[str] = Counter()
     bundle = world.app("racer", WIDE)
-    asks = {"directory": AlwaysPicks(picked / "turn"), "file": AlwaysPicks(picked / "leaf")}
-
-    class Person:
-        def pick(self, ask: Ask) -> Answer:
-            return asks[ask.kind].pick(ask)
-
-    world.person = Person()
+    world.person = person = PicksByKind(picked)
     with world.begin(bundle, world.plan(bundle)) as app, swapping(pair, leaf) as swaps:
         call = app.client.call
         while ends.total() < calls // 4:
@@ -225,7 +263,7 @@ def test_what_is_picked_is_swapped_while_it_is_picked(world: World, calls: int) 
             call("fs.release", {"handle": root})
             ends[f"{kind} picked"] += 1
     assert tree_hash(outside) == before
-    assert min(ends[f"{kind} {end}"] for kind in asks for end in ("picked", "refused")) > 0, ends
+    assert min(ends[f"{kind} {end}"] for kind in person.things for end in ("picked", "refused")) > 0, ends
     assert swaps[0] > ends.total()
     print(f"picks: {dict(ends)}, {swaps[0]} exchanges")
 
