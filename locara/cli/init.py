@@ -45,6 +45,7 @@ _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _HERE: Final = Path(__file__).resolve().parents[1] / "templates"
 _SDK: Final = Path(__file__).resolve().parents[1] / "js/sdk"
 _APPS_HOME: Final = Path(__file__).resolve().parents[2] / "apps"
+_DOCUMENTS: Final = "../../../fixtures/documents/"
 _NOT_COPIED: Final = ("node_modules", "build", "dev", ".locara", "__pycache__")
 _FILLED: Final = ("README.md", "index.html")
 
@@ -168,7 +169,21 @@ def _copy_app(name: str, folder: Path) -> None:
         text = (folder / file).read_text(encoding="utf-8")
         text = text.replace("../../locara/js/sdk", "vendor/locara-sdk")
         (folder / file).write_text(text.replace('    "dev": "node dev/serve.mjs",\n', ""), encoding="utf-8")
+    _bring_documents(folder / "test")
     shutil.copyfile(_HERE / name / "README.md", folder / "README.md")
+
+
+def _bring_documents(tests: Path) -> None:
+    """What the app's own tests read beside it in a clone comes along."""
+    needed = False
+    for file in tests.glob("*.ts"):
+        text = file.read_text(encoding="utf-8")
+        if _DOCUMENTS in text:
+            needed = True
+            file.write_text(text.replace(_DOCUMENTS, "./documents/"), encoding="utf-8")
+    if needed:
+        left = shutil.ignore_patterns("odd-names", "generate.py", "expected.json", ".gitattributes")
+        shutil.copytree(_APPS_HOME.parent / "fixtures/documents", tests / "documents", ignore=left)
 
 
 def _copy_tree(source: Path, target: Path) -> None:
@@ -213,6 +228,8 @@ def _say(target: Path, template: str) -> None:
         print(
             f"  its model {name} is not on this machine yet: `locara models pull`, or in a clone ./dev setup"
         )
+    if template in _APPS:
+        print(printable(f"  cd {target} && npm ci      the packages that its build and its tests need"))
     for line in (
         f"locara dev {target}          see it, in its sandbox",
         f"locara test {target}         its tests, against the real runtime",
