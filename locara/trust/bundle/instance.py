@@ -191,9 +191,9 @@ class TrustInstance:
             self._verifiers[everything] = self._load(everything)
         return self._verifiers[everything]
 
-    def keys_of(self, certificate: Certificate) -> frozenset[str]:
-        """SHA-256 of the DER of every key that vouches for this certificate: that of the authority that signed it,
-        and those above, up to the root. Empty when none did."""
+    def vouching(self, certificate: Certificate) -> dict[str, Certificate]:
+        """Every certificate that vouches for this one, by the SHA-256 of its key as DER: that of the authority that
+        signed it, and those above, up to the root. Empty when none did."""
         _, root = self.whole()
         known = root.get_fulcio_certs()
         found: dict[str, Certificate] = {}
@@ -203,7 +203,7 @@ class TrustInstance:
             above = {spki_of(other): other for other in known if _issued_by(one, other)}
             below += [other for key, other in above.items() if key not in found]
             found |= above
-        return frozenset(found)
+        return found
 
     def _load(self, kept: tuple[tuple[int, ...], ...]) -> tuple[Verifier, TrustedRoot]:
         load_verifier()

@@ -21,7 +21,7 @@ from locara.trust.refusal import Reason, TrustError
 from locara.trust.statement.reading import read_model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from cryptography.x509 import Certificate
     from cryptography.x509.certificate_transparency import SignedCertificateTimestamp
@@ -126,7 +126,11 @@ class _Run:
         place = check_place(entry, log, self.instance, self.now)
         if not all(log.window.holds(time) for time in times):
             raise TrustError(Reason.LOG_RETIRED, f"the log {place.origin} was not in use at that time")
-        keys = {log.spki} | self.instance.keys_of(bundle.signing_certificate)
+        above = self.instance.vouching(bundle.signing_certificate)
+        _in_force(above.values(), times)
+        for stamp in stamps:
+            _in_force(stamp.chain, (stamp.time,))
+        keys = {log.spki, *above}
         keys |= {spki_of(one) for stamp in stamps for one in stamp.chain}
         keys |= {one.log_id.hex() for one in _promises(bundle.signing_certificate)}
         return result, Signature(self.instance.name, signer, times, place, frozenset(keys))
@@ -186,6 +190,17 @@ def load_bundle(raw: bytes) -> Bundle:
 def _entry(bundle: Bundle) -> SeenEntry:
     seen = json.loads(bundle.to_json())["verificationMaterial"]["tlogEntries"][0]
     return read_model(seen, SeenEntry, "log entry", Reason.BUNDLE_MALFORMED)
+
+
+def _in_force(certificates: Iterable[Certificate], times: tuple[datetime, ...]) -> None:
+    """Raise TrustError `CERTIFICATE_CHAIN` unless each was valid at each time: the library asks that of no root, and of
+    nothing that it trusts as it is."""
+    for one in certificates:
+        if not all(one.not_valid_before_utc <= time <= one.not_valid_after_utc for time in times):
+            raise TrustError(
+                Reason.CERTIFICATE_CHAIN,
+                f"a certificate that vouches for it ({one.subject.rfc4514_string()[:120]}) was not valid at that time",
+            )
 
 
 def _issued(certificate: Certificate) -> tuple[datetime, ...]:
