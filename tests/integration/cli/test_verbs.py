@@ -41,7 +41,7 @@ def test_help_names_every_verb_and_shows_examples(locara) -> None:
         (["verfy"], "did you mean 'verify'?"),
         (["models", "list", "--formt", "json"], "did you mean '--format'?"),
         (["models", "lst"], "invalid choice"),
-        (["run"], "APP"),
+        (["consent", "show"], "APP"),
         (["--nope"], "not an option"),
         (["audit-log", "show"], "name an app or a --file"),
         (["audit-log", "show", "--file", "x", "--limit", "0"], "not a number of entries"),
