@@ -155,8 +155,11 @@ def copies(fault: Planted) -> Iterator[tuple[Path, Path]]:
         yield product, app
 
 
-def verify(fault: Planted, *, strict: bool, seed: int = 1) -> Verdict:
-    """Run the verifier on the planted fault, as its own process with its own copy of the product."""
+def verify(fault: Planted, *, strict: bool, seed: int = 1, most: int | None = None) -> Verdict:
+    """Run the verifier on the planted fault, as its own process with its own copy of the product.
+
+    ``most`` rules of those that are to be looked at; all when None. The first is the one that must find it.
+    """
     with copies(fault) as (product, app), tempfile.TemporaryDirectory(prefix="locara-work-") as work:
         command = [
             sys.executable,
@@ -170,7 +173,7 @@ def verify(fault: Planted, *, strict: bool, seed: int = 1) -> Verdict:
             "none",
         ]
         command += ["--seed", str(seed), "--workdir", work, *(["--strict"] if strict else [])]
-        for rule in dict.fromkeys(fault.rules):
+        for rule in list(dict.fromkeys(fault.rules))[:most]:
             command += ["--only", rule]
         environment = {**os.environ, "PYTHONPATH": f"{product}{os.pathsep}{REPOSITORY / 'verify'}"}
         done = subprocess.run(
