@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -60,7 +62,7 @@ def test_a_command_that_is_none_is_named(found) -> None:
     [
         ({"device.camera": True}, "camera.open()", "device.camera"),
         ({"clipboard": {"read": True, "write": True}}, "clipboard.write('')", "clipboard (read)"),
-        ({"fs.app-data": "read-write"}, "fs.list('', '')", "fs.app-data (write)"),
+        ({"fs.app-data": False, "fs.user-selected": "read-write"}, "fs.pick({})", "fs.user-selected (write)"),
         ({"net": {"allowed_hosts": ["a.example.com"]}}, "net.fetch({})", "net"),
         ({"notifications": {"modes": ["alert"]}}, "notify.badge(1)", "notifications"),
     ],
@@ -79,7 +81,8 @@ def test_what_is_declared_is_used_or_named_with_its_line(found, capabilities, us
     [
         ({"device.camera": True}, "camera.open()"),
         ({"clipboard": {"read": True}}, "clipboard.read()"),
-        ({"fs.app-data": "read-write"}, "fs.writeBytes()"),
+        ({"fs.app-data": "read-write"}, "db.query('')"),
+        ({"fs.app-data": False, "fs.user-selected": "read-write"}, "fs.pick({}); fs.writeBytes()"),
         ({"net": {"allowed_hosts": ["a.example.com"]}}, "net.fetch({})"),
     ],
 )
@@ -110,3 +113,17 @@ def test_an_app_without_a_script_has_no_sources_to_judge(make_app) -> None:
     assert judge.has_sources(load(app)) is not None
     (app / "dist/main.js").write_text("fs.pick()")
     assert judge.has_sources(load(app)) is None, "what was built is read where there are no sources"
+
+
+ROOT = Path(__file__).resolve().parents[4]
+OURS = [*ROOT.glob("apps/*/locara.json"), *ROOT.glob("locara/templates/*/locara.json")]
+
+
+@pytest.mark.parametrize("manifest", OURS, ids=lambda path: path.parent.name)
+def test_our_own_apps_and_templates_use_what_they_declare(manifest: Path, tmp_path) -> None:
+    copy = tmp_path / "app"
+    shutil.copytree(manifest.parent, copy, ignore=shutil.ignore_patterns("node_modules", "dist", "build"))
+    target = load(copy)
+    reading = judge.read(judge.sources.frontend(target))
+    assert reading.uses
+    assert judge.judge(reading, target.grants, target.manifest).findings == ()

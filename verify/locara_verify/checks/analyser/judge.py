@@ -102,10 +102,9 @@ def _declared(grants: Grants, manifest: Manifest) -> Iterator[Declared]:
     for pointer, name, rest in rests:
         words = f"{pointer.split('/')[1]}: {name}"
         yield Declared(words, manifest.position(pointer)[0], table - command_table(rest))
-    # The app's own data is granted also where nothing is said of it: only what is written can be taken out.
-    written = manifest.capabilities.model_dump(by_alias=True, exclude_unset=True)
     for grant in grants.grants:
-        if grant.kind.value.partition(".")[0] in written or grant.kind.value in written:
+        # The app's own data is granted also where nothing is said of it: taking the line out changes nothing.
+        if grant.kind is not Kind.FS_APP_DATA:
             for words, rest in _without(grants, grant):
                 yield Declared(words, grant.origin.line, table - command_table(rest))
 
