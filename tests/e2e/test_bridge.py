@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -126,3 +128,34 @@ def test_what_a_page_asks_the_browser_for_is_refused(screen: Screen, tmp_path: P
     with show(screen, write_page(tmp_path / "p", script)) as (peer, _):
         told = peer.wait_frame("told")["args"]
     assert "given" not in told.values(), told
+
+
+def processes_of(pid: int, name: str) -> list[int]:
+    """The processes of that name below another one, as the host numbers them."""
+    parents: dict[int, tuple[int, str]] = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            before, _, after = (entry / "stat").read_text().rpartition(")")
+        except OSError:
+            continue
+        parents[int(entry.name)] = (int(after.split()[1]), before.partition("(")[2])
+    family = {pid}
+    while more := {one for one, (parent, _) in parents.items() if parent in family} - family:
+        family |= more
+    return [one for one in family if name in parents.get(one, (0, ""))[1]]
+
+
+def test_a_page_that_crashes_is_told_of_and_can_be_loaded_again(screen: Screen, tmp_path: Path) -> None:
+    script = 'call("here", { load: Math.random() });'
+    with show(screen, write_page(tmp_path / "p", script, "<p>This page is alive</p>")) as (peer, window):
+        peer.wait_frame("here")
+        (engine,) = processes_of(window.pid, "WebKitWebProces")
+        os.kill(engine, signal.SIGKILL)
+        peer.wait_report("crashed")
+        screen.wait_for("stopped working")
+        screen.shoot("crashed")
+        assert window.poll() is None, "the window itself lives on"
+        screen.click("Load it again")
+        screen.wait_for("This page is alive")
+    loads = {frame["args"]["load"] for frame in peer.frames if frame.get("cmd") == "here"}
+    assert len(loads) == 2, "a new document, with a channel of its own"

@@ -48,7 +48,7 @@ function startKeys(add: (kind: "file" | "directory") => void): void {
   });
 }
 
-/** The page never gets dropped files: what it may read is picked in the system's own dialog, which opens for a drop. */
+/** The window cannot read what is dropped: what the app may read is picked in the system's dialog, which opens for a drop. */
 function startDrops(pick: () => void): void {
   const sign = byId("drop", HTMLDivElement);
   const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") === true;

@@ -15,6 +15,7 @@ WAYS: Final = {
     "script": 'add("script", {{ src: "{http}/script" }});',
     "module": 'import("{http}/module").catch(() => 0);',
     "style-import": 'add("style", {{ textContent: "@import url({http}/style-import)" }});',
+    "css": 'document.body.style.backgroundImage = "url({http}/css)";',
     "font": 'new FontFace("f", "url({http}/font)").load().catch(() => 0);',
     "websocket": 'new WebSocket("{ws}/websocket");',
     "eventsource": 'new EventSource("{http}/eventsource");',
@@ -33,7 +34,7 @@ WAYS: Final = {
 LEAVING: Final = ("form", "refresh", "navigate")
 """Each of these ends the page, so each has a page of its own."""
 
-SURE: Final = frozenset({"fetch", "beacon", "image", "script", "frame", "form", "refresh", "navigate"})
+SURE: Final = frozenset({"fetch", "beacon", "css", "image", "script", "frame", "form", "refresh", "navigate"})
 """Ways that reach a plain view on every machine: a control without them proves nothing."""
 
 _PRELUDE: Final = """
