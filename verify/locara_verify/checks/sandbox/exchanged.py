@@ -40,8 +40,8 @@ ORDINARY: Final = b"what the person meant"
 SECRET: Final = b"a canary that nobody decided about"
 NAME: Final = "text.txt"
 PAGE: Final = "page"
-LEAST: Final = 2  # starts that met the folder, starts that met the link, starts that were hit in the window
-MOST: Final = 100
+LEAST: Final = 2  # starts that were hit in the window: what shows that the rule was tried
+FREE: Final = 10  # starts while another process exchanges: which of the two a start meets is the machine's
 AIMED: Final = {"quick": 3, "ci": 4, "strict": 6, "soak": 20}
 _EXCHANGE: Final = 2
 
@@ -139,12 +139,10 @@ def freely(trial: Trial, place: Place) -> None:
     """Exchange as fast as possible while the app is started again and again."""
     met = {"folder": 0, "link": 0}
     with swapping(place.folder, place.name, place.link) as counts:
-        while min(met.values()) < LEAST and sum(met.values()) < MOST and not trial.findings:
+        while sum(met.values()) < FREE and not trial.findings:
             met["link" if trial.start() is None else "folder"] += 1
     seen = f"{place.what}: {counts[0]} exchanges, {met['folder']} starts met it, {met['link']} met the link"
     trial.notes.append(seen)
-    if min(met.values()) < LEAST:
-        trial.broken = trial.broken or f"the window was not hit: {seen}"
 
 
 def aimed(trial: Trial, place: Place, rounds: int) -> None:
