@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -30,6 +31,7 @@ SYSTEM: Final = frozenset({
 })  # fmt: skip
 """Folders below / that are the system's."""
 
+_LOOKS: Final = 20
 LENT: Final = ("/run/media", "/run/user", "/var/run/user")
 """Where below them a person's own things are: removable disks, network folders and single files of a portal."""
 
@@ -104,6 +106,10 @@ def _is_lent(real: Path) -> bool:
 
 
 def _real(path: Path) -> Path:
+    """Where a path leads. What was exchanged between two looks at it is looked at again."""
+    for _ in range(_LOOKS):
+        with suppress(OSError):
+            return Path(os.path.realpath(path))
     return Path(os.path.realpath(path))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -194,6 +194,16 @@ def test_a_picked_folder(app: RunningApp, world: World, calls: int) -> None:
     race(app, world, handle["handle"], world.folder / "picked", outside, calls)
 
 
+def use(call: Callable[..., Any], root: str, kind: str) -> None:
+    """Read, write and give up a handle, which must be of the inside."""
+    path = "" if kind == "file" else "leaf.txt"
+    text = call("fs.read", {"root": root, "path": path, "encoding": "utf8"})["data"]
+    assert text == INSIDE, "a handle of the outside"
+    written = {"data": INSIDE, "encoding": "utf8", "mode": "replace"}
+    call("fs.write", {"root": root, "path": path, **written})
+    call("fs.release", {"handle": root})
+
+
 class PicksByKind:
     """A person who picks the one folder or the one file that is exchanged."""
 
@@ -226,12 +236,7 @@ def test_what_is_remembered_is_swapped_while_it_is_reopened(world: World, calls:
                 except (CallError, CapabilityDenied):
                     ends[f"{kind} refused"] += 1
                     continue
-                root, path = handle["handle"], "" if kind == "file" else "leaf.txt"
-                text = call("fs.read", {"root": root, "path": path, "encoding": "utf8"})["data"]
-                assert text == INSIDE, "a handle of the outside"
-                written = {"data": INSIDE, "encoding": "utf8", "mode": "replace"}
-                call("fs.write", {"root": root, "path": path, **written})
-                call("fs.release", {"handle": root})
+                use(call, handle["handle"], kind)
                 ends[f"{kind} reopened"] += 1
     assert tree_hash(outside) == before
     assert min(ends[f"{kind} {end}"] for kind in grants for end in ("reopened", "refused")) > 0
@@ -255,12 +260,7 @@ def test_what_is_picked_is_swapped_while_it_is_picked(world: World, calls: int) 
             except (CallError, CapabilityDenied):
                 ends[f"{kind} refused"] += 1
                 continue
-            root, path = handle["handle"], "" if kind == "file" else "leaf.txt"
-            text = call("fs.read", {"root": root, "path": path, "encoding": "utf8"})["data"]
-            assert text == INSIDE, "a handle of the outside"
-            written = {"data": INSIDE, "encoding": "utf8", "mode": "replace"}
-            call("fs.write", {"root": root, "path": path, **written})
-            call("fs.release", {"handle": root})
+            use(call, handle["handle"], kind)
             ends[f"{kind} picked"] += 1
     assert tree_hash(outside) == before
     assert min(ends[f"{kind} {end}"] for kind in person.things for end in ("picked", "refused")) > 0, ends

@@ -109,9 +109,16 @@ class Peer:
 @contextlib.contextmanager
 def serving(grants: Grants, *picks: Path, desktop: Desktop | None = None) -> Iterator[Peer]:
     """A broker for these grants and this desktop, and a person who picks these, in this order."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     picker = ScriptedPicker([[path] for path in picks])
-    broker = Broker(grants, ours, Services(picker=picker, desktop=desktop or Desktop()))
+    with talking(grants, Services(picker=picker, desktop=desktop or Desktop())) as peer:
+        yield peer
+
+
+@contextlib.contextmanager
+def talking(grants: Grants, services: Services) -> Iterator[Peer]:
+    """The inside of a sandbox whose broker has these grants and this outside."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    broker = Broker(grants, ours, services)
     broker.begin()
     theirs.settimeout(20)
     try:

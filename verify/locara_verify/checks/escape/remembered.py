@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +19,7 @@ from locara.core.grant import Grants
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.consent.starts import bare
 from locara_verify.checks.escape.arena import hand_over
-from locara_verify.checks.escape.outside import Peer, granted
+from locara_verify.checks.escape.outside import Peer, granted, talking
 from locara_verify.context import Context
 from locara_verify.finding import Finding, first_of_each
 
@@ -73,21 +72,14 @@ class Trial:
         from locara.runtime.private_places import PrivatePlaces  # noqa: PLC0415 - only this check needs it
         from locara.runtime.remembered import PickMemory  # noqa: PLC0415 - as above
         from locara.runtime.state import StateFolder  # noqa: PLC0415 - as above
-        from locara.sandbox.broker import Broker, ScriptedPicker, Services  # noqa: PLC0415 - as above
+        from locara.sandbox.broker import ScriptedPicker, Services  # noqa: PLC0415 - as above
 
         folder = StateFolder(self.state)
         places = PrivatePlaces(self.top / "home", (self.state,))
         memory = PickMemory(folder, app, Digest.of(manifest.encode()), places)
         picker = ScriptedPicker([[path] for path in picks], remembers=remembers)
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        broker = Broker(self.grants, ours, Services(picker=picker, memory=memory))
-        broker.begin()
-        theirs.settimeout(20)
-        try:
-            with theirs:
-                yield Peer(theirs, broker)
-        finally:
-            broker.close()
+        with talking(self.grants, Services(picker=picker, memory=memory)) as peer:
+            yield peer
 
     def remember(self, place: Path, *, access: str = "read", recursive: bool = True) -> str:
         """Pick this and have it remembered; its grant, empty when the twin broke."""
