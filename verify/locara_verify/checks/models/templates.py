@@ -101,6 +101,10 @@ FLOODS: Final = (
     "{% macro f() %}{{ f() }}{{ f() }}{% endmacro %}{{ f() }}",
     "{% for i in [1] recursive %}{{ loop([1, 1]) }}{% endfor %}",
 )
+GIVEN: Final = ("messages|", "(messages", "'%s'")
+"""What begins like this is made of what a template is given, and may be written as JSON."""
+NOTHING_AS_JSON: Final = 2
+"""Tokens of an empty text as JSON: its quotation marks."""
 BROKEN: Final = (
     "{{",
     "{% for %}",
@@ -129,7 +133,10 @@ WRAPPERS: Final = (
 def attacks(rng: random.Random) -> Iterator[str]:
     """Sources: every gadget in a wrapper chosen at random, floods and broken ones; OTHERS are always tried."""
     for reach in REACHES:
-        yield rng.choice(WRAPPERS) % reach
+        wrapper = rng.choice(WRAPPERS)
+        if "tojson" in wrapper and ("__" not in reach or reach.startswith(GIVEN)):
+            wrapper = WRAPPERS[0]
+        yield wrapper % reach
     yield from (*FLOODS, *BROKEN)
 
 
@@ -161,7 +168,9 @@ def run(ctx: Context) -> CheckResult:
             said = on.ask("go", model=name)
             took = time.monotonic() - begin
             plain = source in ("x" * 70_000,) or source.startswith("{% raw")
-            silent = said.code == "ok" and said.tokens == twin.tokens and not plain
+            shown = said.tokens - twin.tokens
+            silent = said.code == "ok" and (shown == 0 or ("tojson" in source and shown == NOTHING_AS_JSON))
+            silent = silent and not plain
             tally.expect(
                 RULE,
                 silent or said.code == "model_error",
