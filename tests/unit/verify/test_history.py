@@ -13,7 +13,7 @@ from locara_verify.history import attacked_by, escapes
 ROOT = Path(__file__).resolve().parents[3]
 # Rows that no rule attacks yet. It only ever gets shorter.
 _NUMBERS = """
-    167 175 233
+    233
 """
 OPEN = frozenset(f"ESC-{number}" for number in _NUMBERS.split())
 
