@@ -44,7 +44,7 @@ export function Citations({ citations, onOpen, label = "Sources", className }: C
       <p aria-hidden="true" className="text-xs font-medium text-muted-foreground">
         {label}
       </p>
-      <ol className="grid gap-1.5 sm:grid-cols-2">
+      <ol className="grid grid-cols-1 gap-1.5 sm:grid-cols-2">
         {citations.map((citation, at) => (
           <li key={citation.id}>
             <button

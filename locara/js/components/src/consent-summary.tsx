@@ -74,7 +74,7 @@ export function ConsentSummary({ app, publisher, may, mayNot, models = [], onAgr
             <Icon name="chevronRight" className="size-3.5 transition-transform group-open:rotate-90 motion-reduce:transition-none" />
             It may not ({mayNot.length})
           </summary>
-          <ul className="mt-2 grid gap-1.5 sm:grid-cols-2">
+          <ul className="mt-2 grid grid-cols-1 gap-1.5 sm:grid-cols-2">
             {mayNot.map((sentence) => (
               <li key={sentence} className="flex items-start gap-2 text-muted-foreground">
                 <Icon name="close" className="mt-1 size-3.5" />

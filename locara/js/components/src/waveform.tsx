@@ -50,13 +50,13 @@ export function Waveform({ peaks, duration, time, onSeek, label = "Position in t
         onKeyDown={onKeyDown}
         onPointerDown={onPointer}
         onPointerMove={onPointer}
-        className={cn("relative flex h-14 min-w-0 flex-1 touch-none items-center gap-px rounded-md", onSeek && "cursor-pointer", focusRing)}
+        className={cn("relative flex h-14 min-w-0 flex-1 touch-none items-center rounded-md sm:gap-px", onSeek && "cursor-pointer", focusRing)}
       >
         {peaks.map((peak, at) => (
           <span
             key={at}
             aria-hidden="true"
-            className={cn("min-w-px flex-1 rounded-full", (at + 0.5) / peaks.length <= share ? "bg-primary" : "bg-muted-foreground/40")}
+            className={cn("min-w-0 flex-1 rounded-full", (at + 0.5) / peaks.length <= share ? "bg-primary" : "bg-muted-foreground/40")}
             style={{ height: `${Math.max(6, Math.min(1, peak) * 100)}%` }}
           />
         ))}

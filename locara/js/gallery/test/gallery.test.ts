@@ -90,6 +90,15 @@ test("on a narrow screen nothing is wider than it", async () => {
   const page = await open("", { width: 360 });
   const wide = await page.evaluate(() => document.documentElement.scrollWidth);
   expect(wide).toBeLessThanOrEqual(360);
+  // Nor is anything cut off: only the table of decisions scrolls sideways.
+  const cut = await page.locator("[data-shown]").evaluateAll((shown) =>
+    shown.flatMap((place) =>
+      [...place.querySelectorAll("*")]
+        .filter((one) => !one.closest("table, .sr-only, svg") && one.getBoundingClientRect().right > place.getBoundingClientRect().right)
+        .map((one) => one.outerHTML.slice(0, 120)),
+    ),
+  );
+  expect(cut).toEqual([]);
   await page.screenshot({ path: `${PICTURES}/gallery-narrow.png`, fullPage: true });
   await page.close();
 });
