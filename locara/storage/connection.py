@@ -7,7 +7,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -72,6 +72,15 @@ _FAULTS: Final = (
 )
 
 
+Unwanted = Callable[[], bool]
+"""Whether nobody wants the result any more. Asked on the thread of the statement, every few thousand steps."""
+
+
+def wanted() -> bool:
+    """`Unwanted` of a statement that runs to its end."""
+    return False
+
+
 def load_vectors(connection: apsw.Connection) -> None:
     """Load sqlite-vec, the one extension there is, and close extension loading again."""
     # Found without importing the package: its Python half imports what a store does not need.
@@ -118,6 +127,7 @@ class Session:
         self._watchdog = watchdog
         self._changes = changes
         self._deadline = 0.0
+        self._unwanted: Unwanted = wanted
         self._full_text: tuple[int, frozenset[str], bool] = (-1, frozenset(), False)
         self._searches: dict[tuple[int, str], matches.Searches] = {}
         # Kept compiled, so no app may be able to send its text: the authorizer would not be asked again.
@@ -162,7 +172,11 @@ class Session:
         self.connection.set_progress_handler(None)
 
     def _late(self) -> bool:
-        return time.monotonic() > self._deadline
+        return time.monotonic() > self._deadline or self._unwanted()
+
+    def end_when(self, unwanted: Unwanted) -> None:
+        """Until the clock is stopped, end statements once nobody wants what they find. Callers hold a `budget`."""
+        self._unwanted = unwanted
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -195,6 +209,7 @@ class Session:
         """Stop the clock. After this returns nothing interrupts the connection."""
         self._watchdog.disarm(self.connection)
         self._deadline = 0.0
+        self._unwanted = wanted
 
     def own(self, sql: str) -> None:
         """Run a fixed statement of the runtime (BEGIN, COMMIT, ROLLBACK); never cached, so never reused."""

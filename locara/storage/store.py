@@ -19,7 +19,7 @@ from locara.errors import StorageError
 from locara.storage import search as searching
 from locara.storage.backups import newest_backup
 from locara.storage.changes import Changes
-from locara.storage.connection import Outcome, Session
+from locara.storage.connection import Outcome, Session, Unwanted, wanted
 from locara.storage.faults import busy, damaged, translate
 from locara.storage.limits import APP, MIB, Limits
 from locara.storage.migrations import Applied, limit_size, migrate
@@ -167,10 +167,14 @@ class Store:
             watchdog.close()
             raise
 
-    def query(self, sql: str, params: JSON = None) -> Rows:
-        """The rows of one reading statement. A statement that writes is ``bad_statement``."""
+    def query(self, sql: str, params: JSON = None, *, unwanted: Unwanted = wanted) -> Rows:
+        """The rows of one reading statement. A statement that writes is ``bad_statement``.
+
+        It ends as ``limit_exceeded`` soon after ``unwanted`` says so.
+        """
         values = bindings(params, self.limits.variables)
         with self._reading() as session:
+            session.end_when(unwanted)
             outcome = session.run(sql, values)
         return Rows(outcome.columns, outcome.rows)
 
@@ -200,9 +204,13 @@ class Store:
                     raise
         return tuple(map(_change, outcomes))
 
-    def search(self, request: SearchRequest) -> tuple[Hit, ...]:
-        """The best ``k`` rows by vector distance, by text, or by both; see `locara.storage.search`."""
+    def search(self, request: SearchRequest, *, unwanted: Unwanted = wanted) -> tuple[Hit, ...]:
+        """The best ``k`` rows by vector distance, by text, or by both; see `locara.storage.search`.
+
+        It ends as ``limit_exceeded`` soon after ``unwanted`` says so.
+        """
         with self._reading() as session:
+            session.end_when(unwanted)
             return searching.search(session, request, self._indexes)
 
     def close(self) -> None:

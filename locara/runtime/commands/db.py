@@ -2,7 +2,8 @@
 
 Values in: null, booleans, numbers, text, an array of numbers (a vector of 32-bit floats), `{"$blob":
 base64}`. Values out: null, numbers, text, `{"$blob": base64}`. What the store refuses as an attempt to leave
-the database is recorded in the audit log like any other denial.
+the database is recorded in the audit log like any other denial. A cancel ends what only reads; a write that has begun
+ends by itself, whole or not at all.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from locara.storage.search import Rescore, SearchRequest
 Params = list[JsonValue] | dict[str, JsonValue] | None
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 _DENIED: Final = "sql_denied"
+_TOO_LONG: Final = "limit_exceeded"
 
 
 class StatementArgs(Args):
@@ -64,7 +66,7 @@ class SearchArgs(Args):
 def query(session: Session, call: Call, args: StatementArgs) -> Mapping[str, Any]:
     """`{columns: [name], rows: [[value]]}` of one reading statement."""
     with _recorded(session, call):
-        return session.store.query(args.sql, args.params).json()
+        return session.store.query(args.sql, args.params, unwanted=call.cancelled.is_set).json()
 
 
 @command("db.exec", args=StatementArgs, lane=Lane.STORE)
@@ -103,7 +105,7 @@ def search(session: Session, call: Call, args: SearchArgs) -> Mapping[str, Any]:
         rescore=None if rescore is None else Rescore(rescore.table, rescore.column, rescore.oversample),
     )
     with _recorded(session, call):
-        return {"hits": [hit.json() for hit in session.store.search(request)]}
+        return {"hits": [hit.json() for hit in session.store.search(request, unwanted=call.cancelled.is_set)]}
 
 
 @contextmanager
@@ -113,4 +115,6 @@ def _recorded(session: Session, call: Call) -> Iterator[None]:
     except StorageError as error:
         if error.code == _DENIED:
             session.gate.record_refusal(call.cmd, capability="db", because=error.message)
+        if error.code == _TOO_LONG:
+            call.check()  # it did not take too long: nobody wanted it any more
         raise

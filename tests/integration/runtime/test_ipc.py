@@ -175,6 +175,24 @@ def test_a_call_that_waits_is_cancelled_at_once(thinking) -> None:
     assert app.client.wait(running) == {"handles": []}
 
 
+@pytest.mark.parametrize(
+    ("command", "more"),
+    [
+        ("db.query", {"sql": f"WITH RECURSIVE q(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM q) {END}"})
+        for END in ("SELECT max(x) FROM q", "SELECT x FROM q WHERE x < 0")
+    ],
+)
+def test_a_statement_that_runs_is_ended_by_its_cancel(write_app, start_app, command: str, more) -> None:
+    app = start_app(write_app({}))
+    running = app.client.send(command, more)
+    app.client.call("app.info")  # what was sent before was read
+    app.client.cancel(running)
+    with pytest.raises(CallError) as caught:
+        app.client.wait(running)
+    assert caught.value.code == "cancelled", "and not limit_exceeded, after its time"
+    assert app.client.call("db.query", {"sql": "SELECT 1"})["rows"] == [[1]]
+
+
 def test_frames_that_wait_hold_a_bounded_amount_of_memory(thinking) -> None:
     app, answer = thinking
     app.client.send("fs.pick", PICK, call_id=1)
