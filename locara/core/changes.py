@@ -137,6 +137,12 @@ def _verb(uses: set[str]) -> str:
     return " and ".join(_VERBS[use] for use in ("read", "write") if use in uses)
 
 
+def _picked(uses: set[str]) -> str:
+    """With the same words for finding picks again as the whole text has, where reading them is new."""
+    again = ", and find them again later only if you say so" if "read" in uses else ""
+    return f"{_verb(uses)} the files and folders that you pick{again}"
+
+
 def _pinned(verb: str, table: Callable[[Grants], Mapping[str, object]]) -> Callable[..., str]:
     def sentence(name: str, _uses: set[str], new: Grants) -> str:
         digest = str(table(new).get(name, "")).removeprefix("sha256:")
@@ -157,7 +163,7 @@ _BACKGROUND: Final = {
 }
 _SENTENCES: Final[Mapping[Kind, Callable[[str, set[str], Grants], str]]] = MappingProxyType(
     {
-        Kind.FS_USER_SELECTED: lambda _, uses, new: f"{_verb(uses)} the files and folders that you pick",
+        Kind.FS_USER_SELECTED: lambda _, uses, new: _picked(uses),
         Kind.FS_APP_DATA: lambda _, uses, new: f"{_verb(uses)} files in its own private folder",
         Kind.FS_USER_PATHS: lambda name, uses, new: (
             f"at any time {_verb(uses)} everything in your {name.capitalize()} folder"

@@ -20,7 +20,7 @@ def test_a_value_is_found_in_every_spelling(value: str, before: bytes, after: by
     search, raw = Search.of({"it": value}), value.encode()
     for form in (raw, raw.hex().encode(), value.encode("utf-16-le"), base64.b64encode(before + raw + after)):
         assert "it" in dict(search.found(before + form + after))
-    assert "it" not in dict(search.found(before.replace(raw, b"") + raw[:-1]))
+    assert "it" not in dict(search.found(raw[:-1]))
 
 
 def test_what_the_check_plants_to_prove_itself_is_found() -> None:
