@@ -65,11 +65,15 @@ class Constraint:
     def _is_text(self, token: int) -> bool:
         """Whether the bytes so far and those of the token begin a valid UTF-8 text.
 
-        Tokens can be single bytes, and the native grammar takes broken sequences for characters.
+        Tokens can be single bytes, and the native grammar takes broken sequences for characters. It takes a control
+        token for the letters of its name, too, which never become part of the text.
         """
+        piece = self._model.piece(token)
+        if not piece:
+            return token in self._model.end_tokens
         state = self._decoder.getstate()
         try:
-            self._decoder.decode(self._model.piece(token))
+            self._decoder.decode(piece)
             return _completable(self._decoder.getstate()[0])
         except UnicodeDecodeError:
             return False

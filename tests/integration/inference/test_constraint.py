@@ -41,6 +41,20 @@ SCHEMAS: list[dict[str, Any]] = [
 ASK = [Message("user", "Extract JSON: Anna will send the report by Monday.")]
 
 
+def test_control_tokens_are_no_letters_of_a_text(chat: LlamaChat) -> None:
+    """The grammar counts the letters of their names, and none of them is in the answer."""
+    schema = {"type": "string", "minLength": 30, "maxLength": 40}
+    model = chat._model
+    constraint = Constraint(model, read_schema(schema))
+    try:
+        silent = [token for token in range(model.token_count) if not model.piece(token)]
+        assert set(silent) - set(model.end_tokens), "the model has control tokens"
+        assert not any(constraint._is_text(token) for token in silent if token not in model.end_tokens)
+        assert all(constraint._is_text(token) for token in model.end_tokens if not model.piece(token))
+    finally:
+        constraint.close()
+
+
 @pytest.mark.parametrize("number", range(len(SCHEMAS)))
 def test_complete_answers_are_valid_for_every_seed(chat: LlamaChat, number: int) -> None:
     schema = SCHEMAS[number]
