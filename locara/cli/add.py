@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from locara.cli.exits import Exit
 from locara.cli.terminal import bold, printable
+from locara.durable import write_whole
 from locara.errors import LocaraError, UsageError
 
 summary = "write components of the packaged registry into an app"
@@ -127,13 +128,10 @@ def _state(path: Path, file: File) -> str:
 
 
 def _write(path: Path, content: str) -> None:
-    half = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        half.write_text(content, encoding="utf-8")
-        half.replace(path)
+        write_whole(path, content.encode(), mode=0o644)
     except OSError as error:
-        half.unlink(missing_ok=True)
         raise AddError(f"{path} cannot be written: {error.strerror}") from error
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from locara.cli.exits import Exit
 from locara.cli.terminal import bold, printable
+from locara.core.fields import APP_ID_PATTERN
 from locara.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ The lists lie in $XDG_STATE_HOME/Locara/picked (~/.local/state/Locara/picked), w
 
 Exit code: 0; revoke: 1 when there is nothing of that name.
 """
-_APP_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9-]*")
+_APP_ID: Final = re.compile(APP_ID_PATTERN)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -33,14 +33,11 @@ _EPILOG = """examples:
   locara dev my-chat                       see it at once, in its sandbox
 
 templates:
-  blank       notes in the app's own database; no model, no power but its own folder
-  chat        a conversation with a pinned local model, streamed and kept
-  docvault    ask your own documents (a copy of apps/docvault; only in a clone)
-  transcribe  what was said, with its times (a copy of apps/transcribe; only in a clone)
+@TEMPLATES@
 
 The app holds a built page (dist/), its TypeScript (src/), the SDK (vendor/locara-sdk/), tests/ and test/.
 Building it again needs Node 22.18 and neither an install nor a network (docvault, transcribe: `npm ci` first).
-"""
+""".replace("@TEMPLATES@", "\n".join(f"  {name:10}  {words}" for name, words in TEMPLATES.items()))
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _HERE: Final = Path(__file__).resolve().parents[1] / "templates"
 _SDK: Final = Path(__file__).resolve().parents[1] / "js/sdk"

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from locara.core.digest import Digest
+from locara.durable import sync_folder
 from locara.errors import ModelError
 
 BLOB = "model.gguf"
@@ -168,7 +169,7 @@ class ModelCache:
             path.rename(staging / BLOB)
             (staging / BLOB).chmod(0o444)
             staging.chmod(0o755)
-            _sync_directory(staging)
+            sync_folder(staging)
             self._publish(staging, expected)
 
     def remove(self, digest: Digest) -> None:
@@ -278,7 +279,7 @@ class ModelCache:
         self._seal(staging, meta, size)
         target.chmod(0o444)
         staging.chmod(0o755)
-        _sync_directory(staging)
+        sync_folder(staging)
         return digest
 
     def _seal(self, staging: Path, meta: Mapping[str, Any], size: int) -> None:
@@ -304,7 +305,7 @@ class ModelCache:
             final.rename(damaged)
             staging.rename(final)
             shutil.rmtree(damaged, ignore_errors=True)
-        _sync_directory(self.root)
+        sync_folder(self.root)
 
 
 def not_cached(digest: Digest) -> ModelError:
@@ -346,11 +347,3 @@ def _try_lock(path: Path) -> int | None:
         os.close(fd)
         return None
     return fd
-
-
-def _sync_directory(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

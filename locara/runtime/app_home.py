@@ -32,6 +32,11 @@ def shared_root(apps: Path | None = None) -> Path:
     return default.parent / "shared" if apps in (None, default) else Path(apps or default) / "shared"
 
 
+def file_name(app_id: str) -> str:
+    """``publisher.name``: how everything that belongs to an app is called on the disk."""
+    return app_id.replace("/", ".", 1)
+
+
 @dataclass(frozen=True, slots=True)
 class AppHome:
     """One app's data folder, seen from outside or, at another path, from inside the sandbox."""
@@ -41,8 +46,7 @@ class AppHome:
     @classmethod
     def of(cls, grants: Grants, *, root: Path | None = None) -> AppHome:
         """The home of an app, below root (the person's data folder when None). Nothing is created yet."""
-        publisher, _, name = grants.app_id.partition("/")
-        return cls((default_apps_root() if root is None else root) / f"{publisher}.{name}")
+        return cls((default_apps_root() if root is None else root) / file_name(grants.app_id))
 
     @property
     def audit_log(self) -> Path:

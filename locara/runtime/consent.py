@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from locara.core.consent import ConsentText
 from locara.core.digest import Digest
 from locara.core.grant_json import grants_json, read_grants
+from locara.runtime.app_home import file_name
 from locara.runtime.standing import ALWAYS, COOL_DOWN, Layer, Standing
 from locara.runtime.state import StartError, StateFolder
 
@@ -115,8 +116,7 @@ class _RecordForm(BaseModel):
 
 def record_name(app_id: str) -> str:
     """The record's file below the state folder: ``consent/<publisher>.<name>.json``."""
-    publisher, _, name = app_id.partition("/")
-    return f"consent/{publisher}.{name}.json"
+    return f"consent/{file_name(app_id)}.json"
 
 
 def load(state: StateFolder, app_id: str) -> ConsentRecord | None:

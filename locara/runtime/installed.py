@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from locara.core.fields import APP_ID_PATTERN, VERSION_PATTERN
 from locara.runtime.app import AppBundle
-from locara.runtime.app_home import default_apps_root
+from locara.runtime.app_home import default_apps_root, file_name
 from locara.runtime.origin import origin_of
 from locara.runtime.state import StartError, StateFolder
 
@@ -61,8 +61,7 @@ class Shelf:
 
     def of(self, app_id: str) -> Path:
         """The folder of all versions of an app."""
-        publisher, _, name = app_id.partition("/")
-        return self.path / f"{publisher}.{name}"
+        return self.path / file_name(app_id)
 
     def place(self, one: Installed) -> Path:
         """Where that version lies."""
@@ -71,8 +70,7 @@ class Shelf:
 
 def record_name(app_id: str) -> str:
     """The record's file below the state folder."""
-    publisher, _, name = app_id.partition("/")
-    return f"{FOLDER}/{publisher}.{name}.json"
+    return f"{FOLDER}/{file_name(app_id)}.json"
 
 
 def installed(state: StateFolder, app_id: str) -> Installed | None:
@@ -96,8 +94,7 @@ def all_installed(state: StateFolder) -> tuple[Installed, ...]:
     names = sorted(path.name for path in folder.glob("*.json")) if folder.is_dir() else []
     found = []
     for name in names:
-        publisher, _, app = name.removesuffix(".json").partition(".")
-        one = installed(state, f"{publisher}/{app}")
+        one = installed(state, name.removesuffix(".json").replace(".", "/", 1))
         if one is not None:
             found.append(one)
     return tuple(found)

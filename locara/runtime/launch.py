@@ -218,7 +218,7 @@ def start(
         )
     with awake_file(folder, admission) as awake:
         private = PrivatePlaces.of(state, home, cache.root, home=person)
-        services = _services(picker, folder, bundle, private, resolver, desktop)
+        services = _services(picker, folder, bundle, private, desktop=desktop, resolver=resolver)
         process, client = _begin(_guarded(plan, admission, folder, awake), place, services)
     running = RunningApp(admission.bundle, place, process, client)
     try:
@@ -295,13 +295,14 @@ def _open_log(place: AppHome) -> int:
         raise UsageError(f"the log {place.runtime_log} cannot be written: {error.strerror}") from error
 
 
-def _services(  # noqa: PLR0917 - one value per thing outside
+def _services(
     picker: Picker,
     folder: StateFolder,
     bundle: AppBundle,
     private: PrivatePlaces,
-    resolver: Resolver | None,
+    *,
     desktop: Desktop | None,
+    resolver: Resolver | None = None,
 ) -> Services:
     services = Services(
         picker=KeepingPicker(picker, private),
@@ -426,7 +427,7 @@ def running(
     )
     _make_parent(place)
     private = PrivatePlaces.of(folder.path, place.path.parent, cache.root)
-    services = _services(picker, folder, bundle, private, None, session_desktop())
+    services = _services(picker, folder, bundle, private, desktop=session_desktop())
     stdin, stdout, stderr = streams
     with awake_file(folder, admission) as awake:
         guarded = _guarded(plan, admission, folder, awake)

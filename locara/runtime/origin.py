@@ -13,6 +13,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from locara.core.grant import Grants
+from locara.runtime.app_home import file_name
 from locara.runtime.state import StateFolder
 
 FORMAT: Final = "locara-origin/1"
@@ -44,8 +45,7 @@ class _Form(BaseModel):
 
 def origin_name(app_id: str) -> str:
     """The record's file below the state folder."""
-    publisher, _, name = app_id.partition("/")
-    return f"origins/{publisher}.{name}.json"
+    return f"origins/{file_name(app_id)}.json"
 
 
 def origin_of(state: StateFolder, grants: Grants) -> Origin | None:

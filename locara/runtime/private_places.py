@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,20 +79,15 @@ class KeepingPicker:
     def pick(self, ask: Ask) -> Answer:
         """What the person picked. Raises CapabilityDenied when one of it is private."""
         answer = self._picker.pick(ask)
-        refuse_private(answer.paths, self._places)
+        for path in answer.paths:
+            because = self._places.refusal(path)
+            if because is not None:
+                raise CapabilityDenied(
+                    capability="fs.user-selected",
+                    because=f"{escape(path.name, 80) or '/'} {because}",
+                    fix="pick another place, such as a folder inside Documents",
+                )
         return answer
-
-
-def refuse_private(paths: Iterable[Path], places: PrivatePlaces) -> None:
-    """Raise CapabilityDenied ``fs.user-selected`` when one of the paths is private."""
-    for path in paths:
-        because = places.refusal(path)
-        if because is not None:
-            raise CapabilityDenied(
-                capability="fs.user-selected",
-                because=f"{escape(path.name, 80) or '/'} {because}",
-                fix="pick another place, such as a folder inside Documents",
-            )
 
 
 def _is_hidden(first: str) -> bool:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from locara.core.digest import Digest
 from locara.errors import CallError
+from locara.runtime.app_home import file_name
 from locara.runtime.private_places import PrivatePlaces
 from locara.runtime.state import StartError, StateFolder
 from locara.sandbox.broker_wire import MAX_KEPT
@@ -57,16 +58,15 @@ class _FileForm(BaseModel):
     grants: list[_KeptForm] = Field(max_length=MAX_KEPT)
 
 
-def file_name(app_id: str) -> str:
+def record_name(app_id: str) -> str:
     """The file below the state folder: ``picked/<publisher>.<name>.json``."""
-    publisher, _, name = app_id.partition("/")
-    return f"picked/{publisher}.{name}.json"
+    return f"picked/{file_name(app_id)}.json"
 
 
 def load(state: StateFolder, app_id: str) -> tuple[Remembered, ...]:
     """All that an app may find again, of every version, in the order it was picked. StartError
     ``consent_unreadable`` when the file cannot be believed."""
-    name = file_name(app_id)
+    name = record_name(app_id)
     value = state.read(name, code=_UNREADABLE)
     if value is None:
         return ()
@@ -109,7 +109,7 @@ def _save(state: StateFolder, app_id: str, found: Iterable[Remembered]) -> None:
         }
         for item in found
     ]
-    state.write(file_name(app_id), {"format": FORMAT, "app": app_id, "grants": [*grants]})
+    state.write(record_name(app_id), {"format": FORMAT, "app": app_id, "grants": [*grants]})
 
 
 def apps(state: StateFolder) -> tuple[str, ...]:
@@ -122,7 +122,7 @@ def carry(state: StateFolder, app_id: str, before: Digest, after: Digest) -> Non
     """An update that asked for nothing new goes on with what the version before could find again."""
     if before == after:
         return
-    with state.alone(file_name(app_id)):
+    with state.alone(record_name(app_id)):
         found = load(state, app_id)
         if any(item.manifest == before for item in found):
             moved = [replace(item, manifest=after) if item.manifest == before else item for item in found]
@@ -131,7 +131,7 @@ def carry(state: StateFolder, app_id: str, before: Digest, after: Digest) -> Non
 
 def revoke(state: StateFolder, app_id: str, key: str) -> bool:
     """Take one remembered pick back, False when there is none of that key. A running app loses it at once."""
-    with state.alone(file_name(app_id)):
+    with state.alone(record_name(app_id)):
         found = load(state, app_id)
         left = [item for item in found if item.kept.key != key]
         if len(left) < len(found):
@@ -142,12 +142,12 @@ def revoke(state: StateFolder, app_id: str, key: str) -> bool:
 def forget_all(state: StateFolder, app_id: str) -> int:
     """Take every remembered pick of an app back. Returns how many there were; a file that cannot be read
     is taken away, too."""
-    with state.alone(file_name(app_id)):
+    with state.alone(record_name(app_id)):
         try:
             count = len(load(state, app_id))
         except StartError:
             count = 0
-        state.remove(file_name(app_id))
+        state.remove(record_name(app_id))
         return count
 
 
@@ -185,7 +185,7 @@ class PickMemory:
             raise CallError("a name that is no text cannot be remembered", code="io_error") from error
         key, picked = secrets.token_hex(8), self._now()
         new = Kept(key, path, identity, handle.kind, handle.writable, handle.recursive, picked)
-        with self._state.alone(file_name(self._app_id)):
+        with self._state.alone(record_name(self._app_id)):
             found = self._load()
             for item in found:
                 same = replace(item.kept, key=key, picked=picked) == new

@@ -8,6 +8,8 @@ from typing import Final
 
 import apsw
 
+from locara.durable import sync_file, sync_folder
+
 KEEP: Final = 3
 _DIRECTORY: Final = "backups"
 
@@ -46,17 +48,9 @@ def make_backup(path: Path, source: apsw.Connection, version: int, milliseconds:
         target.pragma("journal_mode", "delete")
     finally:
         target.close(True)
-    _sync(partial)
+    sync_file(partial)
     partial.rename(final)
-    _sync(directory)
+    sync_folder(directory)
     for old in _copies(path)[:-KEEP]:
         old.unlink()
     return final
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -17,6 +17,7 @@ from typing import Final
 
 import apsw
 
+from locara.durable import sync_file, sync_folder
 from locara.errors import LocaraError, StorageError
 from locara.storage import settings
 from locara.storage.backups import make_backup
@@ -68,13 +69,13 @@ def export_database(database: Path, target: Path, about: Export, *, replace: boo
         try:
             _copy(database, partial)
             _describe(partial, about)
-            _sync(partial)
+            sync_file(partial)
             size = partial.stat().st_size
             if replace:
                 partial.replace(target)
             else:
                 os.link(partial, target)
-            _sync(target.parent)
+            sync_folder(target.parent)
         finally:
             with suppress(FileNotFoundError):
                 partial.unlink()
@@ -116,14 +117,6 @@ def _open(path: Path, flags: int) -> apsw.Connection:
     return connection
 
 
-def _sync(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
 @dataclass(frozen=True, slots=True)
 class Import:
     """What an import did: what was read, the names of objects that the app's schema files do not make, and
@@ -157,9 +150,9 @@ def import_database(
             for beside in ("-wal", "-shm"):
                 if database.with_name(database.name + beside).exists():
                     raise StorageError("the database is open in another program", code="busy")
-            _sync(staged)
+            sync_file(staged)
             staged.replace(database)
-            _sync(folder)
+            sync_folder(folder)
     except OSError as error:
         raise TransferError(f"{folder} cannot be written: {error.strerror}", code="io_error") from error
     except apsw.Error as error:

@@ -11,7 +11,6 @@ with deletions does not outlive the process, nor a quarter of its size.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,6 +22,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
+from locara.durable import sync_file, sync_folder
 from locara.storage.changes import Changes, Rows
 from locara.storage.connection import Session
 
@@ -340,13 +340,13 @@ class ZvecIndexes:
         with suppress(OSError):
             for key in good:
                 for path in (self._folder / key).rglob("*"):
-                    _sync(path)
+                    sync_file(path)
             told = {"database": fingerprint(database), "indexes": dict(good)}
             partial = self._folder / f".{_STAMP}"
             partial.write_text(json.dumps(told))
-            _sync(partial)
+            sync_file(partial)
             partial.replace(self._folder / _STAMP)
-            _sync(self._folder)
+            sync_folder(self._folder)
 
 
 def _plain(quoted: str) -> str:
@@ -363,11 +363,3 @@ def _check(statuses: list[Any]) -> None:
     """Raise unless every document was taken."""
     if not all(status.ok() for status in statuses):
         raise RuntimeError("zvec did not take a vector")
-
-
-def _sync(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from locara.runtime.app_home import file_name
 from locara.runtime.state import StartError, StateFolder
 from locara.ui.window import Report
 
@@ -52,5 +53,4 @@ def _placement(width: object, height: object, maximized: object) -> Placement | 
 
 
 def _name(app_id: str) -> str:
-    publisher, _, name = app_id.partition("/")
-    return f"windows/{publisher}.{name}.json"
+    return f"windows/{file_name(app_id)}.json"

@@ -112,6 +112,7 @@ def show(
     """A page in the product's own window, and the peer it talks to."""
     ours, theirs = socket.socketpair()
     display: Display = find_display(screen.environ)
+    screen.pictures.parent.mkdir(parents=True, exist_ok=True)
     log = os.open(screen.pictures.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     with ours:
         peer = Peer(ours, answer)

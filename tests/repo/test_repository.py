@@ -54,7 +54,7 @@ def test_lock_files_hold_no_address_of_an_index() -> None:
     offenders = [
         f"{path.relative_to(ROOT)}: {found[0]}"
         for path in locks
-        if (found := re.findall(r'"resolved": "[a-z+]+:.*|(?:index-url|find-links).*', text(path)))
+        if (found := re.findall(r'"(?:resolved|url)": "[a-z+]+:.*|(?:index-url|find-links).*', text(path)))
     ]
     assert offenders == []
 

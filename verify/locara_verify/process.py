@@ -156,6 +156,20 @@ class Nursery:
                 return int(message[wanted])
 
 
+def bare_environment(home: Path) -> dict[str, str]:
+    """What a program of a check starts with that is to find this framework and nothing of whoever runs the check."""
+    import locara  # noqa: PLC0415 - only its place is wanted
+    import locara_verify  # noqa: PLC0415 - as above
+
+    places = {str(Path(next(iter(package.__path__))).parent) for package in (locara, locara_verify)}
+    return {
+        "PATH": os.environ.get("PATH", ""),
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": os.pathsep.join(sorted(places)),
+    }
+
+
 def environment(ours: Mapping[str, str]) -> dict[str, str]:
     """``ours`` without the variables that would steer a check, and with a fixed hash seed."""
     kept = {key: value for key, value in ours.items() if not key.startswith(_IGNORED)}

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from gi.repository import Gio, GLib, Soup, WebKit2
+from gi.repository import GLib, WebKit2
 from webview.platforms import gtk
 
 from locara.ui.pywebview.host import Host
 from locara.ui.webkit import menu
 from locara.ui.webkit.bridge import DELIVER, HANDLER, ORIGIN
 from locara.ui.webkit.off import SWITCHED_OFF
+from locara.ui.webkit.responses import finish
 
 _STOCK: Final = "jsBridge"
 _EMPTY: Final = "about:blank"
@@ -120,18 +121,7 @@ def _later(work: Callable[[], None]) -> None:
 
 
 def _serve(host: Host, request: Any) -> None:
-    served = host.serve(request.get_uri())
-    if served is None:
-        request.finish_error(GLib.Error("there is no such file in this app"))
-        return
-    stream = Gio.MemoryInputStream.new_from_bytes(GLib.Bytes.new(served.data))
-    response = WebKit2.URISchemeResponse.new(stream, len(served.data))
-    response.set_content_type(served.media_type)
-    headers = Soup.MessageHeaders.new(Soup.MessageHeadersType.RESPONSE)
-    for name, value in served.headers:
-        headers.append(name, value)
-    response.set_http_headers(headers)
-    request.finish_with_response(response)
+    finish(request, host.serve(request.get_uri()))
 
 
 def _decide(host: Host, decision: Any, kind: Any) -> bool:

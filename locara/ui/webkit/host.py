@@ -18,13 +18,14 @@ gi.require_version("Gdk", "3.0")
 gi.require_version("Gtk", "3.0")
 gi.require_version("WebKit2", "4.1")
 gi.require_version("Soup", "3.0")
-from gi.repository import Gdk, Gio, GLib, Gtk, Soup, WebKit2  # noqa: E402 - versions come first
+from gi.repository import Gdk, GLib, Gtk, WebKit2  # noqa: E402 - versions come first
 
 from locara.ui.webkit import files, menu  # noqa: E402
 from locara.ui.webkit.bridge import DELIVER, HANDLER, ORIGIN, Bridge  # noqa: E402
 from locara.ui.webkit.link import Link  # noqa: E402
 from locara.ui.webkit.off import SWITCHED_OFF  # noqa: E402
 from locara.ui.webkit.reports import Reports  # noqa: E402
+from locara.ui.webkit.responses import finish  # noqa: E402
 
 _BATCH: Final = 1 << 20
 _SETTLE_MS: Final = 400
@@ -100,17 +101,7 @@ class Host:
 
     def _serve(self, request: Any) -> None:
         served = files.serve(self._config["folder"], request.get_uri(), self._config["entry"])
-        if served is None:
-            request.finish_error(GLib.Error("there is no such file in this app"))
-            return
-        stream = Gio.MemoryInputStream.new_from_bytes(GLib.Bytes.new(served.data))
-        response = WebKit2.URISchemeResponse.new(stream, len(served.data))
-        response.set_content_type(served.media_type)
-        headers = Soup.MessageHeaders.new(Soup.MessageHeadersType.RESPONSE)
-        for name, value in served.headers:
-            headers.append(name, value)
-        response.set_http_headers(headers)
-        request.finish_with_response(response)
+        finish(request, served)
 
     def _decide(self, _view: Any, decision: Any, kind: Any) -> bool:
         if kind == WebKit2.PolicyDecisionType.RESPONSE:

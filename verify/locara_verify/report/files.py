@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from locara.durable import sync_folder
 from locara_verify.report import github, html, human, json_report, junit, ndjson, sarif
 from locara_verify.report.value import Report
 
@@ -50,17 +51,9 @@ def write_atomic(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
         with contextlib.suppress(OSError):  # some file systems cannot; the rename itself is done
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         if path.read_bytes() != data:
             path.unlink(missing_ok=True)
             raise OSError(f"{path} does not hold what was written")
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _sync_folder(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

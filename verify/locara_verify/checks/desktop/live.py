@@ -9,10 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from locara.errors import LocaraError
-from locara.runtime.launch import RunningApp
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.desktop.stage import (
     CLIPBOARD,
@@ -31,6 +30,9 @@ from locara_verify.checks.desktop.stage import (
 from locara_verify.context import Context
 from locara_verify.oracle import policy
 from locara_verify.strategies import hosts
+
+if TYPE_CHECKING:
+    from locara.runtime.launch import RunningApp
 
 RECORD: Final = "LC408"
 RULES: Final = (PAGES, DEVICES, CLIPBOARD, NOTES, RECORD)

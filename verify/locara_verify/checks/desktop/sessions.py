@@ -8,14 +8,16 @@ import struct
 import time
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from locara.errors import LocaraError
-from locara.runtime.launch import RunningApp
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.desktop.stage import ENDS, SUBSCRIBED, Tally, narrowed, watched
 from locara_verify.checks.escape.processes import family
 from locara_verify.context import Context
+
+if TYPE_CHECKING:
+    from locara.runtime.launch import RunningApp
 
 _SCOPES: Final = ("user", "profile:a", "profile:b")
 _MOST: Final = 8

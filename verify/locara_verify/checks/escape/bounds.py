@@ -9,14 +9,16 @@ from __future__ import annotations
 import contextlib
 import json
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from locara.core.surface import COMMANDS
 from locara.errors import CallError, CapabilityDenied
-from locara.runtime.launch import RunningApp
 from locara_verify.check import CheckResult, check
 from locara_verify.context import Context
 from locara_verify.finding import Finding, has_room
+
+if TYPE_CHECKING:
+    from locara.runtime.launch import RunningApp
 
 WIDENING: Final = "LC207"
 EXHAUSTION: Final = "LC224"

@@ -30,6 +30,8 @@ RULE: Final = "LC209"
 APP: Final = "verifier/remembering"
 SECRET: Final = b"a canary that nobody picked"
 MINE: Final = b"what was picked"
+REFUSED: Final = frozenset({"capability_denied", "io_error"})
+"""It is not what was picked; or it is a link, which is not followed."""
 WRITES: Final = ("create", "append", "replace")
 
 Json = Any
@@ -214,9 +216,18 @@ def replaced(trial: Trial) -> None:
                 seen = [
                     peer.ask(op="open", handle=handle, path=path).data for path in ("", "a.txt", "sub/b.txt")
                 ]
-            effect = "a canary was read" if SECRET in seen else "it was opened"
+            leaked = SECRET in seen
+            effect = "a canary was read" if leaked else "it was opened"
             trial.closed(
-                answer.ok, "something else opened in place of what was picked", f"{swap.__doc__} {effect}"
+                answer.ok or leaked,
+                "something else opened in place of what was picked",
+                f"{swap.__doc__} {effect}",
+            )
+            code = str(answer.reply.get("code", "none"))
+            trial.closed(
+                not answer.ok and code not in REFUSED,
+                "something else in place of what was picked is refused for another reason",
+                f"{swap.__doc__} {code}",
             )
 
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from typing import Any, Final
 from locara_verify.check import CheckResult, check
 from locara_verify.context import Context
 from locara_verify.finding import Finding, first_of_each
+from locara_verify.process import bare_environment
 from locara_verify.strategies.model_signatures import Shelf, shelf
 
 RULE: Final = "LC537"
@@ -142,9 +142,6 @@ def in_the_cache(known: Shelf, take: tuple[str, ...], named: tuple[str, ...]) ->
 
 def command(ctx: Context, known: Shelf, model: bytes, cases: list[Case]) -> list[dict[str, Json]] | str:
     """The outcome of each case, or why there is none."""
-    import locara  # noqa: PLC0415 - only its place is wanted
-    import locara_verify  # noqa: PLC0415 - as above
-
     top, folder = ctx.fresh_dir("signed"), Path()
     jobs: list[dict[str, Json]] = []
     for number, case in enumerate(cases):
@@ -155,15 +152,7 @@ def command(ctx: Context, known: Shelf, model: bytes, cases: list[Case]) -> list
             (folder / TRUST).write_bytes(known.trust)
         files = {name: data.hex() for name, data in case.files.items()}
         jobs.append({"folder": str(folder), "args": list(case.args), "files": files})
-    home = ctx.fresh_dir("home")
-    places = {Path(next(iter(package.__path__))).parent for package in (locara, locara_verify)}
-    environment = {
-        "PATH": os.environ.get("PATH", ""),
-        "HOME": str(home),
-        "LANG": "C.UTF-8",
-        "NO_COLOR": "1",
-        "PYTHONPATH": os.pathsep.join(map(str, sorted(places))),
-    }
+    environment = bare_environment(ctx.fresh_dir("home")) | {"NO_COLOR": "1"}
     done = subprocess.run(
         [sys.executable, "-P", "-m", PROGRAM],
         input=json.dumps(jobs).encode(),

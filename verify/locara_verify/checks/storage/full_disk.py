@@ -18,6 +18,7 @@ from locara_verify.check import CheckResult, check
 from locara_verify.checks.consent.starts import bare
 from locara_verify.context import Context
 from locara_verify.finding import Finding
+from locara_verify.process import bare_environment
 
 RULE: Final = "LC228"
 NAME: Final = "full-disk"
@@ -62,8 +63,6 @@ def run(ctx: Context) -> CheckResult:
 
 def _told(folder: Path, job: Mapping[str, Json]) -> dict[str, Json] | str:
     """What the program says, or why it could not run."""
-    import locara  # noqa: PLC0415 - only its place is wanted
-    import locara_verify  # noqa: PLC0415 - as above
     from locara.errors import SandboxError  # noqa: PLC0415 - only live checks load the runtime
     from locara.sandbox.host import find_bwrap  # noqa: PLC0415
 
@@ -71,14 +70,8 @@ def _told(folder: Path, job: Mapping[str, Json]) -> dict[str, Json] | str:
         bwrap = find_bwrap()
     except SandboxError as error:
         return error.message
-    places = {Path(next(iter(package.__path__))).parent for package in (locara, locara_verify)}
-    environment = {
-        "PATH": os.environ.get("PATH", ""),
-        "HOME": str(folder / "nobody"),
-        "LANG": "C.UTF-8",
-        "PYTHONPATH": os.pathsep.join(map(str, sorted(places))),
-        **{name: os.environ[name] for name in ("SUDO_UID", "SUDO_GID") if name in os.environ},
-    }
+    ours = {name: os.environ[name] for name in ("SUDO_UID", "SUDO_GID") if name in os.environ}
+    environment = bare_environment(folder / "nobody") | ours
     # Only the small file system is new; the sandbox that is tried is made inside, as always.
     around = ["--bind", "/", "/", "--dev-bind", "/dev", "/dev", "--die-with-parent"]
     around += ["--perms", "0755", "--size", str(BYTES), "--tmpfs", str(folder)]
