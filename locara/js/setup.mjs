@@ -3,6 +3,7 @@
 //   node locara/js/setup.mjs            what is not up to date
 //   node locara/js/setup.mjs --check    only say whether something is not (exit 1)
 //   node locara/js/setup.mjs --gallery  also the gallery of components and the tools of its tests
+//   node locara/js/setup.mjs --browser  also what looks at the pages of the apps in a browser
 //
 // Packages come by their lock files (`npm ci`). A folder is left alone when nothing it depends on has changed, so a
 // second run takes a moment. Stamps lie beside what they stand for: node_modules/ and the build's output.
@@ -48,6 +49,8 @@ const FOLDERS = [
     built: ["dist/index.html"],
     asked: "--gallery",
   },
+  // What looks at the pages of the apps in a browser: only with --browser.
+  { folder: "tests/e2e/browser", build: null, sources: [], built: [], asked: "--browser" },
   // Schemas and judges that tests hold our reports against; there is nothing to build.
   { folder: "tests/judges", build: null, sources: [], built: [] },
 ];

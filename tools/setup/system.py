@@ -55,8 +55,8 @@ SCREEN = (
 """What the tests of real windows need."""
 
 
-BROWSER = (Need("chromium", "shows the gallery of components", ("chromium",), ("chromium",)),)
-"""What the tests of components need."""
+BROWSER = (Need("chromium", "shows components and the pages of apps", ("chromium",), ("chromium",)),)
+"""What the tests of components, and of pages in an ordinary browser, need."""
 
 TOKEN = (Need("softhsm2-util", "plays a hardware token", ("softhsm2",), ("softhsm",)),)
 """What the tests of keys in hardware tokens need."""

@@ -1,6 +1,6 @@
 """What windows need from the system, installed where it is missing.
 
-`screen` also brings what their tests need, `browser` only a browser.
+`screen` also brings what their tests need, `browser` a browser; `browser` alone brings nothing else.
 """
 
 from __future__ import annotations
@@ -10,5 +10,6 @@ import sys
 import system
 
 if __name__ == "__main__":
-    asked = {"screen": system.SCREEN, "browser": system.BROWSER}
-    sys.exit(system.bring(asked.get("".join(sys.argv[1:]), system.WINDOW)))
+    known = {"screen": system.SCREEN, "browser": system.BROWSER}
+    asked = tuple(need for name in sys.argv[1:] for need in known[name])
+    sys.exit(system.bring(asked or system.WINDOW))

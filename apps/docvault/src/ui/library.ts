@@ -16,6 +16,13 @@ export function startLibrary(vault: DocVault, drawn: () => Promise<void>): { ref
   const list = byId("documents", HTMLUListElement);
   const buttons = [byId("add-files", HTMLButtonElement), byId("add-folder", HTMLButtonElement)];
 
+  let isBusy = false;
+  /** Said and not `disabled`: that would take the keyboard off the button that was pressed. */
+  const setBusy = (busy: boolean): void => {
+    isBusy = busy;
+    for (const button of buttons) button.setAttribute("aria-disabled", String(busy));
+  };
+
   const refresh = async (): Promise<void> => {
     const documents = await vault.documents();
     const items = await Promise.all(documents.map((document) => item(vault, document, refresh)));
@@ -30,7 +37,7 @@ export function startLibrary(vault: DocVault, drawn: () => Promise<void>): { ref
     const stopButton = byId("import-stop", HTMLButtonElement);
     const onStop = (): void => stop.abort();
     stopButton.addEventListener("click", onStop);
-    for (const button of buttons) button.disabled = true;
+    setBusy(true);
     try {
       const outcomes = await vault.importFrom(kind, {
         signal: stop.signal,
@@ -46,22 +53,22 @@ export function startLibrary(vault: DocVault, drawn: () => Promise<void>): { ref
     } finally {
       panel.hidden = true;
       stopButton.removeEventListener("click", onStop);
-      for (const button of buttons) button.disabled = false;
+      setBusy(false);
       await refresh();
     }
   };
-  buttons[0]?.addEventListener("click", () => void importFrom("file"));
-  buttons[1]?.addEventListener("click", () => void importFrom("directory"));
   const add = (kind: "file" | "directory"): void => {
-    if (!buttons[0]?.disabled) void importFrom(kind);
+    if (!isBusy) void importFrom(kind);
   };
+  buttons[0]?.addEventListener("click", () => add("file"));
+  buttons[1]?.addEventListener("click", () => add("directory"));
   return { refresh, add };
 }
 
 async function item(vault: DocVault, document: StoredDocument, refresh: () => Promise<void>): Promise<HTMLLIElement> {
   const name = shownName(document.name);
   const pages = document.kind === "pdf" ? ` · ${document.pages} ${document.pages === 1 ? "page" : "pages"}` : "";
-  const remove = make("button", { class: "quiet", text: "Remove", title: `Remove ${name} from the vault` });
+  const remove = make("button", { class: "quiet remove", text: "Remove", title: `Remove ${name} from the vault` });
   remove.setAttribute("aria-label", `Remove ${name}`);
   remove.addEventListener("click", () => {
     // A second press is asked for in place: a dialog would take the list out of sight.
@@ -75,7 +82,8 @@ async function item(vault: DocVault, document: StoredDocument, refresh: () => Pr
       return;
     }
     remove.disabled = true;
-    vault.remove(document).catch(showNotice).finally(() => void refresh());
+    const place = [...byId("documents", HTMLUListElement).querySelectorAll("button.remove")].indexOf(remove);
+    vault.remove(document).catch(showNotice).then(refresh).then(() => focusAt(place)).catch(showNotice);
   });
   const facts = make("div", {
     class: "facts",
@@ -83,6 +91,12 @@ async function item(vault: DocVault, document: StoredDocument, refresh: () => Pr
   });
   const problems = (await vault.problems(document.id)).map(({ message }) => make("p", { class: "problem", text: message }));
   return make("li", { children: [make("p", { class: "name", text: name }), facts, ...problems] });
+}
+
+/** The keyboard goes on with the document that took the place of the one that is gone. */
+function focusAt(place: number): void {
+  const left = byId("documents", HTMLUListElement).querySelectorAll<HTMLButtonElement>("button.remove");
+  (left[Math.min(place, left.length - 1)] ?? byId("add-files", HTMLButtonElement)).focus();
 }
 
 function showReport(outcomes: readonly Outcome[]): void {

@@ -31,16 +31,27 @@ export function startVaults(vault: DocVault, changed: () => Promise<void>): { re
     vault.chooseVault(Number(choice.value));
     after(Promise.resolve());
   });
-  byId("vault-new", HTMLButtonElement).addEventListener("click", () => {
-    form.hidden = !form.hidden;
+  const opener = byId("vault-new", HTMLButtonElement);
+  const setOpen = (open: boolean): void => {
+    form.hidden = !open;
+    opener.setAttribute("aria-expanded", String(open));
+  };
+  opener.addEventListener("click", () => {
+    setOpen(form.hidden !== false);
     if (!form.hidden) name.focus();
+  });
+  form.addEventListener("keydown", ({ key }) => {
+    if (key !== "Escape") return;
+    setOpen(false);
+    opener.focus();
   });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const text = name.value.trim();
     if (text === "") return;
-    form.hidden = true;
+    setOpen(false);
     name.value = "";
+    choice.focus();
     after(vault.createVault(text));
   });
   startRemoval(byId("vault-remove", HTMLButtonElement), () => after(vault.removeVault(vault.vault)));
