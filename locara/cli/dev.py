@@ -1,59 +1,54 @@
-"""`locara dev`: an app in its real sandbox, its page in an ordinary browser, both renewed when files change."""
+"""`locara dev`: an app in its real sandbox, in its window or in a browser, both renewed when files change."""
 
 # ruff: noqa: PLC0415 - a verb imports what it needs when it runs, so that the others start at once
 
 from __future__ import annotations
 
 import argparse
-import os
 import secrets
 import signal
-import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from locara.cli.terminal import bold, print_error, printable
-from locara.errors import LocaraError, UsageError
+from locara.cli.terminal import bold, printable
+from locara.errors import SandboxError, UsageError
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from locara.cli.dev_link import Pages
     from locara.cli.dev_server import Bridge
-    from locara.cli.dev_sources import Sources
-    from locara.core.grant import Grants
+    from locara.cli.dev_session import Seen, Session
     from locara.runtime.app import AppBundle
-    from locara.runtime.launch import RunningApp
-    from locara.sandbox.picker import Answer, Ask
+    from locara.sandbox.picker import Answer, Ask, Picker
+    from locara.ui.display import Display
 
-summary = "run an app in its sandbox with its page in your browser, renewed as you edit"
+summary = "run an app in its sandbox, in its window or your browser, renewed as you edit"
 
 _EPILOG = """examples:
-  locara dev my-app
+  cd my-app && locara dev
   locara dev my-app --pick ~/letters --pick ~/one.pdf    what the file picker answers, by kind, again and again
-  locara dev my-app --port 4870 --data /tmp/trial
-  cd my-app && locara dev --window                       the window that people see; Ctrl+R loads the page again
+  locara dev my-app --browser --data /tmp/trial          an address instead of the window
+  locara dev my-app --port 4870
 
-The sandbox is the one of `locara run`. The page is served on 127.0.0.1 alone, under an address that holds a
-token of this session. A change of the built page reloads it; a change of locara.json or db/ starts the
-runtime again and says what the app may now do and no longer. Building the page (`npm run build`) stays yours.
+Where there is a screen and WebKitGTK, the page is shown in the app's own window, and closing it ends the session.
+Elsewhere, or with --browser or --port, it is served on 127.0.0.1 alone, under an address that holds a token of
+this session; one line says why there is no window.
+
+The sandbox is the one of `locara run`. A change of the built page reloads it; a change of locara.json or db/ starts
+the runtime again and says what the app may now do and no longer. Building the page (`npm run build`) stays yours.
 Each time the sources are read as `locara verify` reads them (LC051 to LC053): a call that locara.json does not
 open is named with its file and line.
 
 By starting it you agree to what locara.json asks for, also after each change, for this session alone. Its
 data is kept apart from your own, in $XDG_DATA_HOME/Locara/dev. Ctrl-C ends all of it (exit code 130).
 """
-_POLL_SECONDS: Final = 0.25
-_MAX_FILES: Final = 20_000
-
-Seen = dict[str, tuple[int, int, int]]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """APP, --window, --port, --pick, --data."""
+    """APP, --window, --browser, --port, --pick, --data."""
     parser.epilog = _EPILOG
     parser.add_argument(
         "app",
@@ -63,14 +58,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=Path(),
         help="folder of the app (it holds locara.json; default: here)",
     )
-    parser.add_argument(
-        "--window", action="store_true", help="show the page in the app's own window instead of your browser"
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--window", action="store_true", help="the app's own window, and an error where there can be none"
+    )
+    where.add_argument(
+        "--browser", "--no-window", action="store_true", help="print an address for your browser, no window"
+    )
+    where.add_argument(
+        "--port", metavar="N", type=int, help="like --browser, on this port of 127.0.0.1 (0 takes a free one)"
     )
     parser.add_argument(
-        "--port", metavar="N", type=int, default=0, help="port on 127.0.0.1 (default: a free one)"
-    )
-    parser.add_argument(
-        "--pick", metavar="PATH", type=Path, action="append", default=[], help="what the picker answers"
+        "--pick",
+        metavar="PATH",
+        type=Path,
+        action="append",
+        default=[],
+        help="what the picker answers; without it a window shows the system's dialog",
     )
     parser.add_argument(
         "--data", metavar="DIR", type=Path, help="folder for the data of this and later sessions"
@@ -97,219 +101,134 @@ class RepeatingPicker:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Until Ctrl-C. Raises what start raises when the first start fails."""
+    """Until the window is closed (0), or until Ctrl-C. Raises what start raises when the first start fails."""
+    from locara.cli.dev_session import folder_of, sources_of
     from locara.runtime.app import AppBundle
-    from locara.runtime.app_home import default_apps_root
 
-    if args.window:
-        return _windowed(args, args.data or default_apps_root().parent / "dev")
-    if not 0 <= args.port <= 65_535:
+    if args.port is not None and not 0 <= args.port <= 65_535:
         raise UsageError(f"{args.port} is not a port", fix="0 to 65535; 0 takes a free one")
     # What is watched is what was there before anything was read: no edit falls between reading and watching.
-    before = _sources(_folder(args.app))
+    before = sources_of(folder_of(args.app))
     bundle = AppBundle.open(args.app)
-    data = args.data or default_apps_root().parent / "dev"
+    display = None if args.browser or args.port is not None else _display(forced=args.window)
     with ExitStack() as stack:
-        _serve(stack, bundle, before, data, args)
+        _serve(stack, bundle, before, display, args)
     return 0
 
 
-def _windowed(args: argparse.Namespace, data: Path) -> int:
-    """The app's own window, with the data and the answer of a session of development."""
-    from locara.cli.dev_folder import dev_folder
-    from locara.cli.model_files import inspect
-    from locara.runtime.consent import StatedConsent
-    from locara.ui.run import Choices, run_windowed
+def _display(*, forced: bool) -> Display | None:
+    """Where a window can be shown. None, and one line that says why, where it cannot and need not."""
+    from locara.cli.dev_session import say
+    from locara.cli.dev_window import usable_display
 
-    picker = RepeatingPicker(args.pick) if args.pick else None
-    with dev_folder() as folder:
-        choices = Choices(consent=StatedConsent(), picker=picker, data=data, state=folder / "state")
-        return run_windowed(args.app, choices, inspect=inspect)
+    try:
+        return usable_display()
+    except SandboxError as error:
+        if forced:
+            raise SandboxError(error.message, code=error.code, fix=_way_out(error)) from error
+        say(f"no window here: {error.message}. Open the address in a browser, or {_way_out(error)}")
+        return None
 
 
-def _serve(stack: ExitStack, bundle: AppBundle, before: Seen, data: Path, args: argparse.Namespace) -> None:
+def _way_out(error: SandboxError) -> str:
+    if error.code == "no_display":
+        return "start it inside a desktop session"
+    return "install WebKitGTK (Debian, Ubuntu: apt install python3-gi gir1.2-webkit2-4.1 gir1.2-gtk-3.0)"
+
+
+def _serve(
+    stack: ExitStack, bundle: AppBundle, before: Seen, display: Display | None, args: argparse.Namespace
+) -> None:
     from locara.cli.dev_folder import dev_folder
     from locara.cli.dev_link import Pages
-    from locara.cli.dev_server import Bridge
+    from locara.cli.dev_session import Runtime, Session, built, folder_of, say
     from locara.cli.dev_sources import Sources
+    from locara.runtime.app_home import default_apps_root
 
     def leave(_number: int, _frame: FrameType | None) -> NoReturn:
         raise SystemExit(128 + signal.SIGTERM)
 
     stack.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, leave))
     # An answer given here is for this session: it is not the person's answer of `locara run`.
-    state = stack.enter_context(dev_folder()) / "state"
+    folder = stack.enter_context(dev_folder())
+    state = folder / "state"
     state.mkdir(mode=0o700)
+    if display is not None:
+        _bring_models(bundle, display)
+    data = args.data or default_apps_root().parent / "dev"
     pages = Pages()
-    runtime = Runtime(pages, data=data, state=state, picker=RepeatingPicker(args.pick))
+    runtime = Runtime(pages, data=data, state=state, picker=_picker(bundle, display, args.pick))
     stack.callback(runtime.stop)
     runtime.start(bundle)
-    built = _built(runtime)
-    out, entry = _page(bundle)
+    session = Session(args.app, runtime, (before, built(runtime)), Sources(folder_of(args.app), say))
+    if display is not None and not _in_window(session, bundle, display, folder / "page", forced=args.window):
+        return
+    _in_browser(stack, session, bundle, args.port or 0)
+
+
+def _picker(bundle: AppBundle, display: Display | None, paths: list[Path]) -> Picker:
+    from locara.ui.picker import DialogPicker
+
+    return RepeatingPicker(paths) if paths or display is None else DialogPicker(bundle.manifest.display_name)
+
+
+def _bring_models(bundle: AppBundle, display: Display) -> None:
+    """Fetch the models that are missing, with a bar in a window, as the first start of `locara run` does."""
+    from locara.cli.model_files import inspect
+    from locara.ui.first_run import FirstRun
+    from locara.ui.run import bring_models
+
+    with FirstRun(bundle.grants, log=2, display=display) as first:
+        bring_models(bundle, first, inspect)
+
+
+def _in_window(session: Session, bundle: AppBundle, display: Display, page: Path, *, forced: bool) -> bool:
+    """Show the window until it is closed. True when the display took none and a browser is to be used instead."""
+    from locara.cli.dev_session import say
+    from locara.cli.dev_window import WindowFront
+
+    if display.exposure:
+        say(f"locara: {display.exposure}")
+    ended = threading.Event()
+    front = WindowFront(session.runtime.pages, page, display, ended)
+    front.show(bundle)
+    with front.open():
+        say(
+            f"{bold(printable(bundle.manifest.display_name))}  in its window; --browser prints an address instead"
+        )
+        session.watch(front, ended)
+    if front.has_no_display and forced:
+        raise SandboxError("the display did not take a window", code="no_display", fix="use --browser")
+    if front.has_no_display:
+        say("no window here: the display did not take one. Open the address in a browser")
+    return front.has_no_display
+
+
+class _BrowserFront:
+    """The server of the address, which serves the page from where it is built."""
+
+    def __init__(self, server: Bridge) -> None:
+        self._server = server
+
+    def show(self, bundle: AppBundle) -> None:
+        """Serve this app's page."""
+        from locara.cli.dev_session import page_of
+
+        self._server.out, self._server.entry = page_of(bundle)
+
+
+def _in_browser(stack: ExitStack, session: Session, bundle: AppBundle, port: int) -> None:
+    """Serve the page at an address until the session is ended."""
+    from locara.cli.dev_server import Bridge
+    from locara.cli.dev_session import page_of
+
+    out, entry = page_of(bundle)
     try:
-        server = Bridge(args.port, token=secrets.token_hex(24), pages=pages, out=out, entry=entry)
+        server = Bridge(port, token=secrets.token_hex(24), pages=session.runtime.pages, out=out, entry=entry)
     except OSError as error:
-        raise UsageError(
-            f"port {args.port} cannot be used: {error.strerror}", fix="leave --port out"
-        ) from error
+        raise UsageError(f"port {port} cannot be used: {error.strerror}", fix="leave --port out") from error
     stack.callback(server.server_close)
     threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True).start()
     stack.callback(server.shutdown)
-    sources = Sources(_folder(args.app), say)
-    sources.look()
     print(f"{bold(printable(bundle.manifest.display_name))}  {server.url}", flush=True)
-    _watch(args.app, runtime, server, (before, built), sources)
-
-
-def _page(bundle: AppBundle) -> tuple[Path, str]:
-    """The folder of the built page, and the entry in it."""
-    out = bundle.path.resolve() / bundle.manifest.build.out
-    entry = bundle.path.resolve() / bundle.manifest.entry
-    if not entry.is_file():
-        say(f"{bundle.manifest.entry} is not there yet: build the page")
-    return out, str(entry.relative_to(out)) if entry.is_relative_to(out) else entry.name
-
-
-def say(text: str) -> None:
-    """One line of what happens, on stderr: stdout holds the address alone."""
-    print(printable(text), file=sys.stderr, flush=True)
-
-
-class Runtime:
-    """The app's runtime of this session, started again when what it is made of changes."""
-
-    def __init__(self, pages: Pages, *, data: Path, state: Path, picker: RepeatingPicker) -> None:
-        self.pages = pages
-        self.bundle: AppBundle | None = None
-        self._data = data
-        self._state = state
-        self._picker = picker
-        self._count = 0
-
-    def start(self, bundle: AppBundle) -> None:
-        """Start it. Raises what `locara.runtime.launch.start` raises."""
-        from locara.models.cache import ModelCache, default_root
-        from locara.runtime.consent import StatedConsent
-        from locara.runtime.launch import start
-        from locara.runtime.user_folders import default_user_roots
-        from locara.sandbox.desktop.session import session_desktop
-
-        # Each start is a first one, so that what an edit adds works at once and not after the cool-down.
-        self._count += 1
-        running = start(
-            bundle,
-            home=self._data,
-            cache=ModelCache(default_root()),
-            picker=self._picker,
-            user_roots=default_user_roots(),
-            state=self._state / str(self._count),
-            consent=StatedConsent(),
-            desktop=session_desktop(),
-        )
-        self.bundle = bundle
-        self.pages.attach(running, self._ended)
-
-    def stop(self) -> None:
-        """End it, if it runs."""
-        running = self.pages.detach()
-        if running is not None:
-            running.close()
-
-    def _ended(self, running: RunningApp) -> None:
-        if self.pages.detach_if(running):
-            running.close()
-            say(
-                f"the runtime ended; it starts again when locara.json or db/ changes (see {running.stderr_path})"
-            )
-            self.pages.tell({"closed": "the runtime has ended"})
-
-    def restart(self, path: Path) -> bool:
-        """Read the app again and start what it is now. False, with the reasons told, when it cannot be."""
-        from locara.runtime.app import AppBundle
-
-        try:
-            bundle = AppBundle.open(path)
-        except LocaraError as error:
-            print_error(error.diagnostics())
-            say("the runtime goes on as it was")
-            return False
-        before = self.bundle
-        self.stop()
-        try:
-            self.start(bundle)
-        except LocaraError as error:
-            print_error(error.diagnostics())
-            self.pages.tell({"closed": "the runtime did not start again"})
-            return False
-        if before is not None:
-            _tell_grants(before.grants, bundle.grants)
-        say("started again")
-        return True
-
-
-def _tell_grants(old: Grants, new: Grants) -> None:
-    from locara.core.changes import gains
-
-    for mark, found in (("+ may now", gains(old, new)), ("- no longer may", gains(new, old))):
-        for gain in found:
-            say(f"  {mark} {gain.sentence}")
-
-
-def _watch(app: Path, runtime: Runtime, server: Bridge, known: tuple[Seen, Seen], sources: Sources) -> None:
-    """Look at the files again and again: a change from what is known is acted on when it has come to rest."""
-    folder = _folder(app)
-    pause = threading.Event()
-    source, page = known
-    while True:
-        pause.wait(_POLL_SECONDS)
-        now_source, now_page = _sources(folder), _built(runtime)
-        if (now_source, now_page) == (source, page):
-            continue
-        while True:
-            pause.wait(_POLL_SECONDS)
-            later = (_sources(folder), _built(runtime))
-            if later == (now_source, now_page):
-                break
-            now_source, now_page = later
-        if now_source != source and runtime.restart(app) and runtime.bundle:
-            server.out, server.entry = _page(runtime.bundle)
-            now_page = _built(runtime)
-        if now_page != page:
-            say("the page changed")
-        source, page = now_source, now_page
-        runtime.pages.tell({"reload": True})
-        sources.look()
-
-
-def _folder(app: Path) -> Path:
-    """The app's folder, named by itself or by its manifest."""
-    return app.parent if app.name == "locara.json" else app
-
-
-def _sources(folder: Path) -> Seen:
-    """What the runtime is made of: locara.json and db/."""
-    return seen([folder / "locara.json", folder / "db"])
-
-
-def _built(runtime: Runtime) -> Seen:
-    return {} if runtime.bundle is None else seen([_out(runtime.bundle)])
-
-
-def _out(bundle: AppBundle) -> Path:
-    return bundle.path / bundle.manifest.build.out
-
-
-def seen(places: Sequence[Path]) -> Seen:
-    """Every file in these places with its time of change, size and inode; what vanishes meanwhile is left out."""
-    found: Seen = {}
-    waiting = [str(place) for place in places]
-    while waiting and len(found) < _MAX_FILES:
-        path = waiting.pop()
-        try:
-            status = os.lstat(path)
-            found[path] = (status.st_mtime_ns, status.st_size, status.st_ino)
-            if (status.st_mode & 0o170000) == 0o040000:
-                waiting += [entry.path for entry in os.scandir(path)]
-        except OSError:
-            continue
-    return found
+    session.watch(_BrowserFront(server), threading.Event())

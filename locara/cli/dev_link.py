@@ -85,6 +85,12 @@ class Pages:
         for one in waiting:
             _put(one, line)
 
+    @property
+    def connected(self) -> bool:
+        """Whether a runtime is there that calls can go to."""
+        with self._lock:
+            return self._running is not None
+
     def attach(self, running: RunningApp, ended: Callable[[RunningApp], None]) -> None:
         """Connect a runtime that was started; ``ended`` is called when its output ends."""
         with self._lock:

@@ -47,12 +47,13 @@ _BROUGHT: Final = "/pywebview"
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How the window begins: ``size`` is width and height in pixels; ``about`` what the menu tells; ``host`` the
-    program that draws it, where the one of other systems is tested on this one."""
+    """How the window begins: ``size`` is width and height in pixels; ``at`` where it stood; ``about`` what
+    the menu tells; ``host`` the program that draws it, where the one of other systems is tested on this one."""
 
     title: str
     entry: str
     size: tuple[int, int] = (1000, 720)
+    at: tuple[int, int] | None = None
     maximized: bool = False
     dark: bool = False
     about: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -67,7 +68,7 @@ def window_plan(
     ``cookie`` is a file with the X11 cookie that the sandbox's user may read. Raises SandboxError
     ``window_missing`` when the system has no WebKitGTK.
     """
-    interpreter = _interpreter()
+    interpreter = find_engine()
     at = f"{SCRATCH}/.X11-unix/X{display.name[1:]}" if display.kind == "x11" else f"{SCRATCH}/{display.name}"
     framework = Path(os.path.realpath(next(iter(locara.__path__))))
     page = Path(os.path.normpath(Path.cwd() / folder))
@@ -139,6 +140,7 @@ def _config(look: Look) -> dict[str, Any]:
         "folder": PAGE,
         "entry": look.entry,
         "size": list(look.size),
+        "at": None if look.at is None else list(look.at),
         "maximized": look.maximized,
         "dark": look.dark,
         "about": {key: list(lines) for key, lines in look.about.items()},
@@ -171,13 +173,14 @@ def _environment(display: Display, cookie: Path | None) -> dict[str, str]:
 def window_missing() -> str | None:
     """Why this system cannot show windows, None when it can."""
     try:
-        _interpreter()
+        find_engine()
     except SandboxError as error:
         return error.message
     return None
 
 
-def _interpreter() -> str:
+def find_engine() -> str:
+    """The program that draws windows. Raises SandboxError ``window_missing`` where WebKitGTK is not installed."""
     real = os.path.realpath(PYTHON)
     folders = [Path("/usr/lib/girepository-1.0"), *Path("/usr/lib").glob("*/girepository-1.0")]
     missing = [name for name in _TYPELIBS if not any((folder / name).is_file() for folder in folders)]

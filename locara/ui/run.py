@@ -75,7 +75,7 @@ def run_windowed(app: Path, choices: Choices, *, inspect: Inspect) -> int:
             streams=(ours.fileno(), ours.fileno(), 2),
             data=choices.data,
             state=choices.state,
-            admitted=lambda admission: _bring_models(admission.bundle, first, inspect),
+            admitted=lambda admission: bring_models(admission.bundle, first, inspect),
         ) as (process, admission):
             ours.close()
             with killing(process) as signals:
@@ -106,6 +106,7 @@ def _show(
         title=bundle.manifest.display_name,
         entry=_entry(bundle),
         size=place.size,
+        at=place.at,
         maximized=place.maximized,
         dark=prefers_dark(os.environ),
         about={"may": text.may, "models": text.models, "may_not": text.may_not},
@@ -144,7 +145,7 @@ def _entry(bundle: AppBundle) -> str:
     return str(Path(bundle.manifest.entry).relative_to(bundle.manifest.build.out))
 
 
-def _bring_models(bundle: AppBundle, first: FirstRun, inspect: Inspect) -> None:
+def bring_models(bundle: AppBundle, first: FirstRun, inspect: Inspect) -> None:
     """Fetch the pinned models that this machine uses and does not have, in the first-run window."""
     cache, web = ModelCache(default_root()), Web()
     needed = [pin for pin in choose(bundle.manifest, ram_bytes()).models if cache.blob(pin.digest) is None]

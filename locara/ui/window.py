@@ -8,7 +8,7 @@ import os
 import socket
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,12 +43,39 @@ class Report:
 Hear: TypeAlias = Callable[[Report], None]
 
 
+class Orders:
+    """What the launcher tells a window that is open. One that has ended, or is not open yet, hears nothing."""
+
+    def __init__(self) -> None:
+        self._socket: socket.socket | None = None
+
+    def attach(self, sock: socket.socket | None) -> None:
+        """The control socket of the window, None when there is no window."""
+        self._socket = sock
+
+    def reload(self, entry: str, about: Mapping[str, Sequence[str]]) -> None:
+        """Load this page anew; the menu tells ``about`` from now on."""
+        self._give({"order": "reload", "entry": entry, "about": {key: [*about[key]] for key in about}})
+
+    def notice(self, text: str) -> None:
+        """Show a sentence in place of the page, until the next reload."""
+        self._give({"order": "notice", "text": text})
+
+    def _give(self, order: Mapping[str, Any]) -> None:
+        sock = self._socket
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                sock.send(json.dumps(order).encode(), socket.MSG_DONTWAIT)
+
+
 class _Ear:
     """Reads the reports of one window until it ends."""
 
-    def __init__(self, sock: socket.socket, hear: Hear) -> None:
+    def __init__(self, sock: socket.socket, hear: Hear, orders: Orders) -> None:
         self._socket = sock
         self._hear = hear
+        self._orders = orders
+        orders.attach(sock)
         self._thread = threading.Thread(target=self._listen, name="locara-window", daemon=True)
 
     @property
@@ -62,6 +89,7 @@ class _Ear:
 
     def close(self) -> None:
         """Stop listening. Idempotent."""
+        self._orders.attach(None)
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._thread.join(timeout=5)
@@ -104,17 +132,23 @@ def open_window(
     hear: Hear,
     log: int,
     display: Display | None = None,
+    orders: Orders | None = None,
 ) -> Iterator[Process]:
     """Show the page in ``folder`` while the block runs. ``peer`` is the window's end of its frame socket.
 
-    ``hear`` is called on a thread of its own; ``log`` is where the engine's own words go. Raises SandboxError:
-    ``no_display``, ``window_missing``, and what `locara.sandbox.launcher.start` raises.
+    ``hear`` is called on a thread of its own; ``log`` is where the engine's own words go; ``orders`` reaches the
+    window while it is open. Raises SandboxError: ``no_display``, ``window_missing``, and what
+    `locara.sandbox.launcher.start` raises.
     """
     where = find_display(os.environ) if display is None else display
     with _readable_cookie(where.cookie) as cookie:
         plan = window_plan(grants, folder, look, where, cookie)
         with start(
-            plan, stdin=peer.fileno(), stdout=log, stderr=log, outside=lambda ours: _Ear(ours, hear)
+            plan,
+            stdin=peer.fileno(),
+            stdout=log,
+            stderr=log,
+            outside=lambda ours: _Ear(ours, hear, orders or Orders()),
         ) as process:
             yield process
 

@@ -20,7 +20,7 @@ gi.require_version("WebKit2", "4.1")
 gi.require_version("Soup", "3.0")
 from gi.repository import Gdk, GLib, Gtk, WebKit2  # noqa: E402 - versions come first
 
-from locara.ui.webkit import files, menu  # noqa: E402
+from locara.ui.webkit import files, menu, orders, place  # noqa: E402
 from locara.ui.webkit.bridge import DELIVER, HANDLER, ORIGIN, Bridge  # noqa: E402
 from locara.ui.webkit.link import Link  # noqa: E402
 from locara.ui.webkit.off import SWITCHED_OFF  # noqa: E402
@@ -29,10 +29,12 @@ from locara.ui.webkit.responses import finish  # noqa: E402
 
 _BATCH: Final = 1 << 20
 _SETTLE_MS: Final = 400
+# Under Wayland a program is not told where its windows stand, and does not place them.
+_KNOWS_PLACE: Final = os.environ.get("GDK_BACKEND") == "x11"
 
 
 class Host:
-    """One window with one page. ``config`` is what the launcher says: title, entry, size, dark, about."""
+    """One window with one page. ``config`` is what the launcher says: title, entry, size, at, dark, about."""
 
     def __init__(self, config: dict[str, Any], reports: Reports) -> None:
         self._config = config
@@ -40,7 +42,7 @@ class Host:
         self._bridge = Bridge()
         self._incoming: deque[bytes] = deque()
         self._size_timer = 0
-        self._told: tuple[int, int] = (0, 0)
+        self._told: dict[str, Any] = {}
         if (settings := Gtk.Settings.get_default()) is not None:
             settings.set_property("gtk-application-prefer-dark-theme", bool(config.get("dark")))
         self._content = WebKit2.UserContentManager()
@@ -52,6 +54,8 @@ class Host:
         GLib.io_add_watch(
             self._link.fileno(), GLib.PRIORITY_DEFAULT, GLib.IO_IN | GLib.IO_HUP, self._on_frames
         )
+        control = reports.socket.fileno()
+        GLib.io_add_watch(control, GLib.PRIORITY_DEFAULT, GLib.IO_IN | GLib.IO_HUP, self._on_orders)
 
     def show(self) -> None:
         """Show the window and load the page."""
@@ -89,11 +93,19 @@ class Host:
             about=self._config.get("about") or {},
             reload_page=self._reload,
         )
-        size = self._config.get("size") or [1000, 720]
-        window.set_default_size(int(size[0]), int(size[1]))
+        areas = _areas()
+        wanted = self._config.get("size") or [1000, 720]
+        size = place.size_within((int(wanted[0]), int(wanted[1])), areas)
+        window.set_default_size(*size)
+        at = self._config.get("at")
+        kept = place.place_within((int(at[0]), int(at[1])), size[0], areas) if at and _KNOWS_PLACE else None
+        if kept is not None:
+            window.move(*kept)
         if self._config.get("maximized"):
             window.maximize()
-        window.connect("size-allocate", self._on_size)
+        window.connect("size-allocate", self._on_change)
+        window.connect("configure-event", self._on_change)
+        window.connect("window-state-event", self._on_change)
         window.connect("delete-event", self._on_close)
         return window
 
@@ -181,6 +193,17 @@ class Host:
         self._renew()
         self._view.load_uri(ORIGIN + self._config["entry"])
 
+    def _on_orders(self, _fd: int, _condition: Any) -> bool:
+        found, more = orders.take(self._reports.socket)
+        for order in found:
+            if order.name == "reload":
+                self._config["entry"] = order.text
+                self._window.renew(order.about)
+                self._reload()
+            else:
+                self._window.tell(order.text, None)
+        return more
+
     def _on_load(self, _view: Any, event: Any) -> None:
         if event == WebKit2.LoadEvent.FINISHED:
             self._reports.say("loaded")
@@ -191,18 +214,25 @@ class Host:
 
     # -- the window ---------------------------------------------------------------------------------------
 
-    def _on_size(self, _window: Any, _allocation: Any) -> None:
-        size = self._window.get_size()
-        if tuple(size) == self._told:
-            return
+    def _on_change(self, *_event: Any) -> bool:
+        if self._facts() == self._told:
+            return False
         if self._size_timer:
             GLib.source_remove(self._size_timer)
         self._size_timer = GLib.timeout_add(_SETTLE_MS, self._tell_size)
+        return False
+
+    def _facts(self) -> dict[str, Any]:
+        width, height = self._window.get_size()
+        facts = {"width": width, "height": height, "maximized": bool(self._window.is_maximized())}
+        if _KNOWS_PLACE:
+            facts["x"], facts["y"] = self._window.get_position()
+        return facts
 
     def _tell_size(self) -> bool:
         self._size_timer = 0
-        width, height = self._told = tuple(self._window.get_size())
-        self._reports.say("size", width=width, height=height, maximized=bool(self._window.is_maximized()))
+        self._told = self._facts()
+        self._reports.say("size", **self._told)
         return False
 
     def _on_close(self, _window: Any, _event: Any) -> bool:
@@ -213,6 +243,13 @@ class Host:
         self._reports.say("closed")
         Gtk.main_quit()
         return False
+
+
+def _areas() -> list[place.Area]:
+    """Every screen of this moment."""
+    display = Gdk.Display.get_default()
+    found = [display.get_monitor(number).get_workarea() for number in range(display.get_n_monitors())]
+    return [(area.x, area.y, area.width, area.height) for area in found]
 
 
 def main() -> None:

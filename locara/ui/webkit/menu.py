@@ -50,6 +50,10 @@ class AppWindow(Gtk.Window):  # type: ignore[misc] # gi has no types
         self.set_titlebar(self._make_header(title))
         self.connect("key-press-event", self._on_key)
 
+    def renew(self, about: Mapping[str, Sequence[str]]) -> None:
+        """Tell this from now on when the menu is asked what the app may do."""
+        self._about = about
+
     def tell(self, text: str, action: str | None) -> None:
         """Show a sentence in place of the page; ``action`` names the button that loads the page again."""
         self._notice_text.set_text(text)

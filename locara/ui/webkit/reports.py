@@ -9,21 +9,29 @@ from typing import Final
 
 MAX_TEXT: Final = 300
 MAX_REPORTS: Final = 1000
+_OF_THE_PERSON: Final = frozenset({"size", "closed"})
+"""No page can cause these, so that none uses them up."""
 
 
 class Reports:
-    """Small datagrams, never blocking; after a flood of them nothing more is said."""
+    """Small datagrams, never blocking; after a flood of what a page can cause nothing more is said of that."""
 
     def __init__(self, fd: int) -> None:
         self._socket = socket.socket(fileno=fd)
         self._socket.setblocking(False)
         self._left = MAX_REPORTS
 
+    @property
+    def socket(self) -> socket.socket:
+        """The control socket; what the launcher has to say comes over it, too."""
+        return self._socket
+
     def say(self, event: str, **facts: object) -> None:
         """Tell one event. Texts are cut; a launcher that does not read loses it."""
-        if self._left <= 0:
-            return
-        self._left -= 1
+        if event not in _OF_THE_PERSON:
+            if self._left <= 0:
+                return
+            self._left -= 1
         short = {key: value[:MAX_TEXT] if isinstance(value, str) else value for key, value in facts.items()}
         try:
             self._socket.send(json.dumps({"event": event, **short}).encode())

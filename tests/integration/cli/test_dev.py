@@ -54,7 +54,7 @@ class Session:
 
 @pytest.fixture
 def session(app: Path, environment: dict[str, str], tmp_path: Path) -> Iterator[Session]:
-    command = [sys.executable, "-m", "locara", "dev", str(app), "--data", str(tmp_path / "data")]
+    command = [sys.executable, "-m", "locara", "dev", str(app), "--browser", "--data", str(tmp_path / "data")]
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -156,6 +156,49 @@ def test_the_sources_are_read_at_the_start_and_with_each_change(session: Session
     assert "LC051" not in "".join(said)
 
 
+def _until_it_prints(app: Path, environment: dict[str, str], *options: str) -> tuple[str, str]:
+    """What it says on stdout and on stderr up to the address, and then it is ended."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "locara", "dev", str(app), *options],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            printed = process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 130
+            return printed, process.stderr.read()
+        finally:
+            process.kill()
+
+
+def test_without_a_screen_it_prints_the_address_and_says_why(app: Path, environment: dict[str, str]) -> None:
+    printed, said = _until_it_prints(app, environment)
+    assert "http://127.0.0.1:" in printed
+    assert said.splitlines()[0] == (
+        "no window here: there is no display to show a window on. "
+        "Open the address in a browser, or start it inside a desktop session"
+    )
+    for asked in (("--browser",), ("--no-window",), ("--port", "0")):
+        printed, said = _until_it_prints(app, environment, *asked)
+        assert "http://127.0.0.1:" in printed
+        assert "no window" not in said, "who asked for an address is told no reason"
+
+
+def test_a_display_that_is_named_and_not_there_is_none(app: Path, environment: dict[str, str]) -> None:
+    gone = {**environment, "DISPLAY": ":64998", "WAYLAND_DISPLAY": "wayland-9", "XDG_RUNTIME_DIR": "/nowhere"}
+    printed, said = _until_it_prints(app, gone)
+    assert "http://127.0.0.1:" in printed
+    assert said.startswith("no window here: there is no display")
+
+
 def test_mistakes(locara, app: Path, tmp_path: Path) -> None:
     assert locara("dev", app, "--port", "70000").returncode == 2
-    assert locara("dev", tmp_path).returncode == 4
+    assert locara("dev", tmp_path, "--browser").returncode == 4
+    assert locara("dev", app, "--window", "--browser").returncode == 2
+    asked = locara("dev", app, "--window")
+    assert asked.returncode == 3
+    assert "there is no display" in asked.stderr
+    assert "start it inside a desktop session" in asked.stderr

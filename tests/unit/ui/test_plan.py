@@ -19,7 +19,7 @@ APP = Path(__file__).parents[3] / "apps" / "docvault"
 
 @pytest.fixture
 def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LaunchPlan:
-    monkeypatch.setattr(plans, "_interpreter", lambda: "/usr/bin/python3.11")
+    monkeypatch.setattr(plans, "find_engine", lambda: "/usr/bin/python3.11")
     display = Display("x11", tmp_path / "X7", ":7", tmp_path / "cookie")
     look = Look("DocVault", "index.html", about={"may": ("a",)})
     return window_plan(_grants(), tmp_path, look, display, tmp_path / "cookie")

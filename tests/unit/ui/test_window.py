@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -34,32 +37,80 @@ def test_a_report_is_one_line_without_control_characters() -> None:
     assert not set(line) & {"\x1b", "\n", "\u202e"}
 
 
-def test_a_size_is_kept_and_found_again(tmp_path: Path) -> None:
+NAME = "windows/locara.docvault.json"
+
+
+def test_a_size_and_a_place_are_kept_and_found_again(tmp_path: Path) -> None:
     state = StateFolder(tmp_path / "state")
     assert placement_of(state, APP) == Placement(DEFAULT)
     keep(state, APP, Report("size", {"width": 640, "height": 480, "maximized": False}))
-    assert placement_of(state, APP) == Placement((640, 480))
-    keep(state, APP, Report("size", {"width": 1920, "height": 1080, "maximized": True}))
-    assert placement_of(state, APP) == Placement((640, 480), maximized=True)
+    assert placement_of(state, APP) == Placement((640, 480)), "a system that tells no place"
+    keep(state, APP, Report("size", {"width": 640, "height": 480, "x": -7, "y": 30, "maximized": False}))
+    assert placement_of(state, APP) == Placement((640, 480), (-7, 30))
+    keep(state, APP, Report("size", {"width": 1920, "height": 1080, "x": 0, "y": 0, "maximized": True}))
+    assert placement_of(state, APP) == Placement((640, 480), (-7, 30), maximized=True)
+
+
+_FACT = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=5))
 
 
 @settings(deadline=None, max_examples=200)
-@given(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=5)),
-    st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=5)),
-)
-def test_only_a_size_within_bounds_is_ever_kept(
-    tmp_path_factory: pytest.TempPathFactory, width: object, height: object
+@given(st.dictionaries(st.sampled_from(["width", "height", "x", "y", "maximized", "other"]), _FACT))
+def test_only_what_is_within_bounds_is_ever_kept(
+    tmp_path_factory: pytest.TempPathFactory, facts: dict[str, Any]
 ) -> None:
     state = StateFolder(tmp_path_factory.mktemp("state"))
-    keep(state, APP, Report("size", {"width": width, "height": height}))  # type: ignore[dict-item]
-    kept = placement_of(state, APP).size
-    assert all(320 <= pixels <= 16_384 for pixels in kept)
+    keep(state, APP, Report("size", facts))
+    kept = placement_of(state, APP)
+    assert all(type(pixels) is int and 320 <= pixels <= 16_384 for pixels in kept.size)
+    assert kept.at is None or all(type(pixel) is int and abs(pixel) <= 32_767 for pixel in kept.at)
+    assert isinstance(kept.maximized, bool)
 
 
-def test_a_broken_file_is_the_default(tmp_path: Path) -> None:
-    state = StateFolder(tmp_path)
-    state.write("windows/locara.docvault.json", {"width": "wide", "height": True})
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff\xfe",
+        b'{"width": "wide", "height": true}',
+        b'{"width": 900}',
+        b'{"width": 900, "height": 1e9}',
+        b'{"width": 900, "height": 100000}',
+        b'{"width": -900, "height": 700}',
+        b'{"width": 900, "width": 900, "height": 700}',
+        b"[" * 100_000,
+        b'{"width": 900, "height": 700, "pad": "' + b"x" * (9 * 1024 * 1024) + b'"}',
+    ],
+)
+def test_a_file_that_cannot_be_believed_is_the_default(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "windows").mkdir()
+    (tmp_path / NAME).write_bytes(text)
+    assert placement_of(StateFolder(tmp_path), APP) == Placement(DEFAULT)
+
+
+def test_a_place_that_is_none_leaves_the_size(tmp_path: Path) -> None:
+    (tmp_path / "windows").mkdir()
+    for place in ('"x": 1', '"x": true, "y": 2', '"x": 40000, "y": 2', '"x": "1", "y": "2"'):
+        (tmp_path / NAME).write_text(f'{{"width": 900, "height": 700, {place}}}')
+        assert placement_of(StateFolder(tmp_path), APP) == Placement((900, 700))
+
+
+def test_what_is_no_file_of_the_persons_own_is_the_default(tmp_path: Path) -> None:
+    good = tmp_path / "good.json"
+    good.write_text('{"width": 900, "height": 700}')
+    (tmp_path / "windows").mkdir()
+    place, state = tmp_path / NAME, StateFolder(tmp_path)
+    place.symlink_to(good)
     assert placement_of(state, APP) == Placement(DEFAULT)
-    (tmp_path / "windows/locara.docvault.json").write_text("{")
+    place.unlink()
+    os.mkfifo(place)
     assert placement_of(state, APP) == Placement(DEFAULT)
+    place.unlink()
+    shutil.copy(good, place)
+    place.chmod(0o666)
+    assert placement_of(state, APP) == Placement(DEFAULT)
+    place.chmod(0o600)
+    assert placement_of(state, APP) == Placement((900, 700))

@@ -1,0 +1,214 @@
+"""The app's own window in a session of development: the page as it was built last, and its frames."""
+
+# ruff: noqa: PLC0415 - a verb imports what it needs when it runs, so that the others start at once
+
+from __future__ import annotations
+
+import os
+import queue
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from locara.cli.dev_page import mirror
+from locara.cli.dev_session import page_of, say
+from locara.errors import CallError, LocaraError, SandboxError
+
+if TYPE_CHECKING:
+    from locara.cli.dev_link import Pages
+    from locara.runtime.app import AppBundle
+    from locara.runtime.state import StateFolder
+    from locara.sandbox.launcher import Process
+    from locara.ui.display import Display
+    from locara.ui.plan import Look
+    from locara.ui.window import Report
+
+Lines = queue.Queue[Mapping[str, Any]]
+_PAGE: Final = "window"
+_TOLD: Final = frozenset({"alarm", "blocked", "crashed", "permission"})
+_END: Final[Mapping[str, Any]] = {}
+_GONE: Final = ("cancelled", "the runtime of this session has ended")
+
+
+def usable_display() -> Display:
+    """The display on which a window can be shown. Raises SandboxError ``no_display`` or ``window_missing``."""
+    from locara.ui.display import find_display
+    from locara.ui.plan import find_engine
+
+    found = find_display(os.environ)
+    find_engine()
+    return found
+
+
+class WindowFront:
+    """One window with the page. ``ended`` is set when it has gone, however that came."""
+
+    def __init__(self, pages: Pages, folder: Path, display: Display, ended: threading.Event) -> None:
+        from locara.ui.window import Orders
+
+        self.has_no_display = False
+        self._pages = pages
+        self._folder = folder
+        self._display = display
+        self._ended = ended
+        self._orders = Orders()
+        self._bundle: AppBundle | None = None
+        self._entry = ""
+        self._missing = ""
+
+    def show(self, bundle: AppBundle) -> None:
+        """Copy the page as it is built now; the window loads it when it is told to."""
+        out, self._entry = page_of(bundle)
+        self._missing = (
+            ""
+            if (out / self._entry).is_file()
+            else f"{bundle.manifest.entry} is not built yet. It appears here when it is."
+        )
+        self._bundle = bundle
+        mirror(out, self._folder)
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """The window is there while the block runs, with what was shown last. Raises SandboxError."""
+        from locara.ui.window import open_window
+
+        bundle = self._shown()
+        ours, theirs = socket.socketpair()
+        with ExitStack() as stack, ours:
+            with theirs:
+                window = stack.enter_context(
+                    open_window(
+                        bundle.grants,
+                        self._folder,
+                        self._look(bundle),
+                        peer=theirs,
+                        hear=self._hear,
+                        log=2,
+                        display=self._display,
+                        orders=self._orders,
+                    )
+                )
+            lines = self._pages.lines_of(_PAGE) or queue.Queue()
+            stack.callback(self._pages.leave, _PAGE)
+            stack.callback(lines.put, _END)
+            stack.callback(window.kill)
+            if self._missing:
+                self._orders.notice(self._missing)
+            for target, args in (
+                (self._read, (ours,)),
+                (self._write, (ours, lines)),
+                (self._wait, (window,)),
+            ):
+                threading.Thread(target=target, args=args, name="locara-dev-window", daemon=True).start()
+            yield
+
+    def _shown(self) -> AppBundle:
+        if self._bundle is None:
+            raise SandboxError("no page was shown before the window was opened", code="launch_failed")
+        return self._bundle
+
+    def _look(self, bundle: AppBundle) -> Look:
+        from locara.ui.display import prefers_dark
+        from locara.ui.placement import placement_of
+        from locara.ui.plan import Look
+
+        place = placement_of(_state(), bundle.grants.app_id)
+        return Look(
+            title=bundle.manifest.display_name,
+            entry=self._entry,
+            size=place.size,
+            at=place.at,
+            maximized=place.maximized,
+            dark=prefers_dark(os.environ),
+            about=_about(bundle),
+        )
+
+    # -- what the window tells ----------------------------------------------------------------------------
+
+    def _hear(self, report: Report) -> None:
+        from locara.ui.placement import keep
+
+        if report.event == "size":
+            with suppress(LocaraError):  # where a window stood is not worth ending a session for
+                keep(_state(), self._shown().grants.app_id, report)
+        elif report.event == "no-display":
+            self.has_no_display = True
+        elif report.event in _TOLD:
+            say(report.line())
+
+    def _wait(self, window: Process) -> None:
+        window.wait()
+        self._ended.set()
+
+    # -- frames -------------------------------------------------------------------------------------------
+
+    def _read(self, sock: socket.socket) -> None:
+        """Hand on what the page asks for, until the window has gone."""
+        from locara.runtime import frames
+
+        reader = frames.FrameReader(sock.fileno())
+        with suppress(
+            OSError, CallError
+        ):  # a stream that cannot be followed any more ends as one that was closed
+            while (payload := reader.read()) is not None:
+                try:
+                    frame = frames.decode(payload)
+                except CallError as error:
+                    _answer(sock, None, error.code, error.message)
+                    continue
+                if not self._pages.send(_PAGE, frame) and "cancel" not in frame:
+                    code, why = ("bad_request", "no call with a free id") if self._pages.connected else _GONE
+                    _answer(sock, frame.get("id"), code, why)
+
+    def _write(self, sock: socket.socket, lines: Lines) -> None:
+        """Hand on what the page is to know, until the session ends."""
+        from locara.runtime import frames
+
+        with suppress(OSError):
+            while (line := lines.get()) is not _END:
+                if "frame" in line:
+                    frame = line["frame"]
+                    try:
+                        data = frames.encode(frame)
+                    except CallError as error:
+                        _answer(sock, frame.get("id"), error.code, error.message)
+                    else:
+                        frames.write_all(sock.fileno(), data)
+                elif "closed" in line:
+                    self._orders.notice(f"{str(line['closed']).capitalize()}. The terminal says more.")
+                else:
+                    self._load()
+
+    def _load(self) -> None:
+        """Load the page as it was copied last; a sentence stays where there is none, or nothing to answer it."""
+        if self._missing:
+            self._orders.notice(self._missing)
+        elif self._pages.connected:
+            self._orders.reload(self._entry, _about(self._shown()))
+
+
+def _answer(sock: socket.socket, call: object, code: str, why: str) -> None:
+    from locara.runtime import frames
+
+    reply = {"id": call, "ok": False, "error": {"code": code, "message": why}}
+    frames.write_all(sock.fileno(), frames.encode(reply))
+
+
+def _about(bundle: AppBundle) -> Mapping[str, tuple[str, ...]]:
+    """What the menu tells of the app."""
+    from locara.core.consent import consent_text
+    from locara.models.cache import ModelCache, default_root
+    from locara.runtime.launch import model_sizes
+
+    text = consent_text(bundle.grants, model_sizes=model_sizes(bundle, ModelCache(default_root())))
+    return {"may": text.may, "models": text.models, "may_not": text.may_not}
+
+
+def _state() -> StateFolder:
+    """Where windows stood is kept with the person's own decisions: it is the same window for them."""
+    from locara.runtime.state import StateFolder, default_state_root
+
+    return StateFolder(default_state_root())
