@@ -4,9 +4,11 @@ import type { Locara } from "@locara/sdk";
 
 import { Answerer, type Answer, type AskOptions } from "./answer.ts";
 import type { Problem } from "./document.ts";
+import { answerFile, vaultFile, type Asked, type Format, type WholeDocument } from "./export.ts";
 import { Importer, type ImportOptions, type Outcome } from "./ingest.ts";
 import { MODELS, type Models } from "./models.ts";
 import type { PdfReader } from "./pdf.ts";
+import { saveNew } from "./save.ts";
 import { Search, type Result } from "./search.ts";
 import { Vault, type StoredDocument, type StoredPassage, type StoredVault } from "./vault.ts";
 
@@ -26,6 +28,10 @@ export interface DocVault {
   ask(question: string, options?: AskOptions): Promise<Answer>;
   /** The passages of one page, to show a citation where it stands. */
   page(document: number, page: number): Promise<StoredPassage[]>;
+  /** Saves an answer with what it cites into a folder the person picks; its name, or undefined when they cancelled. */
+  saveAnswer(asked: Asked, format: Format): Promise<string | undefined>;
+  /** Saves the open vault in the same way: the text of every document and what is known of it. */
+  saveVault(format: Format): Promise<string | undefined>;
   /** Removes a document with all that was derived from it. */
   remove(document: StoredDocument): Promise<void>;
 }
@@ -51,6 +57,17 @@ export async function openDocVault(locara: Locara, pdf: PdfReader, models: Model
     search: (query, limit = 10, signal) => search.find(query, limit, signal),
     ask: (question, options) => answerer.ask(question, options),
     page: (document, page) => vault.page(document, page),
+    saveAnswer: (asked, format) => saveNew(locara.fs, asked.question, format, [answerFile(format, asked)]),
+    saveVault: async (format) => {
+      const name = (await vault.vaults()).find(({ id }) => id === vault.current)?.name ?? "";
+      return saveNew(locara.fs, name, format, vaultFile(format, name, whole(vault)));
+    },
     remove: ({ id, sha256 }) => vault.remove(id, sha256),
   };
+}
+
+async function* whole(vault: Vault): AsyncGenerator<WholeDocument> {
+  for (const document of await vault.documents()) {
+    yield { document, problems: await vault.problems(document.id), passages: vault.passagesOf(document.id) };
+  }
 }

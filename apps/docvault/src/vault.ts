@@ -196,6 +196,20 @@ export class Vault {
     );
   }
 
+  /** Every passage of a document in reading order, some at a time. */
+  async *passagesOf(document: number): AsyncGenerator<StoredPassage[]> {
+    const sql = `SELECT ${PASSAGE_COLUMNS} FROM passages p JOIN documents d ON d.id = p.document
+       WHERE p.document = ? AND p.id > ? ORDER BY p.id LIMIT ${ROWS}`;
+    let after = 0;
+    for (;;) {
+      const rows = await this.#locara.db.query<StoredPassage>(sql, [document, after]);
+      yield rows;
+      const last = rows[ROWS - 1];
+      if (last === undefined) return;
+      after = last.id;
+    }
+  }
+
   async #findOne(condition: string, value: string): Promise<StoredDocument | undefined> {
     const sql = `SELECT ${DOCUMENT_COLUMNS} FROM documents d WHERE d.complete = 1 AND d.vault = ? AND ${condition}`;
     return (await this.#locara.db.query<StoredDocument>(sql, [this.#current, value]))[0];

@@ -7,20 +7,34 @@ def test_it_finds_words_in_its_own_database(locara_session):
     assert locara_session().call("db.query", sql="SELECT count(*) FROM documents")["rows"] == [[0]]
 
 
-def test_it_may_only_read_what_was_picked(locara_session, canary, tmp_path):
+def test_it_only_reads_what_was_picked_for_reading(locara_session, canary, tmp_path):
     folder = tmp_path / "picked"
     folder.mkdir()
     (folder / "letter.txt").write_text("Dear Anna")
     canary("diary.txt")
     app = locara_session(picks=[[folder]])
-    assert_denied(
-        lambda: app.call("fs.pick", kind="directory", access="read-write"), because="fs.user-selected"
-    )
     (picked,) = assert_allowed(lambda: app.call("fs.pick", kind="directory", access="read", recursive=True))[
         "handles"
     ]
     read = app.call("fs.read", root=picked["handle"], path="letter.txt", encoding="utf8")
     assert read["data"] == "Dear Anna"
+    place = {"root": picked["handle"], "path": "new.txt"}
+    assert_denied(lambda: app.call("fs.write", **place, data="x", encoding="utf8", mode="create"))
+    assert [file.name for file in folder.iterdir()] == ["letter.txt"]
+
+
+def test_it_saves_in_a_folder_that_was_picked_for_it(locara_session, tmp_path):
+    folder = tmp_path / "picked"
+    folder.mkdir()
+    app = locara_session(picks=[[folder]])
+    (picked,) = assert_allowed(lambda: app.call("fs.pick", kind="directory", access="read-write"))["handles"]
+    place = {"root": picked["handle"], "path": "new.txt"}
+    assert_allowed(lambda: app.call("fs.write", **place, data="x", encoding="utf8", mode="create"))
+    assert (folder / "new.txt").read_text() == "x"
+    with_read = locara_session(picks=[[folder]], grants={"fs.user-selected": "read"})
+    assert_denied(
+        lambda: with_read.call("fs.pick", kind="directory", access="read-write"), because="fs.user-selected"
+    )
 
 
 def test_no_name_leads_out_of_what_was_picked(locara_session, canary, attack_paths, tmp_path):

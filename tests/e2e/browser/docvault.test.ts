@@ -1,18 +1,19 @@
 /** DocVault in a browser: axe is content with every screen in light and dark, and a person needs no mouse. */
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { test } from "node:test";
 
 import type { Page } from "playwright-core";
 
 import { DOCUMENTS, openApp, type Theme } from "./app.ts";
-import { focused, tabStops, violations, type Stop } from "./judges.ts";
+import { tabStops, violations } from "./judges.ts";
+import { goTo, isSane, meets } from "./walk.ts";
 
 const FILES = ["team-handbook.pdf", "project-notes.md", "meeting-minutes.txt"].map((name) => join(DOCUMENTS, name));
 const QUESTION = "What is the budget of project Orion?";
-/** Pixels by which two things on one line may differ. */
-const LINE = 12;
 
 const isReady = (page: Page): Promise<void> => page.locator("#privacy:not(:empty)").waitFor();
 
@@ -131,34 +132,37 @@ test("after each act of the keyboard it is still somewhere: a new vault, a docum
   await meets(page, "select Vault that is open");
 });
 
-/** The keyboard is at this stop, and one sees that it is. */
-async function meets(page: Page, name: string | RegExp): Promise<Stop> {
-  const stop = await focused(page);
-  assert.ok(stop, `the keyboard is nowhere, not at ${name}`);
-  if (typeof name === "string") assert.equal(stop.name, name);
-  else assert.match(stop.name, name);
-  assert.ok(stop.isSeen, `nobody sees that the keyboard is at ${stop.name}`);
-  return stop;
-}
+test("an answer and the vault are saved with the keyboard where a folder was picked", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "locara-saved-"));
+  try {
+    await using app = await openApp("docvault", { picks: [...FILES, folder] });
+    const { page } = app;
+    await isReady(page);
+    await page.keyboard.press("Escape");
+    await goTo(page, "button Add files");
+    await page.keyboard.press("Enter");
+    await page.getByText("3 added").waitFor();
+    await page.keyboard.press("/");
+    await page.keyboard.type(QUESTION);
+    await page.keyboard.press("Enter");
+    await page.locator(".cite").first().waitFor();
 
-/** Goes on with Tab until the keyboard is at this stop. */
-async function goTo(page: Page, name: string | RegExp): Promise<Stop> {
-  const seen: string[] = [];
-  for (let at = 0; at < 60; at++) {
-    await page.keyboard.press("Tab");
-    const stop = await focused(page);
-    seen.push(stop?.name ?? "nowhere");
-    if (stop && (typeof name === "string" ? stop.name === name : name.test(stop.name))) return meets(page, name);
-  }
-  throw new Error(`Tab does not lead to ${name}: ${seen.join(", ")}`);
-}
+    await goTo(page, "button Save this answer as Markdown");
+    await page.keyboard.press("Enter");
+    await page.getByRole("status").getByText("Saved as What is the budget of project Orion.md").waitFor();
+    await meets(page, "button Save this answer as Markdown");
+    await app.shoot("saved");
+    assert.deepEqual(await violations(page), []);
+    await goTo(page, "button Save this vault as JSON");
+    await page.keyboard.press("Enter");
+    await page.getByRole("status").getByText("Saved as My documents.json").waitFor();
 
-/** Each stop is seen, and within each pane the order goes down and, on a line, to the right. */
-function isSane(stops: readonly Stop[]): void {
-  assert.deepEqual(stops.filter(({ isSeen }) => !isSeen).map(({ name }) => name), []);
-  for (const [at, stop] of stops.entries()) {
-    const before = stops[at - 1];
-    if (before === undefined || before.y - LINE <= stop.y || before.x < stop.x) continue;
-    assert.fail(`the keyboard jumps back from ${before.name} to ${stop.name}`);
+    const answer = readFileSync(join(folder, "What is the budget of project Orion.md"), "utf8");
+    assert.match(answer, /> The budget of project Orion is 4200 euros\./);
+    assert.match(answer, /project-notes\.md, page 1/);
+    const { documents } = JSON.parse(readFileSync(join(folder, "My documents.json"), "utf8"));
+    assert.deepEqual(documents.map(({ name }: { name: string }) => name), ["meeting-minutes.txt", "project-notes.md", "team-handbook.pdf"]);
+  } finally {
+    rmSync(folder, { recursive: true });
   }
-}
+});

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
 import type { AxeResults } from "axe-core";
-import type { Page } from "playwright-core";
+import type { ElementHandle, Page } from "playwright-core";
 
 import { differing } from "./picture.ts";
 
@@ -38,18 +38,33 @@ export interface Stop {
   readonly isSeen: boolean;
 }
 
-/** The element that has the focus; undefined when none has. Whether it is seen is judged by pixels. */
-export async function focused(page: Page): Promise<Stop | undefined> {
+type Focus = ElementHandle<HTMLElement>;
+
+async function focusOf(page: Page): Promise<Focus | undefined> {
   const handle = await page.evaluateHandle(() => {
-    const { activeElement } = document;
-    return activeElement === document.body || activeElement === document.documentElement ? null : activeElement;
+    const { activeElement, body, documentElement } = document;
+    return activeElement === body || activeElement === documentElement ? null : activeElement;
   });
-  const element = handle.asElement();
-  if (element === null) return undefined;
-  const name = await element.evaluate((one) => {
+  return (handle.asElement() as Focus | null) ?? undefined;
+}
+
+const nameOf = (element: Focus): Promise<string> =>
+  element.evaluate((one) => {
     const label = one.getAttribute("aria-label") ?? (one as HTMLInputElement).labels?.[0]?.textContent ?? one.textContent ?? "";
     return `${one.tagName.toLowerCase()} ${label.trim().replace(/\s+/g, " ") || one.id}`.slice(0, 120);
   });
+
+/** The name alone of what has the focus: quick, for going past it. */
+export async function focusedName(page: Page): Promise<string | undefined> {
+  const element = await focusOf(page);
+  return element && nameOf(element);
+}
+
+/** The element that has the focus; undefined when none has. Whether it is seen is judged by pixels. */
+export async function focused(page: Page): Promise<Stop | undefined> {
+  const element = await focusOf(page);
+  if (element === undefined) return undefined;
+  const name = await nameOf(element);
   const box = await element.boundingBox();
   const window = page.viewportSize();
   if (box === null || window === null) return { name, x: 0, y: 0, isSeen: false };
@@ -58,10 +73,10 @@ export async function focused(page: Page): Promise<Stop | undefined> {
   if (right - x < EDGE || below - y < EDGE) return { name, x: box.x, y: box.y, isSeen: false };
   const clip = { x, y, width: right - x, height: below - y };
   const withFocus = await page.screenshot({ clip });
-  await element.evaluate((one) => (one as HTMLElement).blur());
+  await element.evaluate((one) => one.blur());
   const without = await page.screenshot({ clip });
   // After a key the browser draws the ring again for a focus that a program gives.
-  await element.evaluate((one) => (one as HTMLElement).focus({ preventScroll: true }));
+  await element.evaluate((one) => one.focus({ preventScroll: true }));
   return { name, x: box.x, y: box.y, isSeen: differing(withFocus, without) >= FEWEST_PIXELS };
 }
 

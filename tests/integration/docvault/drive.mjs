@@ -3,8 +3,8 @@
 //   node drive.mjs APP DATA PICK PYTHON [STEP...]
 //
 // A step is JSON: ["import"], ["documents"], ["search", QUERY], ["ask", QUESTION], ["remove", NAME], ["page", NAME, N],
-// ["vaults"], ["create", VAULT], ["choose", VAULT], ["drop", VAULT], ["call", COMMAND, ARGS]. Prints one JSON line for each step, {"step", "ms", "result"} or {"step", "ms", "error"}, and
-// stops after the first error. The vault is opened first, as the step ["open"].
+// ["vaults"], ["create", VAULT], ["choose", VAULT], ["drop", VAULT], ["save", FORMAT, FOLDER], ["saveAnswer", QUESTION, FORMAT, FOLDER],
+// ["call", COMMAND, ARGS]. Prints one JSON line for each step, {"step", "ms", "result"} or {"step", "ms", "error"}, and stops after the first error. The vault is opened first, as the step ["open"].
 import { fileURLToPath } from "node:url";
 
 const [app, data, pick, python, ...steps] = process.argv.slice(2);
@@ -22,8 +22,12 @@ const cMapUrl = fileURLToPath(new URL("node_modules/pdfjs-dist/cmaps/", docvault
 // The person who runs this agrees to what the app asks for; their answer is kept beside the data.
 process.env.XDG_STATE_HOME = `${data}.state`;
 const command = [python, "-m", "locara", "run", "--headless", "--accept-consent", app, "--data", data];
-// The person picks the same folder each time they are asked.
-for (const step of steps) if (JSON.parse(step)[0] === "import") command.push("--pick", pick);
+// The person picks the same folder for each import, and the folder of its step for what is saved: null for none.
+for (const step of steps) {
+  const [verb, ...args] = JSON.parse(step);
+  if (verb === "import") command.push("--pick", pick);
+  else if (verb.startsWith("save") && args.at(-1) !== null) command.push("--pick", args.at(-1));
+}
 const transport = new NodeTransport({ command });
 const locara = createLocara(transport);
 let vault;
@@ -55,6 +59,8 @@ const verbs = {
   create: (name) => vault.createVault(name),
   choose: async (name) => vault.chooseVault(await vaultCalled(name)),
   drop: async (name) => vault.removeVault(await vaultCalled(name)),
+  save: (format) => vault.saveVault(format),
+  saveAnswer: async (question, format) => vault.saveAnswer({ question, answer: await vault.ask(question), asked: new Date().toISOString() }, format),
   call: (cmd, args) => transport.call(cmd, args),
 };
 

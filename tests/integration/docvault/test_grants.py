@@ -61,10 +61,38 @@ def folder(tmp_path: Path) -> Path:
     return papers
 
 
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    place = tmp_path / "saved"
+    place.mkdir()
+    return place
+
+
 def test_the_control_an_unchanged_copy_goes_through(drive: Drive, tmp_path: Path, folder: Path) -> None:
     app = copy_of_app(tmp_path, lambda _manifest: None)
     lines = drive(tmp_path / "data", *STEPS, app=app, pick=folder)
     assert [line.error for line in lines] == [None] * (len(STEPS) + 1)
+
+
+def test_what_is_only_read_is_never_saved_beside(
+    drive: Drive, tmp_path: Path, folder: Path, saved: Path
+) -> None:
+    app = copy_of_app(tmp_path, with_value("fs.user-selected", "read"))
+    steps = [["import"], ["save", "md", str(saved)]]
+    lines = drive(tmp_path / "data", *steps, app=app, pick=folder)
+    assert [line.step for line in lines] == ["open", "import", "save"]
+    error = lines[-1].error
+    assert error is not None and (error["code"], error["capability"]) == (
+        "capability_denied",
+        "fs.user-selected",
+    )
+    assert '"fs.user-selected": "read-write"' in error["fix"]
+    assert list(saved.iterdir()) == []
+    twin = tmp_path / "twin"
+    twin.mkdir()
+    lines = drive(tmp_path / "data-2", *steps, app=copy_of_app(twin, lambda _manifest: None), pick=folder)
+    assert [line.error for line in lines] == [None, None, None]
+    assert [file.name for file in saved.iterdir()] == ["My documents.md"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +118,14 @@ CASES = {
     "fs.app-data is false": Missing(
         with_value("fs.app-data", False),
         "open",
-        "unknown_command",
+        "capability_denied",
         "fs.app-data",
         '"fs.app-data": "read-write"',
     ),
     "fs.app-data is read": Missing(
         with_value("fs.app-data", "read"),
         "open",
-        "unknown_command",
+        "capability_denied",
         "fs.app-data",
         '"fs.app-data": "read-write"',
     ),

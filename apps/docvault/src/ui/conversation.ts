@@ -4,6 +4,7 @@ import { REFUSAL, type Answer } from "../answer.ts";
 import type { DocVault } from "../docvault.ts";
 import { byId, make, shownName } from "./dom.ts";
 import { explain, isAbort } from "./notice.ts";
+import { savingRow } from "./saving.ts";
 import type { Place } from "./viewer.ts";
 
 const RESULTS = 8;
@@ -73,6 +74,8 @@ async function ask(vault: DocVault, show: Show, text: string, { box, said }: Tur
   said.textContent = answer.kind === "refusal" ? REFUSAL : answer.text;
   if (NOTE[answer.kind] !== "") box.append(make("p", { class: "note", text: NOTE[answer.kind] }));
   if (answer.citation) box.append(cite(show, answer.citation));
+  const asked = new Date().toISOString();
+  box.append(savingRow("this answer", (format) => vault.saveAnswer({ question: text, answer, asked }, format)));
 }
 
 async function search(vault: DocVault, show: Show, text: string, { box, said }: Turn, signal: AbortSignal): Promise<void> {

@@ -5,6 +5,7 @@ import type { Outcome } from "../ingest.ts";
 import type { StoredDocument } from "../vault.ts";
 import { byId, make, shownName } from "./dom.ts";
 import { showNotice } from "./notice.ts";
+import { savingRow } from "./saving.ts";
 
 /** With more files than this left out, their list is folded under its count. */
 const SHOWN_AT_ONCE = 4;
@@ -14,6 +15,8 @@ const DONE = { added: "added", replaced: "updated", unchanged: "already in the v
 /** `drawn` is called whenever the list was drawn anew. */
 export function startLibrary(vault: DocVault, drawn: () => Promise<void>): { refresh(): Promise<void>; add(kind: "file" | "directory"): void } {
   const list = byId("documents", HTMLUListElement);
+  const saving = byId("vault-save", HTMLDivElement);
+  saving.append(savingRow("this vault", (format) => vault.saveVault(format)));
   const buttons = [byId("add-files", HTMLButtonElement), byId("add-folder", HTMLButtonElement)];
 
   let isBusy = false;
@@ -28,6 +31,7 @@ export function startLibrary(vault: DocVault, drawn: () => Promise<void>): { ref
     const items = await Promise.all(documents.map((document) => item(vault, document, refresh)));
     list.replaceChildren(...items);
     byId("empty", HTMLParagraphElement).hidden = documents.length > 0;
+    saving.hidden = documents.length === 0;
     await drawn();
   };
 

@@ -1,10 +1,11 @@
-/** Errors the person must see, with what would help. */
+/** What the person must see: errors, with what would help, and what went well. */
 
 import { CapabilityDenied } from "@locara/sdk";
 
 import { byId } from "./dom.ts";
 
 const SECONDS_SHOWN = 12;
+const timers = new Map<string, number>();
 
 /** An error in words. A denial names the line that is missing in the manifest. */
 export function explain(error: unknown): string {
@@ -16,12 +17,22 @@ export function explain(error: unknown): string {
 }
 
 export function showNotice(error: unknown): void {
-  const box = byId("notice", HTMLDivElement);
-  box.textContent = explain(error);
+  show("notice", explain(error));
+}
+
+/** Something that went well, in one line. */
+export function tell(text: string): void {
+  show("told", text);
+}
+
+function show(id: "notice" | "told", text: string): void {
+  const box = byId(id, HTMLDivElement);
+  box.textContent = text;
   box.hidden = false;
-  setTimeout(() => {
+  window.clearTimeout(timers.get(id));
+  timers.set(id, window.setTimeout(() => {
     box.hidden = true;
-  }, SECONDS_SHOWN * 1000);
+  }, SECONDS_SHOWN * 1000));
 }
 
 export function isAbort(error: unknown): boolean {

@@ -10,7 +10,7 @@ import { assertAllowed, assertDenied, startApp } from "../src/index.ts";
 const APP = fileURLToPath(new URL("../../../../apps/docvault", import.meta.url));
 const DOCUMENTS = fileURLToPath(new URL("../../../../fixtures/documents", import.meta.url));
 
-test("the real runtime answers, refuses with reasons, and its allow twin differs in one line", async () => {
+test("the real runtime answers, refuses with reasons, and its deny twin differs in one line", async () => {
   await using app = await startApp(APP, { pick: [DOCUMENTS] });
   assert.match(app.grants["fs.user-selected"] ?? "", /read/);
   assert.ok(app.commands.has("fs.pick") && !app.commands.has("clipboard.write"));
@@ -20,11 +20,11 @@ test("the real runtime answers, refuses with reasons, and its allow twin differs
 
   const denied = await assertDenied(() => app.clipboard.write("x"), { because: "clipboard", code: "unknown_command" });
   assert.ok(denied instanceof CapabilityDenied && denied.fix.includes("clipboard"));
-  await assertDenied(app.fs.pick({ kind: "file", access: "read-write" }), { because: "fs.user-selected", code: "capability_denied" });
+  assert.deepEqual(await assertAllowed(app.fs.pick({ kind: "file", access: "read-write" })), []);
   await assertDenied(app.call("fs.read", { root: "$DOCUMENTS", path: "a" }), { code: "capability_denied" });
 
-  await using wider = await startApp(APP, { manifest: ({ capabilities }) => (capabilities["fs.user-selected"] = "read-write") });
-  assert.deepEqual(await assertAllowed(wider.fs.pick({ kind: "file", access: "read-write" })), []);
+  await using narrower = await startApp(APP, { manifest: ({ capabilities }) => (capabilities["fs.user-selected"] = "read") });
+  await assertDenied(narrower.fs.pick({ kind: "file", access: "read-write" }), { because: "fs.user-selected", code: "capability_denied" });
 });
 
 test("assertions fail for what they do not assert", async () => {
