@@ -9,7 +9,7 @@ from dataclasses import dataclass
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Digest:
     """A SHA-256 digest. ``hex`` is always 64 lower-case hex digits; anything else raises ``ValueError``."""
 

@@ -34,7 +34,7 @@ HOST_PATTERN: Final = rf"^(?:{LABEL}\.)+{_LAST}$"
 WILDCARD_PATTERN: Final = rf"^(?:\*\.)?(?:{LABEL}\.)+{_LAST}$"
 
 _HOST = re.compile(HOST_PATTERN)
-_FRESH = "abcdefghijklmnopqrstuvwxyz0123456789"
+_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
 
 
 def is_host(text: str) -> bool:
@@ -159,8 +159,8 @@ class HostSet:
             port = node.below.smallest()
             if port is None:
                 continue
-            base = f"{_fresh(node, _FRESH[:26])}.{host}" if host else ""
-            candidate = base or f"a.{_fresh(node, _FRESH[:26], least=3)}"
+            base = f"{_fresh(node)}.{host}" if host else ""
+            candidate = base or f"a.{_fresh(node, least=3)}"
             if is_host(candidate):
                 return candidate, port
         return None
@@ -214,7 +214,7 @@ def _list(node: Node, suffix: str) -> Iterator[tuple[str, PortSet]]:
         yield from _list(child, name)
 
 
-def _fresh(node: Node, letters: str, least: int = 1) -> str:
-    """The shortest label of these letters, at least ``least`` long, that is no child of the node."""
-    labels = ("".join(chosen) for length in count(least) for chosen in product(letters, repeat=length))
+def _fresh(node: Node, least: int = 1) -> str:
+    """The shortest label of letters, at least ``least`` long, that is no child of the node."""
+    labels = ("".join(chosen) for length in count(least) for chosen in product(_LETTERS, repeat=length))
     return next(label for label in labels if label not in node.children and label not in RESERVED)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, ValidationError
@@ -148,14 +149,14 @@ def _keys(*models: type[Value]) -> frozenset[str]:
     return frozenset(field.alias or name for model in models for name, field in model.model_fields.items())
 
 
-KNOWN_KEYS: Final = {
+KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = MappingProxyType({
     "": _keys(Manifest),
     "/capabilities": _keys(Capabilities),
     "*": _keys(
         Author, Background, Build, Clipboard, NetHosts, Notifications, OpenExternal, Profile, Profiles,
         SharedFolder, Storage, UserPaths, VectorStorage,
     ),
-}  # fmt: skip
+})  # fmt: skip
 
 
 def parse_manifest(data: bytes, *, source: str = SOURCE) -> Manifest:

@@ -70,10 +70,11 @@ class PortSet:
 
 
 def _merge(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """One for each run of spans that touch. They come sorted, and no two of them overlap."""
     merged: list[tuple[int, int]] = []
     for first, last in spans:
         if merged and first <= merged[-1][1] + 1:
-            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+            merged[-1] = (merged[-1][0], last)
         else:
             merged.append((first, last))
     return tuple(merged)

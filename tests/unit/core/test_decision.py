@@ -310,3 +310,13 @@ def test_the_work_does_not_grow_with_the_number_of_hosts(host: str) -> None:
 def test_a_decision_is_made_of_plain_parts() -> None:
     no = Decision(False, Kind.NET, None, NetRequest("a.test", 443))
     assert (no.allowed, no.capability) == (False, "net")
+
+
+def test_decisions_are_equal_when_they_say_the_same() -> None:
+    grants, other = Grants.none("acme/a"), Grants.none("acme/b")
+    one = decide(grants, ModelRequest("chat"))
+    assert one == decide(other, ModelRequest("chat"))
+    assert hash(one) == hash(decide(other, ModelRequest("chat")))
+    for different in (ModelRequest("small"), ToolRequest("chat"), NetRequest("a.test", 443)):
+        assert (one == decide(grants, different)) is False
+    assert (one == "denied") is False

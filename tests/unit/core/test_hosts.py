@@ -69,7 +69,7 @@ def test_a_wildcard_leaves_room_for_any_label() -> None:
     assert len(base) == MAX_WILDCARD_BASE
     assert is_pattern(f"*.{base}")
     assert is_host(f"{'x' * 63}.{base}")
-    assert not is_pattern(f"*.d{base}")
+    assert not is_pattern(f"*.{base}d") and is_host(f"{base}d")
 
 
 @pytest.mark.parametrize(
@@ -151,6 +151,8 @@ def test_operations_agree_with_membership(a: HostSet, b: HostSet) -> None:
                 assert combined.covers(host, port) == bool(
                     meaning(a.covers(host, port), b.covers(host, port))
                 )
+        for name in ("test", "org", "a", "", "localhost", "a.localhost", "a.test.", "*.a.test"):
+            assert not combined.ports(name), "what is no host is in no set, however it was made"
 
 
 @settings(deadline=None, max_examples=150)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locara.core.ports import ALL_PORTS, NO_PORTS, PortSet, is_port
+from locara.core.ports import ALL_PORTS, HTTPS, NO_PORTS, PortSet, is_port
 
 EDGES = st.sampled_from([1, 2, 3, 79, 80, 81, 442, 443, 444, 65_533, 65_534, 65_535])
 PLAIN = st.frozensets(EDGES, max_size=8)
@@ -48,7 +48,12 @@ def test_what_is_no_port_is_refused_and_never_a_member(port: object) -> None:
         PortSet.of([port])  # type: ignore[list-item]
 
 
+def test_https_is_port_443() -> None:
+    assert [port for port in range(70_000) if port in HTTPS] == [443]
+
+
 def test_a_span_runs_upwards() -> None:
+    assert PortSet.span(7, 7) == PortSet.of([7])
     with pytest.raises(ValueError, match="upwards"):
         PortSet.span(3, 2)
 
@@ -62,3 +67,4 @@ def test_empty_means_nothing() -> None:
 def test_the_smallest_port_is_in_the_set() -> None:
     assert PortSet.of([443, 80]).smallest() == 443
     assert PortSet.of([8080, 80]).smallest() == 80
+    assert (PortSet.span(10, 20) | PortSet.of([30])).smallest() == 10

@@ -213,3 +213,30 @@ def test_the_words_for_access() -> None:
     assert scopes.accesses("read") == {"read"}
     assert scopes.accesses("read-write") == {"read", "write"}
     assert scopes.accesses("write") == scopes.accesses("") == scopes.accesses("READ") == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("root", "place"),
+    [
+        ("app-data", True),
+        ("user-selected", True),
+        ("documents", True),
+        ("shared/a", True),
+        ("shared/a-b", True),
+        ("shared/", False),
+        ("shared", False),
+        ("shared/-a", False),
+        ("shared/a-", False),
+        ("shared/A", False),
+        ("shared/a/b", False),
+        ("shared/..", False),
+        ("shared/" + "a" * 64, True),
+        ("shared/" + "a" * 65, False),
+        ("app-data/a", False),
+        ("Documents", False),
+        ("home", False),
+        ("", False),
+    ],
+)
+def test_a_root_is_one_of_the_named_places_or_a_shared_folder(root: str, place: bool) -> None:
+    assert scopes.is_root(root) is place

@@ -95,3 +95,66 @@ def test_a_refusal_at_the_effect_is_recorded_as_a_denial(log: AuditLog) -> None:
     with pytest.raises(CapabilityDenied, match="a link"):
         gate.refuse(FsRequest("app-data", "a", "write"), cmd="fs.write", because="a link is in the way")
     assert read_entries(log.path)[-1]["because"] == "a link is in the way"
+
+
+READ = FsRequest("app-data", "a", "read")
+ASKED = {"root": "app-data", "path": "a", "access": "read"}
+DENIED = FsRequest("music", "a", "read")
+ANSWERS = {
+    "allowed": (lambda gate: gate.require(READ, cmd="fs.read"), "fs.read", "fs.app-data", ASKED, True),
+    "allowed, no command": (lambda gate: gate.require(READ), "fs.app-data", "fs.app-data", ASKED, True),
+    "denied": (
+        lambda gate: gate.require(DENIED, cmd="fs.read"),
+        "fs.read",
+        "fs.user-paths",
+        {**ASKED, "root": "music"},
+        False,
+    ),
+    "denied, no command": (
+        lambda gate: gate.require(DENIED),
+        "fs.user-paths",
+        "fs.user-paths",
+        {**ASKED, "root": "music"},
+        False,
+    ),
+    "refused": (
+        lambda gate: gate.refuse(READ, cmd="fs.read", because="a link"),
+        "fs.read",
+        "fs.app-data",
+        ASKED,
+        False,
+    ),
+    "used": (
+        lambda gate: gate.record_use("app.open", capability="none", because="always"),
+        "app.open",
+        "none",
+        {},
+        True,
+    ),
+    "not there": (
+        lambda gate: gate.record_refusal("no.such", capability="none", because="absent"),
+        "no.such",
+        "none",
+        {},
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", ANSWERS)
+def test_every_answer_is_one_entry_that_says_who_asked_for_what_and_what_was_said(
+    log: AuditLog, what: str
+) -> None:
+    ask, cmd, capability, request, allowed = ANSWERS[what]
+    held = grants({"fs.app-data": "read"})
+    gate = Gate(held, log)
+    assert gate.grants is held
+    if capability != "none" and not allowed:
+        with pytest.raises(CapabilityDenied, match=f"^{cmd} was denied: "):
+            ask(gate)
+    else:
+        ask(gate)
+    (entry,) = read_entries(log.path)
+    told = (entry["cmd"], entry["capability"], entry["request"], entry["allowed"])
+    assert told == (cmd, capability, request, allowed)
+    assert entry["because"]

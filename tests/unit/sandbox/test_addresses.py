@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from locara.sandbox.addresses import is_host_name, refused_address
 
+LONGEST = ".".join(["a" * 63] * 3 + ["b" * 61])  # 253 characters
+
 
 @pytest.mark.parametrize(
     "address",
@@ -95,7 +97,19 @@ def test_no_ipv6_address_passes_that_the_standard_library_calls_private(value: i
         assert refused_address(str(address)) is not None
 
 
-@pytest.mark.parametrize("host", ["api.example.com", "a.b", "xn--bcher-kva.example", "1.example", "a-b.c1"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "api.example.com",
+        "a.b",
+        "xn--bcher-kva.example",
+        "1.example",
+        "a-b.c1",
+        "a.1.example",
+        "a.0x1.b.example",
+        LONGEST,
+    ],
+)
 def test_host_names(host: str) -> None:
     assert is_host_name(host)
 
@@ -108,6 +122,9 @@ def test_host_names(host: str) -> None:
         "127.0.0.1",
         "1.2",
         "a.1",
+        "a.b.1",
+        "a.b.c.0x1f",
+        LONGEST + "c",
         "a.0x7f",
         "0x7f.0x1",
         "[::1]",

@@ -96,6 +96,7 @@ MODULES: Final = (
     "locara_verify.checks.tools.code",
     "locara_verify.checks.tools.rights",
     "locara_verify.checks.updates.attacks",
+    "locara_verify.checks.updates.installs",
     "locara_verify.checks.updates.lists",
     "locara_verify.checks.window.live",
     "locara_verify.checks.window.probes",
