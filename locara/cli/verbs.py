@@ -52,8 +52,9 @@ BUILT_IN: Final = {
     ),
     "doctor": ("locara.cli.doctor", "say what this machine can enforce, and why not"),
 }
-# A clone has no installed entry points; these packages beside it offer the same verbs.
-CHECKOUT: Final = {
+# Verbs of our own packages: found by the package, as nobody else may answer to these names, and in a clone, too,
+# where nothing is installed.
+OURS: Final = {
     "verify": ("locara_verify.cli", "verify", "verify"),
     "replay": ("locara_verify.cli", "replay", "verify"),
 }
@@ -75,16 +76,17 @@ def load(name: str) -> Verb | None:
     """The verb of that name, or None when nobody offers it."""
     if name in BUILT_IN:
         return cast("Verb", importlib.import_module(BUILT_IN[name][0]))
-    return _installed(name) or _checkout(name)
+    return _ours(name) or _installed(name)
 
 
 def beside(name: str, module: str) -> ModuleType | None:
     """A module of the package that offers a verb, without the verb itself; None when nobody offers it."""
-    from importlib.metadata import entry_points
-
-    for point in entry_points(group=GROUP, name=name):
-        return importlib.import_module(f"{point.module.partition('.')[0]}.{module}")
     package = _found(name)
+    if package is None:
+        from importlib.metadata import entry_points
+
+        points = iter(entry_points(group=GROUP, name=name))
+        package = next((point.module.partition(".")[0] for point in points), None)
     return None if package is None else importlib.import_module(f"{package}.{module}")
 
 
@@ -96,19 +98,19 @@ def _installed(name: str) -> Verb | None:
     return None
 
 
-def _checkout(name: str) -> Verb | None:
-    """The verb out of a clone, where its package lies beside this one but is not installed."""
+def _ours(name: str) -> Verb | None:
+    """The verb of a package of ours, installed or beside this one in a clone; None where there is neither."""
     if _found(name) is None:
         return None
-    module, attribute, _ = CHECKOUT[name]
+    module, attribute, _ = OURS[name]
     return cast("Verb", getattr(importlib.import_module(module), attribute))
 
 
 def _found(name: str) -> str | None:
-    """The package of a verb out of a clone, once it can be imported; None when there is none."""
-    if name not in CHECKOUT:
+    """The package of ours that offers a verb, once it can be imported; None when there is none."""
+    if name not in OURS:
         return None
-    module, _, folder = CHECKOUT[name]
+    module, _, folder = OURS[name]
     package = module.partition(".")[0]
     if find_spec(package) is None:
         place = Path(__file__).resolve().parents[2] / folder
@@ -124,12 +126,12 @@ def names() -> tuple[str, ...]:
     from importlib.metadata import entry_points
 
     installed = {point.name for point in entry_points(group=GROUP)}
-    found = {name for name in CHECKOUT if name in installed or _offers(name)}
+    found = {name for name in OURS if name in installed or _offers(name)}
     return tuple(sorted(set(BUILT_IN) | installed | found))
 
 
 def _offers(name: str) -> bool:
-    module, _, folder = CHECKOUT[name]
+    module, _, folder = OURS[name]
     package = module.partition(".")[0]
     return find_spec(package) is not None or (Path(__file__).resolve().parents[2] / folder / package).is_dir()
 

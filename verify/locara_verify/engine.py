@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import queue
+import shutil
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -30,7 +32,8 @@ class Job:
     """The settings of one run. ``interrupted`` is asked often; once true, everything is stopped.
 
     ``case`` makes it a replay of that one case. ``known`` gives the result of a task that need not run again, or
-    None; ``keep`` is told each that ran. After ``seconds`` nothing is started and what runs is stopped.
+    None; ``keep`` is told each that ran. With ``discard`` the folder of a check that gave a result goes while others
+    run. After ``seconds`` nothing is started and what runs is stopped.
     """
 
     target: Target
@@ -42,6 +45,7 @@ class Job:
     strict: bool = False
     jobs: int = 1
     stop_at_first: bool = False
+    discard: bool = False
     interrupted: Callable[[], bool] = lambda: False
     case: Mapping[str, Any] | None = None
     supply: Supply | None = None
@@ -54,6 +58,7 @@ class Job:
 class _Running:
     task: Task
     worker: process.Worker
+    workdir: Path
     begun: float
     deadline: float
     result: CheckResult | None = None
@@ -69,6 +74,7 @@ class _State:
     running: dict[int, _Running] = field(default_factory=dict)
     inbox: queue.Queue[tuple[int, bytes | None, str]] = field(default_factory=queue.Queue)
     finished: list[CheckFinished] = field(default_factory=list)
+    removal: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "removal"))
     halt: str = ""
     begun: float = field(default_factory=time.monotonic)
 
@@ -92,6 +98,7 @@ def run(plan: Plan, job: Job, emit: Emit) -> tuple[CheckFinished, ...]:
         finally:
             for entry in state.running.values():
                 entry.worker.kill()
+            state.removal.shutdown()
         return tuple(state.finished)
 
 
@@ -140,7 +147,7 @@ def _start(state: _State, task: Task) -> None:
         _finish(state, task, None, f"the worker did not start: {error}")
         return
     now = time.monotonic()
-    state.running[worker.pid] = _Running(task, worker, now, now + job.budget.task_seconds)
+    state.running[worker.pid] = _Running(task, worker, workdir, now, now + job.budget.task_seconds)
     threading.Thread(target=_listen, args=(worker, state.inbox), daemon=True).start()
     state.emit(CheckStarted(task))
 
@@ -205,6 +212,8 @@ def _close(state: _State, entry: _Running, problem: str) -> None:
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
         entry.result = None
         entry.reason = f"the worker {how} without a result" + (f" (last words: {words})" if words else "")
+    if state.job.discard and not entry.reason:
+        state.removal.submit(shutil.rmtree, entry.workdir, ignore_errors=True)
     _finish(state, entry.task, None if entry.reason else entry.result, entry.reason, entry.begun)
 
 

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator
 
 from locara.errors import UsageError
-from locara_verify.catalogue import catalogue
+from locara_verify.catalogue import catalogue, naming
 from locara_verify.rule import Rule
 
 WIDTH = 96
@@ -15,11 +15,12 @@ WIDTH = 96
 
 def explain(name: str) -> str:
     """The explanation of the rule whose id or slug is ``name``, in any case. Raises UsageError."""
-    rules = catalogue()
     wanted = name.strip()
-    for rule in rules.values():
-        if wanted.upper() == rule.id or wanted.lower() == rule.slug:
-            return "\n".join(_lines(rule)) + "\n"
+    for word in filter(None, (wanted.upper(), wanted.lower())):
+        for rule in naming(word).values():
+            if word in (rule.id, rule.slug):
+                return "\n".join(_lines(rule)) + "\n"
+    rules = catalogue()
     near = difflib.get_close_matches(wanted, [*rules, *(rule.slug for rule in rules.values())], n=1)
     raise UsageError(
         f"no rule is called {name!r}",

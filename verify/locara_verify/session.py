@@ -113,6 +113,7 @@ def execute(
             strict=settings.strict,
             jobs=settings.jobs,
             stop_at_first=settings.stop_at_first,
+            discard=settings.workdir is None,
             interrupted=interrupted,
             case=settings.case,
             supply=settings.supply,

@@ -7,7 +7,7 @@ import pytest
 
 import locara_verify.checks
 from locara_verify import checks
-from locara_verify.catalogue import CatalogueError, catalogue, read
+from locara_verify.catalogue import CatalogueError, catalogue, naming, read
 from locara_verify.check import registered
 from locara_verify.explain import explain, listing
 
@@ -57,6 +57,15 @@ def test_every_check_module_loads_and_is_listed() -> None:
 def test_every_rule_has_a_check_and_every_check_its_rules() -> None:
     judged = {rule for check in checks.load().checks.values() for rule in check.rules}
     assert judged == set(catalogue())
+
+
+def test_one_explanation_reads_only_the_tables_that_name_the_rule() -> None:
+    everything = catalogue()
+    for rule in everything.values():
+        found = naming(rule.id)
+        assert found[rule.id] == rule
+        assert len(found) < len(everything)
+    assert not naming("LC000")
 
 
 def test_every_rule_can_be_explained_by_id_and_by_slug() -> None:

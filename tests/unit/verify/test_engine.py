@@ -158,6 +158,17 @@ def test_a_check_runs_in_a_process_of_its_own_and_its_result_comes_back(run) -> 
     assert [type(e) for e in events] == [CheckStarted, CheckProgress, CheckFinished]
 
 
+@pytest.mark.parametrize(("name", "left"), [("good", False), ("raises", True), ("hangs", True)])
+def test_only_a_check_without_a_result_leaves_its_folder_when_it_is_not_asked_for(
+    run, tmp_path, name, left
+) -> None:
+    run(name, discard=True, task_seconds=5.0 if name == "hangs" else 60.0)
+    (work,) = tmp_path.glob("work-*")
+    assert (work / f"00-{name}").exists() == left
+    run(name, task_seconds=5.0 if name == "hangs" else 60.0)
+    assert all((one / f"00-{name}").exists() for one in tmp_path.glob("work-*") if one != work)
+
+
 def test_the_same_seed_gives_the_same_results(run) -> None:
     first, second = run("good", "finding", jobs=2), run("good", "finding")
     notes = [[e.result.notes[1] for e in events if e.task.check.name == "good"] for events in (first, second)]

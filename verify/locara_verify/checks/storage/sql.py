@@ -27,7 +27,7 @@ ACCESS: Final = tuple(family for family in RULE_OF if family != "exhaustion")
 MOST_SECONDS: Final = 20.0
 MOST_GROWTH: Final = 1_500_000_000
 FEW: Final = 10
-SLOW: Final[Mapping[str, int]] = {"quick": 1, "ci": 1, "strict": 2, "soak": 5}
+SLOW: Final[Mapping[str, int]] = {"quick": 1, "ci": 1, "strict": 1, "soak": 5}
 
 
 @check(NAME, rules=(*(RULE_OF[family] for family in ACCESS), "LC406"), needs=frozenset({"live"}))
