@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from locara.runtime.app import AppBundle
     from locara.sandbox.picker import Answer, Ask, Picker
     from locara.ui.display import Display
+    from locara.ui.drops import Dropped
 
 summary = "run an app in its sandbox, in its window or your browser, renewed as you edit"
 
@@ -88,9 +89,11 @@ class RepeatingPicker:
         self._paths = [path.absolute() for path in paths]
 
     def pick(self, ask: Ask) -> Answer:
-        """The next path of that kind, all of them for multiple; none when there is none."""
-        from locara.sandbox.picker import Answer
+        """The next path of that kind, all of them for multiple; none when there is none. Nothing is dropped."""
+        from locara.sandbox.picker import CANCELLED, Answer
 
+        if ask.kind == "dropped":
+            return CANCELLED
         fits = Path.is_dir if ask.kind == "directory" else Path.is_file
         fitting = [path for path in self._paths if fits(path)]
         if ask.multiple or not fitting:
@@ -144,6 +147,7 @@ def _serve(
     from locara.cli.dev_session import Runtime, Session, built, folder_of, say
     from locara.cli.dev_sources import Sources
     from locara.runtime.app_home import default_apps_root
+    from locara.ui.drops import Dropped
 
     def leave(_number: int, _frame: FrameType | None) -> NoReturn:
         raise SystemExit(128 + signal.SIGTERM)
@@ -157,19 +161,25 @@ def _serve(
         _bring_models(bundle, display)
     data = args.data or default_apps_root().parent / "dev"
     pages = Pages()
-    runtime = Runtime(pages, data=data, state=state, picker=_picker(bundle, display, args.pick))
+    dropped = Dropped()
+    picker = _picker(bundle, display, args.pick, dropped)
+    runtime = Runtime(pages, data=data, state=state, picker=picker)
     stack.callback(runtime.stop)
     runtime.start(bundle)
     session = Session(args.app, runtime, (before, built(runtime)), Sources(folder_of(args.app), say))
-    if display is not None and not _in_window(session, bundle, display, folder / "page", forced=args.window):
+    if display is not None and not _in_window(
+        session, bundle, display, folder / "page", dropped, forced=args.window
+    ):
         return
     _in_browser(stack, session, bundle, args.port or 0)
 
 
-def _picker(bundle: AppBundle, display: Display | None, paths: list[Path]) -> Picker:
+def _picker(bundle: AppBundle, display: Display | None, paths: list[Path], dropped: Dropped) -> Picker:
     from locara.ui.picker import DialogPicker
 
-    return RepeatingPicker(paths) if paths or display is None else DialogPicker(bundle.manifest.display_name)
+    if paths or display is None:
+        return RepeatingPicker(paths)
+    return DialogPicker(bundle.manifest.display_name, dropped=dropped)
 
 
 def _bring_models(bundle: AppBundle, display: Display) -> None:
@@ -182,7 +192,9 @@ def _bring_models(bundle: AppBundle, display: Display) -> None:
         bring_models(bundle, first, inspect)
 
 
-def _in_window(session: Session, bundle: AppBundle, display: Display, page: Path, *, forced: bool) -> bool:
+def _in_window(
+    session: Session, bundle: AppBundle, display: Display, page: Path, dropped: Dropped, *, forced: bool
+) -> bool:
     """Show the window until it is closed. True when the display took none and a browser is to be used instead."""
     from locara.cli.dev_session import say
     from locara.cli.dev_window import WindowFront
@@ -190,7 +202,7 @@ def _in_window(session: Session, bundle: AppBundle, display: Display, page: Path
     if display.exposure:
         say(f"locara: {display.exposure}")
     ended = threading.Event()
-    front = WindowFront(session.runtime.pages, page, display, ended)
+    front = WindowFront(session.runtime.pages, page, display, ended, dropped)
     front.show(bundle)
     with front.open():
         say(

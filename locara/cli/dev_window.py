@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from locara.runtime.state import StateFolder
     from locara.sandbox.launcher import Process
     from locara.ui.display import Display
+    from locara.ui.drops import Dropped
     from locara.ui.plan import Look
     from locara.ui.window import Report
 
@@ -44,9 +45,11 @@ def usable_display() -> Display:
 
 
 class WindowFront:
-    """One window with the page. ``ended`` is set when it has gone, however that came."""
+    """One window with the page. ``ended`` is set when it has gone, however that came; ``dropped`` is told of drops."""
 
-    def __init__(self, pages: Pages, folder: Path, display: Display, ended: threading.Event) -> None:
+    def __init__(
+        self, pages: Pages, folder: Path, display: Display, ended: threading.Event, dropped: Dropped
+    ) -> None:
         from locara.ui.window import Orders
 
         self.has_no_display = False
@@ -54,6 +57,7 @@ class WindowFront:
         self._folder = folder
         self._display = display
         self._ended = ended
+        self._dropped = dropped
         self._orders = Orders()
         self._bundle: AppBundle | None = None
         self._entry = ""
@@ -134,6 +138,8 @@ class WindowFront:
         if report.event == "size":
             with suppress(LocaraError):  # where a window stood is not worth ending a session for
                 keep(_state(), self._shown().grants.app_id, report)
+        elif report.event == "dropped":
+            self._dropped.put(report.uris)
         elif report.event == "no-display":
             self.has_no_display = True
         elif report.event in _TOLD:

@@ -160,6 +160,7 @@ _COMMANDS: Final = (
             _PICKER,
         )
         for name, summary in (
+            ("dropped", "Take what the person dropped on the window"),
             ("remembered", "What the person picked before and lets the app find again"),
             ("reopen", "Open what the person picked in an earlier run"),
             ("forget", "Give up what the person lets the app find again"),

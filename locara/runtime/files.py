@@ -198,6 +198,10 @@ class Files:
         found = self._broker.pick(kind, access, multiple=multiple, recursive=recursive, remember=remember)
         return [self._hold(picked) for picked in found]
 
+    def dropped(self, *, recursive: bool) -> list[Mapping[str, Any]]:
+        """What the person dropped on the window, as handles for reading."""
+        return [self._hold(picked) for picked in self._broker.dropped(recursive=recursive)]
+
     def kept(self) -> list[Mapping[str, Any]]:
         """What the person lets this app find again."""
         return [{**grant, "picked": grant["picked"] * 1_000} for grant in self._broker.kept()]

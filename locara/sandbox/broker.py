@@ -177,6 +177,7 @@ class Broker:
         self._operations: dict[str, Callable[[dict[str, Any]], Reply]] = {
             **self._desktop.operations,
             "pick": self._pick,
+            "dropped": self._dropped,
             "kept": self._kept,
             "reopen": self._reopen,
             "forget": self._forget_kept,
@@ -292,12 +293,23 @@ class Broker:
 
     def _pick(self, message: dict[str, Any]) -> Reply:
         ask = _ask_of(message)
-        writable = ask.access == "read-write"
         self._require("", write=False)
-        if writable:
+        if ask.access == "read-write":
             self._require("", write=True)
+        return self._hand_over(ask), None
+
+    def _dropped(self, message: dict[str, Any]) -> Reply:
+        """What the person dropped on the window, for reading. The app can ask for it and cannot make it be there."""
+        recursive = message.get("recursive", False)
+        if not isinstance(recursive, bool):
+            raise CallError("recursive is yes or no", code="bad_request")
+        self._require("", write=False)
+        return self._hand_over(Ask("dropped", "read", multiple=True, recursive=recursive)), None
+
+    def _hand_over(self, ask: Ask) -> dict[str, Any]:
+        """Open what the person answers, all of it or nothing."""
         answer = self._services.picker.pick(ask)
-        chosen = answer.paths
+        chosen, writable = answer.paths, ask.access == "read-write"
         if len(chosen) > 1 and not ask.multiple:
             raise CallError("more was picked than was asked for", code="internal")
         if len(self._handles) + len(chosen) > MAX_HANDLES:
@@ -306,7 +318,7 @@ class Broker:
         try:
             for path in chosen:
                 opened.append(open_picked(path, writable=writable, recursive=ask.recursive))
-                if opened[-1].kind != ask.kind:
+                if ask.kind not in ("dropped", opened[-1].kind):
                     raise CallError(f"the pick is not a {ask.kind}", code="io_error")
             if ask.remember and answer.remember:
                 opened = [self._keep(handle, path) for handle, path in zip(opened, chosen, strict=True)]
@@ -315,7 +327,7 @@ class Broker:
                 handle.close()
             raise
         self._handles.update((handle.key, handle) for handle in opened)
-        return {"handles": [self._describe(handle) for handle in opened]}, None
+        return {"handles": [self._describe(handle) for handle in opened]}
 
     def _keep(self, handle: Handle, path: Path) -> Handle:
         kept = self._services.memory.keep(handle, place_of(path), identity_of(handle.fd))

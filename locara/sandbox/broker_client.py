@@ -88,6 +88,11 @@ class BrokerClient:
         reply, _ = self._call({"op": "pick", "kind": kind, "access": access, **flags})
         return [_picked(handle) for handle in reply["handles"]]
 
+    def dropped(self, *, recursive: bool = False) -> list[Picked]:
+        """What the person dropped on the window and hands over, for reading. Empty when there is nothing."""
+        reply, _ = self._call({"op": "dropped", "recursive": recursive})
+        return [_picked(handle) for handle in reply["handles"]]
+
     def kept(self) -> list[dict[str, Any]]:
         """What this app may find again: grant, name, kind, access, recursive, picked (seconds since 1970)."""
         reply, _ = self._call({"op": "kept"})

@@ -1,6 +1,6 @@
 """The broker's protocol: one JSON object per SEQPACKET datagram, descriptors beside it. Shared by both ends.
 
-request  {"op": "pick" | "kept" | "reopen" | "forget" | "release" | "open" | "commit" | "abort"
+request  {"op": "pick" | "dropped" | "kept" | "reopen" | "forget" | "release" | "open" | "commit" | "abort"
                 | "list" | "stat" | "mkdir" | "remove"
                 | "clipboard-read" | "clipboard-offer" | "clipboard-write" | "notify" | "open-external"
                 | "listen" | "watch" | "stop" | "background" | "program" | "facts", ...}

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from locara.sandbox.broker_wire import PickAccess, PickKind
 
@@ -16,11 +16,12 @@ from locara.sandbox.broker_wire import PickAccess, PickKind
 class Ask:
     """What an app would like to be handed.
 
-    ``recursive``: a folder with all that lies in its folders, not only its own files. ``remember``: so that it
-    finds it again at later starts.
+    ``kind`` dropped: what the person dropped on the app's window is handed over, whatever it is, and no dialog for
+    choosing is shown. ``recursive``: a folder with all that lies in its folders, not only its own files.
+    ``remember``: so that it finds it again at later starts.
     """
 
-    kind: PickKind
+    kind: PickKind | Literal["dropped"]
     access: PickAccess
     multiple: bool = False
     recursive: bool = False
@@ -56,11 +57,13 @@ class NoPicker:
 class ScriptedPicker:
     """Answers given beforehand, one list per pick, in order; after the last one every pick is cancelled.
 
-    ``remembers`` is what this person says when an app would like to find the pick again.
+    Nothing is dropped but what `drop` says, one drop for each time it is asked for. ``remembers`` is what this person
+    says when an app would like to find the pick again.
     """
 
     def __init__(self, answers: Iterable[Sequence[Path | str]] = (), *, remembers: bool = False) -> None:
         self._answers = [[Path(path) for path in answer] for answer in answers]
+        self._drops: list[list[Path]] = []
         self._remembers = remembers
         self.asked: list[Ask] = []
 
@@ -68,8 +71,13 @@ class ScriptedPicker:
         """Append one more answer; no path means: cancelled."""
         self._answers.append([Path(path) for path in paths])
 
+    def drop(self, *paths: Path | str) -> None:
+        """Drop these on the app's window, after what was dropped before."""
+        self._drops.append([Path(path) for path in paths])
+
     def pick(self, ask: Ask) -> Answer:
         """The next answer."""
         self.asked.append(ask)
-        paths = self._answers.pop(0) if self._answers else []
+        answers = self._drops if ask.kind == "dropped" else self._answers
+        paths = answers.pop(0) if answers else []
         return Answer(tuple(paths), ask.remember and self._remembers)

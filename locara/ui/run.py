@@ -26,6 +26,7 @@ from locara.runtime.lifecycle import Admission
 from locara.runtime.registry_index import registry_index
 from locara.runtime.state import StateFolder, default_state_root
 from locara.ui.display import Display, find_display, prefers_dark
+from locara.ui.drops import Dropped
 from locara.ui.first_run import FirstRun
 from locara.ui.picker import DialogPicker
 from locara.ui.placement import keep, placement_of
@@ -67,7 +68,8 @@ def run_windowed(app: Path, choices: Choices, *, inspect: Inspect) -> int:
         print(f"locara: {display.exposure}", file=sys.stderr)
     page = _page(bundle)
     with FirstRun(bundle.grants, log=2, display=display) as first, _pair() as (ours, theirs):
-        picker = choices.picker or DialogPicker(bundle.manifest.display_name)
+        dropped = Dropped()
+        picker = choices.picker or DialogPicker(bundle.manifest.display_name, dropped=dropped)
         with running(
             bundle,
             consent=choices.consent or first,
@@ -79,7 +81,7 @@ def run_windowed(app: Path, choices: Choices, *, inspect: Inspect) -> int:
         ) as (process, admission):
             ours.close()
             with killing(process) as signals:
-                signals.extend(_show(admission, page, theirs, choices, display=display, first=first))
+                signals.extend(_show(admission, page, theirs, choices, dropped, display=display, first=first))
                 if signals:
                     process.kill()
                 # The window's end of the pair is closed, so the runtime reads the end of its input.
@@ -93,6 +95,7 @@ def _show(
     page: Path,
     theirs: socket.socket,
     choices: Choices,
+    dropped: Dropped,
     *,
     display: Display,
     first: FirstRun,
@@ -116,6 +119,8 @@ def _show(
         if report.event == "size":
             with suppress(LocaraError):  # where a window stood is not worth ending an app for
                 keep(state, bundle.grants.app_id, report)
+        elif report.event == "dropped":
+            dropped.put(report.uris)
         elif report.event == "loaded":
             first.close()  # the app's own window has taken its place
         elif report.event in _TOLD:

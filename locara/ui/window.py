@@ -22,17 +22,21 @@ from locara.ui.display import Display, find_display
 from locara.ui.plan import Look, window_plan
 
 EVENTS: Final = frozenset(
-    {"alarm", "blocked", "closed", "crashed", "loaded", "no-display", "permission", "size"}
+    {"alarm", "blocked", "closed", "crashed", "dropped", "loaded", "no-display", "permission", "size"}
 )
-_MAX_REPORT: Final = 4096
+_MAX_REPORT: Final = 128 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One thing a window told. Its facts come from the untrusted side: show them escaped, decide nothing."""
+    """One thing a window told; ``uris`` is what was dropped on it.
+
+    All of it comes from the untrusted side: show it escaped, decide nothing by it.
+    """
 
     event: str
     facts: Mapping[str, Any]
+    uris: tuple[str, ...] = ()
 
     def line(self) -> str:
         """The report for a log, in one line."""
@@ -119,7 +123,9 @@ def _report(data: bytes) -> Report | None:
     facts = {
         key: fact for key, fact in value.items() if key != "event" and isinstance(fact, str | int | bool)
     }
-    return Report(event, facts)
+    uris = value.get("uris") if event == "dropped" else []
+    named = isinstance(uris, list) and all(isinstance(uri, str) for uri in uris)
+    return Report(event, facts, tuple(uris) if named else ())
 
 
 @contextmanager

@@ -16,6 +16,8 @@ from pathlib import Path
 SIZE = "1280x900x24"
 _SCALES = (3.0, 4.0, 2.5)  # letters of a screen are small for a reader of paper
 
+_STEPS = 8
+
 
 class NotSeen(AssertionError):
     """What should be on the screen is not; the picture says what is."""
@@ -93,6 +95,19 @@ class Screen:
     def press(self, x: int, y: int) -> None:
         """Click at a place."""
         self._run("xdotool", "mousemove", str(x), str(y), "click", "1")
+
+    def drag(self, start: tuple[int, int], end: tuple[int, int]) -> None:
+        """Take hold of something, carry it to another place, and let it go there."""
+        self._run("xdotool", "mousemove", *map(str, start), "mousedown", "1")
+        for step in range(
+            1, _STEPS + 1
+        ):  # as a hand moves: what is passed over has the time to say what it takes
+            x, y = (round(a + (b - a) * step / _STEPS) for a, b in zip(start, end, strict=True))
+            self._run("xdotool", "mousemove", str(x), str(y))
+            time.sleep(0.15)
+        time.sleep(0.6)
+        self.shoot("carried")
+        self._run("xdotool", "mouseup", "1")
 
     def pick(self, path: Path) -> None:
         """Answer the file dialog that opens with this path, typed as a person does who knows it."""

@@ -15,6 +15,8 @@ import { Vault, type StoredDocument, type StoredPassage, type StoredVault } from
 export interface DocVault {
   /** Shows the picker and imports what is chosen, one outcome for each file. */
   importFrom(kind: "file" | "directory", options?: ImportOptions): Promise<Outcome[]>;
+  /** Imports what was dropped on the window, after the person agreed; undefined when nothing was handed over. */
+  importDropped(options?: ImportOptions): Promise<Outcome[] | undefined>;
   /** The vaults, the one that is open, and what is done with them. Everything else is about the open one. */
   vaults(): Promise<StoredVault[]>;
   readonly vault: number;
@@ -45,6 +47,7 @@ export async function openDocVault(locara: Locara, pdf: PdfReader, models: Model
   await vault.open();
   return {
     importFrom: (kind, options) => importer.pick(kind, options),
+    importDropped: (options) => importer.dropped(options),
     vaults: () => vault.vaults(),
     get vault() {
       return vault.current;

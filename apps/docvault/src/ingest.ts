@@ -56,6 +56,16 @@ export class Importer {
   async pick(kind: Handle["kind"], options: ImportOptions = {}): Promise<Outcome[]> {
     const isFile = kind === "file";
     const handles = await this.#locara.fs.pick({ kind, access: "read", multiple: isFile, recursive: !isFile });
+    return this.#importAndRelease(handles, options);
+  }
+
+  /** Imports what was dropped on the window. Undefined when nothing was handed over. */
+  async dropped(options: ImportOptions = {}): Promise<Outcome[] | undefined> {
+    const handles = await this.#locara.fs.dropped({ recursive: true });
+    return handles.length === 0 ? undefined : this.#importAndRelease(handles, options);
+  }
+
+  async #importAndRelease(handles: readonly Handle[], options: ImportOptions): Promise<Outcome[]> {
     try {
       return await this.#importAll(handles, options);
     } finally {

@@ -71,6 +71,12 @@ class PickArgs(Args):
     remember: bool = False
 
 
+class DroppedArgs(Args):
+    """recursive: a dropped folder with all that lies in its folders, and not its own files alone."""
+
+    recursive: bool = False
+
+
 class GrantArgs(Args):
     """grant: one that fs.remembered told."""
 
@@ -92,6 +98,14 @@ def pick(session: Session, call: Call, args: PickArgs) -> Mapping[str, Any]:
         session.gate.require(FsRequest(HANDLE_ROOT, "", "write"), cmd=call.cmd)
     flags = {"multiple": args.multiple, "recursive": args.recursive, "remember": args.remember}
     return {"handles": [dict(handle) for handle in session.files.pick(args.kind, args.access, **flags)]}
+
+
+@command("fs.dropped", args=DroppedArgs, lane=Lane.PICK)
+def dropped(session: Session, call: Call, args: DroppedArgs) -> Mapping[str, Any]:
+    """`{handles: [{handle, name, kind, size}]}`, for reading: what the person dropped on the window since it was asked
+    for last, where they agree; none otherwise, also when the page made the drop up."""
+    session.gate.require(FsRequest(HANDLE_ROOT, "", "read"), cmd=call.cmd)
+    return {"handles": [dict(handle) for handle in session.files.dropped(recursive=args.recursive)]}
 
 
 @command("fs.remembered", args=Args, lane=Lane.FILES)

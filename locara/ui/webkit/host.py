@@ -22,6 +22,7 @@ from gi.repository import Gdk, GLib, Gtk, WebKit2  # noqa: E402 - versions come 
 
 from locara.ui.webkit import files, menu, orders, place  # noqa: E402
 from locara.ui.webkit.bridge import DELIVER, HANDLER, ORIGIN, Bridge  # noqa: E402
+from locara.ui.webkit.drops import Drops  # noqa: E402
 from locara.ui.webkit.link import Link  # noqa: E402
 from locara.ui.webkit.off import SWITCHED_OFF  # noqa: E402
 from locara.ui.webkit.reports import Reports  # noqa: E402
@@ -49,6 +50,7 @@ class Host:
         self._content.connect(f"script-message-received::{HANDLER}", self._on_message)
         self._content.register_script_message_handler(HANDLER)
         self._view = self._make_view()
+        self._drops = Drops(self._view, reports.dropped)
         self._window = self._make_window()
         self._link = Link(0, self._incoming.append, lambda: GLib.idle_add(self._ended), watched=True)
         GLib.io_add_watch(

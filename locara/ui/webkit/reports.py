@@ -9,7 +9,9 @@ from typing import Final
 
 MAX_TEXT: Final = 300
 MAX_REPORTS: Final = 1000
-_OF_THE_PERSON: Final = frozenset({"size", "closed"})
+MAX_DROPPED: Final = 48 * 1024
+"""Bytes that the addresses of one drop may take. More is no drop: nothing of it is told."""
+_OF_THE_PERSON: Final = frozenset({"size", "closed", "dropped"})
 """No page can cause these, so that none uses them up."""
 
 
@@ -33,7 +35,15 @@ class Reports:
                 return
             self._left -= 1
         short = {key: value[:MAX_TEXT] if isinstance(value, str) else value for key, value in facts.items()}
+        self._send({"event": event, **short})
+
+    def dropped(self, uris: list[str]) -> None:
+        """Tell the addresses of what was dropped, whole or not at all."""
+        if sum(map(len, uris)) < MAX_DROPPED:
+            self._send({"event": "dropped", "uris": uris})
+
+    def _send(self, report: dict[str, object]) -> None:
         try:
-            self._socket.send(json.dumps({"event": event, **short}).encode())
+            self._socket.send(json.dumps(report).encode())
         except OSError:
             return

@@ -103,7 +103,7 @@ class Session {
   /** Starts `locara dev`; gives the address that it prints. */
   async serve(app: string, data: string, picks: readonly string[]): Promise<string> {
     const [program, ...words] = JSON.parse(process.env["LOCARA_COMMAND"] ?? '["locara"]') as [string, ...string[]];
-    const argv = [...words, "dev", app, "--data", data, ...picks.flatMap((path) => ["--pick", path])];
+    const argv = [...words, "dev", app, "--browser", "--data", data, ...picks.flatMap((path) => ["--pick", path])];
     const env = { ...process.env, NO_COLOR: "1", XDG_STATE_HOME: join(this.#scratch, "state") };
     const dev = spawn(program, argv, { env, stdio: ["ignore", "pipe", "pipe"] });
     this.#dev = dev;

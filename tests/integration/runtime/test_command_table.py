@@ -144,6 +144,11 @@ def releases(app: RunningApp, _world: World) -> None:
         text_of(app, handle, "a.txt")
 
 
+def takes_drops(app: RunningApp, _world: World) -> None:
+    (dropped,) = app.client.call("fs.dropped")["handles"]
+    assert text_of(app, dropped["handle"], "a.txt") == CANARY
+
+
 def remembers(app: RunningApp, _world: World) -> None:
     _, grant = remember(app)
     (told,) = app.client.call("fs.remembered")["grants"]
@@ -276,6 +281,7 @@ POWERS: Mapping[str, Power] = {
         frozenset({"capability_denied"}),
     ),
     "fs.release": Power(PICKS, {"handle": "x" * 32}, HANDLE, releases, frozenset({"capability_denied"})),
+    "fs.dropped": Power(PICKS, {}, PICKS, takes_drops, BROKER),
     "fs.remembered": Power(PICKS, {}, PICKS, remembers, BROKER),
     "fs.reopen": Power(PICKS, {"grant": "0" * 16}, AGAIN, reopens, BROKER),
     "fs.forget": Power(PICKS, {"grant": "0" * 16}, PICKS, forgets, BROKER),
@@ -326,8 +332,9 @@ REFUSABLE = sorted(POWERS.keys() - desktop_rows.FREE)
 # A name of an own thing (a handle, a stream) that nobody was given is refused by what holds the names.
 NAMES_ONLY = frozenset({"transcribe.push", "transcribe.close", "audio.read", "audio.close"})
 
-# To see and to give up what was picked needs no more than the picker: without it the command is absent.
-OF_THE_PICKER = frozenset({"fs.remembered", "fs.forget"})
+# To see and to give up what was picked, and to take what was dropped, needs no more than the picker: without it the
+# command is absent.
+OF_THE_PICKER = frozenset({"fs.dropped", "fs.remembered", "fs.forget"})
 
 # What has no object to be decided about: that the app declares it at all is the decision.
 TABLE_ONLY = frozenset({"ocr.fromBytes", "ocr.languages", "tts.speak", "tts.voices"})

@@ -27,7 +27,7 @@ ALWAYS = {
     "app.info", "app.commands", "audit.capabilityLog", "settings.get", "settings.set", "settings.getAll",
     "settings.delete", "settings.subscribe", "settings.unsubscribe", "db.query", "db.exec", "db.batch", "db.search",
 }  # fmt: skip
-PICKS = {"fs.pick", "fs.release", "fs.remembered", "fs.reopen", "fs.forget"}
+PICKS = {"fs.pick", "fs.release", "fs.dropped", "fs.remembered", "fs.reopen", "fs.forget"}
 READS = {"fs.read", "fs.list", "fs.stat"}
 WRITES = {"fs.write", "fs.remove", "fs.mkdir"}
 

@@ -197,7 +197,7 @@ def commands(manifest: Mapping[str, Json]) -> frozenset[str]:
     levels += list(capabilities.get("fs.user-paths", {}).values())
     levels += [folder["access"] for folder in capabilities.get("shared-folders", [])]
     if selected is not False:
-        opened |= {"fs.pick", "fs.release", "fs.remembered", "fs.reopen", "fs.forget"}
+        opened |= {"fs.pick", "fs.release", "fs.dropped", "fs.remembered", "fs.reopen", "fs.forget"}
     if any(level is not False for level in levels):
         opened |= {"fs.read", "fs.list", "fs.stat"}
     if any(level == "read-write" for level in levels):

@@ -1,7 +1,7 @@
 /** The left pane: documents, import with progress, and what the last import could not read. */
 
 import type { DocVault } from "../docvault.ts";
-import type { Outcome } from "../ingest.ts";
+import type { ImportOptions, Outcome } from "../ingest.ts";
 import type { StoredDocument } from "../vault.ts";
 import { byId, make, shownName } from "./dom.ts";
 import { showNotice } from "./notice.ts";
@@ -12,8 +12,16 @@ const SHOWN_AT_ONCE = 4;
 const KIND = { pdf: "PDF", markdown: "Markdown", text: "Text", html: "HTML", docx: "Word" } as const;
 const DONE = { added: "added", replaced: "updated", unchanged: "already in the vault" } as const;
 
+export interface Library {
+  refresh(): Promise<void>;
+  /** Adds what the person picks, unless something is being added. */
+  add(kind: "file" | "directory"): void;
+  /** Adds what the person dropped on the window. Where no window knows of it (a browser), they pick it when they can. */
+  drop(canPick: boolean): void;
+}
+
 /** `drawn` is called whenever the list was drawn anew. */
-export function startLibrary(vault: DocVault, drawn: () => Promise<void>): { refresh(): Promise<void>; add(kind: "file" | "directory"): void } {
+export function startLibrary(vault: DocVault, drawn: () => Promise<void>): Library {
   const list = byId("documents", HTMLUListElement);
   const saving = byId("vault-save", HTMLDivElement);
   saving.append(savingRow("this vault", (format) => vault.saveVault(format)));
@@ -35,7 +43,7 @@ export function startLibrary(vault: DocVault, drawn: () => Promise<void>): { ref
     await drawn();
   };
 
-  const importFrom = async (kind: "file" | "directory"): Promise<void> => {
+  const importBy = async (take: (options: ImportOptions) => Promise<Outcome[] | undefined>): Promise<void> => {
     const stop = new AbortController();
     const panel = byId("import", HTMLDivElement);
     const stopButton = byId("import-stop", HTMLButtonElement);
@@ -43,7 +51,7 @@ export function startLibrary(vault: DocVault, drawn: () => Promise<void>): { ref
     stopButton.addEventListener("click", onStop);
     setBusy(true);
     try {
-      const outcomes = await vault.importFrom(kind, {
+      const outcomes = await take({
         signal: stop.signal,
         onProgress: ({ done, total, name }) => {
           panel.hidden = false;
@@ -51,7 +59,7 @@ export function startLibrary(vault: DocVault, drawn: () => Promise<void>): { ref
           byId("import-text", HTMLParagraphElement).textContent = `${done + 1} of ${total}: ${shownName(name)}`;
         },
       });
-      if (outcomes.length > 0) showReport(outcomes);
+      if (outcomes && outcomes.length > 0) showReport(outcomes);
     } catch (error) {
       showNotice(error);
     } finally {
@@ -62,11 +70,14 @@ export function startLibrary(vault: DocVault, drawn: () => Promise<void>): { ref
     }
   };
   const add = (kind: "file" | "directory"): void => {
-    if (!isBusy) void importFrom(kind);
+    if (!isBusy) void importBy((options) => vault.importFrom(kind, options));
+  };
+  const drop = (canPick: boolean): void => {
+    if (!isBusy) void importBy(async (options) => (await vault.importDropped(options)) ?? (canPick ? vault.importFrom("file", options) : undefined));
   };
   buttons[0]?.addEventListener("click", () => add("file"));
   buttons[1]?.addEventListener("click", () => add("directory"));
-  return { refresh, add };
+  return { refresh, add, drop };
 }
 
 async function item(vault: DocVault, document: StoredDocument, refresh: () => Promise<void>): Promise<HTMLLIElement> {

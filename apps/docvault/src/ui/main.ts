@@ -23,7 +23,7 @@ async function start(): Promise<void> {
   startConversation(vault, viewer.show);
   const vaults = startVaults(vault, () => library.refresh());
   startKeys(library.add);
-  startDrops(() => library.add("file"));
+  startDrops(library.drop);
   await library.refresh();
   const { capabilities, models } = await locara.app.info();
   const network = "net" in capabilities ? "May use the network" : "No network";
@@ -48,10 +48,11 @@ function startKeys(add: (kind: "file" | "directory") => void): void {
   });
 }
 
-/** The window cannot read what is dropped: what the app may read is picked in the system's dialog, which opens for a drop. */
-function startDrops(pick: () => void): void {
+/** The page is told that something was dropped and not what: the runtime hands the files over when the person agrees. */
+function startDrops(add: (canPick: boolean) => void): void {
   const sign = byId("drop", HTMLDivElement);
-  const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") === true;
+  const has = ({ dataTransfer }: DragEvent, type: string): boolean => dataTransfer?.types.includes(type) === true;
+  const hasFiles = (event: DragEvent): boolean => has(event, "Files") || has(event, "text/uri-list");
   document.addEventListener("dragover", (event) => {
     event.preventDefault();
     sign.hidden = !hasFiles(event);
@@ -62,7 +63,7 @@ function startDrops(pick: () => void): void {
   document.addEventListener("drop", (event) => {
     event.preventDefault();
     sign.hidden = true;
-    if (hasFiles(event)) pick();
+    if (hasFiles(event)) add(has(event, "Files"));
   });
 }
 

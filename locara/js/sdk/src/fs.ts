@@ -82,6 +82,11 @@ export class FileTooLarge extends Error {
 export interface Fs {
   /** Opens the file picker. An empty list means the person cancelled. */
   pick(request: PickRequest): Promise<readonly Handle[]>;
+  /**
+   * What the person dropped on the window, for reading: call it on the page's `drop` event. The person is asked once
+   * with the names. An empty list means they said no, or nothing was dropped. `recursive` as for `pick`.
+   */
+  dropped(options?: Pick<PickRequest, "recursive">): Promise<readonly Handle[]>;
   release(handle: string): Promise<void>;
   /** What was picked with `remember` and still stands, oldest first. */
   remembered(): Promise<readonly Remembered[]>;
@@ -121,6 +126,9 @@ export function createFs(transport: Transport): Fs {
   return {
     async pick(request) {
       return (await call<{ handles: readonly Handle[] }>("fs.pick", { ...request })).handles;
+    },
+    async dropped(options = {}) {
+      return (await call<{ handles: readonly Handle[] }>("fs.dropped", { ...options })).handles;
     },
     async release(handle) {
       await call("fs.release", { handle });

@@ -30,6 +30,7 @@ export const COMMANDS = {
   "tts.voices": { capability: "modalities", stream: false },
   "fs.pick": { capability: "fs.user-selected", stream: false },
   "fs.release": { capability: "fs.user-selected", stream: false },
+  "fs.dropped": { capability: "fs.user-selected", stream: false },
   "fs.remembered": { capability: "fs.user-selected", stream: false },
   "fs.reopen": { capability: "fs.user-selected", stream: false },
   "fs.forget": { capability: "fs.user-selected", stream: false },

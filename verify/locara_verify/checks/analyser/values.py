@@ -28,6 +28,7 @@ COMMANDS_OF: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = MappingProxyTy
         "fs": {
             "pick": ("fs.pick",),
             "release": ("fs.release",),
+            "dropped": ("fs.dropped",),
             "remembered": ("fs.remembered",),
             "reopen": ("fs.reopen",),
             "forget": ("fs.forget",),

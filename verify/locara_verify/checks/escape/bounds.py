@@ -225,6 +225,7 @@ def call_everything(tries: Attempts) -> list[str]:
         "embed.create": {"model": model, "texts": []},
         "fs.pick": {"kind": "file", "access": "read"},
         "fs.release": {"handle": "none"},
+        "fs.dropped": {},
         "fs.remembered": {},
         "fs.reopen": {"grant": "none"},
         "fs.forget": {"grant": "none"},

@@ -1,8 +1,8 @@
-"""LC208: neither a pick nor a named folder hands over what belongs to the system, to the person alone, or to Locara.
+"""LC208: no pick, no drop and no named folder hands over what belongs to the system, to the person alone, or to Locara.
 
-A scripted person picks them all the same: whole disks, their home, hidden folders, the folder of another app, each
-by its own path and by detours. Whatever is handed over is then read and written, so that what the finding tells is
-what an app could really do.
+A scripted person picks and drops them all the same: whole disks, their home, hidden folders, the folder of another
+app, each by its own path and by detours. Whatever is handed over is then read and written, so that what the finding
+tells is what an app could really do.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _granted(document: dict[str, Json]) -> None:
 
 @check("private-places", rules=(RULE,), needs=frozenset({"live"}))
 def run(ctx: Context) -> CheckResult:
-    """Pick every private place for reading and for writing, and ordinary places between."""
+    """Pick and drop every private place, and ordinary places between; what is picked for writing, too."""
     from locara.sandbox.broker import ScriptedPicker  # noqa: PLC0415 - only live checks load the runtime
 
     tokens = Tokens(ctx.rng("private-places"))
@@ -120,14 +120,13 @@ def run(ctx: Context) -> CheckResult:
     with ctx.open_app(app, home=world.apps, state=world.state, picker=picker, person=world.home) as running:
         broken = _twins(running, picker, world)
         for number, place in enumerate(places):
-            for access in ("read", "read-write"):
+            for access in ("dropped", "read", "read-write"):
                 tried += 1
-                picker.add(place)
-                reply = _pick(running, Path(place), access)
+                reply = _hand(running, picker, Path(place), access)
                 if isinstance(reply, dict):
                     effect = _effect(running, reply, tokens, access)
                     message = "a private place was handed over to be " + (
-                        "read" if access == "read" else "changed"
+                        "changed" if access == "read-write" else "read"
                     )
                     findings.append(Finding(RULE, message, because=f"{_named(world, place)}: {effect}"))
                 elif reply != "capability_denied":
@@ -195,13 +194,18 @@ def _named(world: World, place: str) -> str:
     return place.replace(str(world.home.parent), "…").replace(str(world.apps.parent), "…")
 
 
-def _pick(running: RunningApp, place: Path, access: str) -> dict[str, Json] | str:
-    """The handle that the app got, or the code of the refusal."""
+def _hand(running: RunningApp, picker: Any, place: Path, access: str) -> dict[str, Json] | str:  # noqa: ANN401 - a picker of the runtime
+    """The handle that the app got of a pick for ``access``, or of what was dropped; else the code of the refusal."""
     from locara.errors import LocaraError  # noqa: PLC0415 - as above
 
     kind = "directory" if place.is_dir() else "file"
     try:
-        found = running.client.call("fs.pick", {"kind": kind, "access": access})
+        if access == "dropped":
+            picker.drop(place)
+            found = running.client.call("fs.dropped", {"recursive": True})
+        else:
+            picker.add(place)
+            found = running.client.call("fs.pick", {"kind": kind, "access": access})
     except LocaraError as error:
         return error.code
     return {"kind": kind, **found["handles"][0]} if found["handles"] else "cancelled"
@@ -231,9 +235,8 @@ def _effect(running: RunningApp, handle: dict[str, Json], tokens: Tokens, access
 def _twins(running: RunningApp, picker: Any, world: World) -> str:  # noqa: ANN401 - a picker of the runtime
     """Ordinary places of the same home, which must be handed over and work; empty when all do."""
     for name in ("Documents", "Documents/letter.txt", "notes.txt", "project", "project/src/main.py"):
-        for access in ("read", "read-write"):
-            picker.add(world.home / name)
-            reply = _pick(running, world.home / name, access)
+        for access in ("dropped", "read", "read-write"):
+            reply = _hand(running, picker, world.home / name, access)
             if not isinstance(reply, dict):
                 return f"{name} for {access}: {reply}"
             running.client.call("fs.release", {"handle": reply["handle"]})

@@ -100,7 +100,7 @@ def _commands(
     if "net" in kinds:
         names.add("net.fetch")
     if "fs.user-selected" in kinds:
-        names |= {"fs.pick", "fs.release", "fs.remembered", "fs.reopen", "fs.forget"}
+        names |= {"fs.pick", "fs.release", "fs.dropped", "fs.remembered", "fs.reopen", "fs.forget"}
     if accesses & {"read", "read-write"}:
         names |= {"fs.read", "fs.list", "fs.stat"}
     if "read-write" in accesses:
