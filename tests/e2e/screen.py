@@ -33,6 +33,16 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A window's upper left corner and its size, in pixels of the screen."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
 class Screen:
     """One X server. ``pictures`` is where screenshots go."""
 
@@ -47,7 +57,7 @@ class Screen:
 
     def _run(self, *command: str) -> str:
         done = subprocess.run(
-            command, env=self.environ, capture_output=True, text=True, check=True, timeout=60
+            command, env=self.environ, capture_output=True, text=True, check=True, timeout=180
         )
         return done.stdout
 
@@ -92,9 +102,26 @@ class Screen:
         seen = self.wait_for(text, seconds=seconds)
         self.press(seen.x, seen.y)
 
-    def press(self, x: int, y: int) -> None:
+    def press(self, x: int, y: int, times: int = 1) -> None:
         """Click at a place."""
-        self._run("xdotool", "mousemove", str(x), str(y), "click", "1")
+        repeat = ("--repeat", str(times), "--delay", "60")
+        self._run("xdotool", "mousemove", str(x), str(y), "click", *repeat, "1")
+
+    def place_of(self, title: str) -> Place:
+        """Where the window of this title is, as the X server knows it."""
+        said = self._run("xdotool", "getwindowgeometry", "--shell", self._window(title))
+        known = dict(line.split("=", 1) for line in said.splitlines())
+        return Place(int(known["X"]), int(known["Y"]), int(known["WIDTH"]), int(known["HEIGHT"]))
+
+    def put(self, title: str, place: Place) -> None:
+        """Move the window of this title there and give it that size, as a window manager does."""
+        window = self._window(title)
+        self._run("xdotool", "windowsize", window, str(place.width), str(place.height))
+        self._run("xdotool", "windowmove", window, str(place.x), str(place.y))
+
+    def _window(self, title: str) -> str:
+        self._until(lambda: self._shows(title))
+        return self._run("xdotool", "search", "--onlyvisible", "--name", title).split()[-1]
 
     def drag(self, start: tuple[int, int], end: tuple[int, int]) -> None:
         """Take hold of something, carry it to another place, and let it go there."""

@@ -64,7 +64,7 @@ class Page {
 
   async #results(query: string): Promise<HTMLElement[]> {
     const found = await this.#app.recordings.search(query);
-    if (found.length === 0) return [h("p", { textContent: "Nobody said that." })];
+    if (found.length === 0) return [h("li", { className: "none", textContent: "Nobody said that." })];
     return found.map((hit: Found) =>
       h("li", {}, h("button", { onclick: () => attempt(async () => (await this.show(hit.recording)).go(hit.segment)) },
         h("span", { className: "said", textContent: hit.text }),
@@ -75,6 +75,8 @@ class Page {
     this.#view = await showRecording(this.#app, id, (gone) => attempt(async () => {
       if (gone) await this.showNewest();
       await this.list();
+      // What was removed took the keyboard with it: on with what is shown now.
+      if (gone) (document.querySelector<HTMLElement>("#list [aria-current]") ?? the("open", HTMLButtonElement)).focus();
     }));
     await this.list();
     return this.#view;
@@ -104,6 +106,8 @@ class Page {
     this.#hearing = new AbortController();
     const buttons = [the("open", HTMLButtonElement), the("record", HTMLButtonElement)];
     const [panel, text, level] = [the("live", HTMLElement), the("live-text", HTMLParagraphElement), the("level", HTMLMeterElement)];
+    const before = document.activeElement;
+    const stop = the("stop", HTMLButtonElement);
     for (const button of buttons) button.disabled = true;
     let drawn: Promise<unknown> = Promise.resolve();
     try {
@@ -111,6 +115,7 @@ class Page {
         signal: this.#hearing.signal,
         onBegin: (recording) => {
           panel.hidden = false;
+          if (before instanceof HTMLButtonElement && before.disabled) stop.focus(); // a disabled button has no keyboard
           level.hidden = recording.origin === "file";
           text.textContent = `Listening to ${shown(recording.name)}`;
           drawn = this.show(recording.id);
@@ -134,9 +139,16 @@ class Page {
       this.#hearing = undefined;
       panel.hidden = true;
       for (const button of buttons) button.disabled = false;
+      if (isNowhere(stop) && before instanceof HTMLElement) before.focus();
       await this.list();
     }
   }
+}
+
+/** Whether the keyboard is on nothing, or on this, which is not shown any more. */
+function isNowhere(gone: HTMLElement): boolean {
+  const { activeElement, body } = document;
+  return activeElement === null || activeElement === body || activeElement === gone;
 }
 
 function recordingName(): string {

@@ -38,7 +38,7 @@ export async function showRecording(app: Transcribe, id: number, changed: (gone:
     row?.querySelector<HTMLElement>(".words")?.focus({ preventScroll: true });
   };
   for (const segment of segments) add(segment);
-  if (segments.length === 0 && recording.state !== "hearing") list.append(h("p", { textContent: "Nothing was said that could be heard." }));
+  if (segments.length === 0 && recording.state !== "hearing") list.append(h("li", { className: "none", textContent: "Nothing was said that could be heard." }));
   offerSpeakers(segments.map(({ speaker }) => speaker));
   the("view", HTMLDivElement).replaceChildren(
     headOf(app, recording, changed),
@@ -135,12 +135,15 @@ function notesOf(app: Transcribe, recording: Recording, notes: readonly Note[], 
   const box = h("aside", { className: "notes", ariaLabel: "Summary and action items" });
   const write = h("button", { className: "main", title: "S", textContent: notes.length === 0 ? "Write a summary" : "Write it again" });
   write.addEventListener("click", () => attempt(async () => {
+    const held = document.activeElement === write;
     write.disabled = true;
     write.textContent = "Reading…";
     try {
       const fresh = await app.takeNotes(recording.id);
       const now = await app.recordings.segments(recording.id);
-      box.replaceWith(notesOf(app, recording, fresh, now, go));
+      const next = notesOf(app, recording, fresh, now, go);
+      box.replaceWith(next);
+      if (held && document.activeElement === document.body) next.querySelector<HTMLElement>(".main")?.focus();
     } finally {
       write.disabled = false;
       write.textContent = "Write a summary";
