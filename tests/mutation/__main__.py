@@ -1,4 +1,4 @@
-"""`python -m tests.mutation [MODULE …] [--share N]`: break modules, run their tests, judge the tests.
+"""`python -m tests.mutation [MODULE …] [--share N [--part K]]`: break modules, run their tests, judge the tests.
 
 Exit code 0: in every module the tests notice at least the share of mutants that `modules.toml` asks for, and
 every other one is explained in `survivors.toml`; 1 otherwise; 2 for a wrong command line or table.
@@ -103,10 +103,10 @@ def explanations() -> tuple[Explained, ...]:
     return found
 
 
-def examine(subject: Subject, explained: Sequence[Explained], share: int, only: str | None) -> Row:
-    """Break one module in every way of this share."""
+def examine(subject: Subject, explained: Sequence[Explained], share: int, part: int, only: str | None) -> Row:
+    """Break one module in every way of this part."""
     begin = time.monotonic()
-    chosen = [one for one in mutants(REPOSITORY / subject.file) if one.in_share(share)]
+    chosen = [one for one in mutants(REPOSITORY / subject.file) if one.in_share(share, part)]
     if only is not None:
         chosen = [one for one in chosen if only in f"{one.where}: {one.change}"]
     outcomes: list[Outcome] = []
@@ -146,6 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__.splitlines()[0])
     parser.add_argument("modules", nargs="*", help="files, or parts of their names; all when none is given")
     parser.add_argument("--share", type=int, default=1, help="every N-th mutant, chosen by digest")
+    parser.add_argument("--part", type=int, default=0, help="which of the N parts (0 to N-1)")
     parser.add_argument("--only", help="mutants whose place or change has this text")
     parser.add_argument("--json", type=Path, help="write every outcome here")
     options = parser.parse_args(arguments)
@@ -154,11 +155,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = [
         one for one in known if not options.modules or any(name in one.file for name in options.modules)
     ]
-    if not chosen or options.share < 1:
-        parser.error("no such module" if not chosen else "a share is 1 or more")
+    if not chosen or not 0 <= options.part < options.share:
+        parser.error("no such module" if not chosen else "a part is one of 0 to N-1")
     rows, good = [], True
     for subject in chosen:
-        row = examine(subject, explained, options.share, options.only)
+        row = examine(subject, explained, options.share, options.part, options.only)
         rows.append(row)
         good &= say(row, least)
         for text in gone(explained, subject):

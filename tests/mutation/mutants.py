@@ -62,10 +62,10 @@ class Mutant:
         """What an explanation names it by."""
         return self.where, self.change
 
-    def in_share(self, share: int) -> bool:
-        """Whether it is one of every ``share``, by its digest: the same ones on every machine."""
+    def in_share(self, share: int, part: int = 0) -> bool:
+        """Whether it is in this part of ``share`` parts, by its digest: the same ones on every machine."""
         text = "\0".join((self.where, self.operator, self.change))
-        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) % share == 0
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) % share == part
 
 
 def operators() -> Iterator[tuple[str, Operator]]:
@@ -138,7 +138,7 @@ def _change(before: str, after: str) -> str:
         old.pop()
         new.pop()
     texts = (" ".join(" ".join(lines[start:]).split()) for lines in (old, new))
-    return " -> ".join(text or "(nothing)" for text in texts)
+    return " -> ".join(re.sub(r"(?<=[(\[]) ", "", text) or "(nothing)" for text in texts)
 
 
 def _annotations(tree: ast.AST) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:

@@ -1,6 +1,7 @@
 """Trying mutants: the tests are collected once, then every mutant is a forked child that runs them.
 
-A change inside functions is made by giving the living functions the changed code, which needs no second
+Quick tests come first, and property tests look at a few examples before they look at all of them: most mutants
+need no more. A change inside functions is made by giving the living functions the changed code, which needs no second
 import. A change of anything else (tables, classes, decorators), and one inside a function that already ran
 while modules were imported, is tried in a child that imports the changed module from the start.
 """
@@ -32,6 +33,7 @@ import pytest
 from tests.mutation.mutants import Mutant
 
 MEMORY = 6 << 30
+FEW = 20
 OPTIONS = (
     "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:benchmark", "-p", "no:timeout",
     "--no-header", "--no-summary", "--hypothesis-profile=mutation",
@@ -73,16 +75,16 @@ def try_all(
         if code != 0 or (lines and "failed" in lines[0]):
             raise RuntimeError(f"{path}: the tests fail without a mutant: {lines[:1]} (exit {code})")
         again: list[Mutant] = []
-        budget = 60.0
+        budget, order = 60.0, list[str]()
         for line in lines:
             if "budget" in line:
-                budget = line["budget"]
+                budget, order = line["budget"], line["order"]
             elif line["result"] == "import":
                 again.append(mutants[line["mutant"]])
             else:
                 said(Outcome(mutants[line["mutant"]], line["result"], line["by"]))
         for mutant in again:
-            said(_imported(path, tests, mutant, Path(scratch), budget))
+            said(_imported(path, tests, mutant, Path(scratch), budget, order))
 
 
 def _forked(work: Callable[[], int], *, seconds: float | None) -> int:
@@ -146,8 +148,8 @@ class _Session:
             self._say(failed=baseline.failed or f"exit {code}")
             return True
         budget = 5.0 + 4 * sum(baseline.seconds.values())
-        self._say(budget=budget)
         items = sorted(session.items, key=lambda item: baseline.seconds.get(item.nodeid, 0.0))
+        self._say(budget=budget, order=[item.nodeid for item in items])
         callers: dict[Function, list[pytest.Item]] = defaultdict(list)
         for item in items:
             for name, line in baseline.calls.get(item.nodeid, ()):
@@ -202,10 +204,9 @@ class _Session:
             for old, new in swaps.items():
                 for function in living[old]:
                     function.__code__ = new
-            for item, following in zip(items, [*items[1:], None], strict=True):
-                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            for item in _rounds(items):
                 if session.testsfailed:
-                    told.write_text(item.nodeid, "utf-8")
+                    told.write_text(item, "utf-8")
                     return 1
             return 0
 
@@ -214,6 +215,28 @@ class _Session:
     def _say(self, **line: object) -> None:
         with self.log.open("a", encoding="utf-8") as out:
             out.write(json.dumps(line) + "\n")
+
+
+def _rounds(items: Sequence[pytest.Item]) -> Iterator[str]:
+    """Run them, property tests with few examples and then with all of theirs. Gives the name of each that has run."""
+    for few in (True, False):
+        chosen = [item for item in items if _fewer(item, few=few)]
+        for item, following in zip(chosen, [*chosen[1:], None], strict=True):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            yield item.nodeid
+
+
+def _fewer(item: pytest.Item, *, few: bool) -> bool:
+    """Set how many examples a property test looks at; whether there is something to look at in this round."""
+    test = getattr(getattr(item, "obj", None), "__func__", getattr(item, "obj", None))
+    whole = getattr(test, "_hypothesis_internal_use_settings", None)
+    if whole is None:
+        return few
+    kept = test.__dict__.setdefault("_locara_examples", whole)
+    test._hypothesis_internal_use_settings = (
+        hypothesis.settings(kept, max_examples=min(FEW, kept.max_examples)) if few else kept
+    )
+    return few or kept.max_examples > FEW
 
 
 def _judged(code: int, told: Path) -> tuple[str, str]:
@@ -232,7 +255,9 @@ def _session(path: Path, tests: Sequence[str], mutants: Sequence[Mutant], log: P
     return int(pytest.main([*OPTIONS, f"--basetemp={scratch / 'tmp'}", *tests], plugins=[plugin]))
 
 
-def _imported(path: Path, tests: Sequence[str], mutant: Mutant, scratch: Path, budget: float) -> Outcome:
+def _imported(
+    path: Path, tests: Sequence[str], mutant: Mutant, scratch: Path, budget: float, order: Sequence[str]
+) -> Outcome:
     """A mutant tried from the start: no module of ours is imported yet in this process."""
     told = scratch / "told"
     told.unlink(missing_ok=True)
@@ -241,6 +266,11 @@ def _imported(path: Path, tests: Sequence[str], mutant: Mutant, scratch: Path, b
         def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
             if report.failed:
                 told.write_text(report.nodeid, "utf-8")
+
+        def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+            place = {name: number for number, name in enumerate(order)}
+            items = sorted(session.items, key=lambda item: place.get(item.nodeid, 0))
+            return any(session.testsfailed for _ in _rounds(items)) or True
 
     def work() -> int:
         _quiet()

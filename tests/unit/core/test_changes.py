@@ -10,11 +10,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from locara.core.capability import Kind
 from locara.core.changes import gains, told
 from locara.core.decision import decide
 from locara.core.grant import Grants, compile_grants, intersect, widening
 from locara.core.grant_json import grants_json, read_grants
 from locara.core.manifest import parse_manifest
+from locara.core.request import (
+    ClipboardRequest,
+    DeviceRequest,
+    FsRequest,
+    ModelRequest,
+    NetRequest,
+    OpenExternalRequest,
+    Request,
+)
 
 from .conftest import CAPABILITIES, MINIMAL
 
@@ -35,6 +45,8 @@ def test_gains_are_exactly_what_widens(a: dict[str, Any], b: dict[str, Any]) -> 
     old, new = compiled(a), compiled(b)
     found = gains(old, new)
     assert {gain.kind for gain in found} == {request.kind for request in widening(old, new)}
+    order = list(Kind)
+    assert sorted(found, key=lambda gain: order.index(gain.kind)) == list(found), "in the order of the table"
     for gain in found:
         assert gain.witnesses
         assert all(decide(new, request).allowed for request in gain.witnesses)
@@ -136,3 +148,98 @@ def test_a_partner_more_is_a_gain(granted: Granted) -> None:
         "share the folder inbox with acme/scan too"
     ]
     assert gains(sharing("acme/mail", "acme/scan"), sharing("acme/mail")) == ()
+
+
+LONGEST_ID = "i" * 64
+PIN = "chat@sha256:" + "b" * 64
+# What a person reads when an update asks for this and asked for nothing before.
+WORDS: list[tuple[dict[str, Any], list[str]]] = [
+    ({"net": {"allowed_hosts": ["a.test"]}}, ["connect to a.test"]),
+    (
+        {"net": {"allowed_hosts": ["a.test"], "allowed_ports": [80, 443, 8000, 8001, 8002]}},
+        ["connect to a.test on port 80, 443, 8000-8002"],
+    ),
+    ({"net": {"allowed_hosts": ["a.test"], "allowed_ports": [444]}}, ["connect to a.test on port 444"]),
+    (
+        {"net": {"allowed_hosts": ["*.a.test"], "allowed_ports": [80]}},
+        ["connect to *.a.test on port 80, for example a.a.test:80"],
+    ),
+    ({"open-external": {"hosts": ["a.test"]}}, ["open web pages of a.test"]),
+    ({"open-external": {"hosts": ["*.a.test"]}}, ["open web pages of *.a.test, for example a.a.test"]),
+    (
+        {"fs.user-selected": "read"},
+        ["read the files and folders that you pick, and find them again later only if you say so"],
+    ),
+    (
+        {"fs.user-selected": "read-write"},
+        ["read and change the files and folders that you pick, and find them again later only if you say so"],
+    ),
+    ({"fs.app-data": "read"}, ["read files in its own private folder"]),
+    ({"fs.app-data": "read-write"}, ["read and change files in its own private folder"]),
+    (
+        {"fs.user-paths": {"music": "read", "documents": "read-write"}},
+        [
+            "at any time read and change everything in your Documents folder",
+            "at any time read everything in your Music folder",
+        ],
+    ),
+    ({"device.microphone": True}, ["use the microphone"]),
+    ({"device.camera": True}, ["use the camera"]),
+    ({"device.system-audio": True}, ["record the sound of other apps"]),
+    ({"models": [PIN]}, ["run the AI model chat, fingerprint bbbbbbbbbbbb…"]),
+    ({"tools": [PIN]}, ["run the tool chat, fingerprint bbbbbbbbbbbb…"]),
+    (
+        {"shared-folders": [{"id": LONGEST_ID, "with": ["acme/mail", "acme/scan"], "access": "read"}]},
+        [f"read the shared folder {LONGEST_ID} (with acme/mail, acme/scan)"],
+    ),
+    ({"clipboard": {"read": True}}, ["read the clipboard"]),
+    ({"clipboard": {"write": True}}, ["change the clipboard"]),
+    ({"notifications": {"modes": ["badge"]}}, ["notify you by badge"]),
+    (
+        {"background": {"mode": "active", "reasons": ["It watches the inbox"]}},
+        [
+            "run in the background (go on working while its window is closed)",
+            "run in the background (finish what it began when its window is closed)",
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("asked", "sentences"), WORDS)
+def test_each_power_has_its_words(asked: dict[str, Any], sentences: list[str], granted: Granted) -> None:
+    before = granted({"fs.app-data": False})
+    found = gains(before, granted({"fs.app-data": False, **asked}))
+    assert [gain.sentence for gain in found] == sentences
+    assert gains(granted({"fs.app-data": False, **asked}), before) == ()
+
+
+def test_every_power_has_a_row_in_the_table_of_words() -> None:
+    assert {key for asked, _ in WORDS for key in asked} == {kind.value for kind in Kind}
+
+
+def test_all_that_a_partner_more_can_read_is_told_with_names_as_long_as_they_may_be(granted: Granted) -> None:
+    names = [f"{'p' * 64}/{'n' * 64}", f"{'q' * 64}/{'n' * 64}"]
+
+    def sharing(*partners: str) -> Grants:
+        return granted({"shared-folders": [{"id": LONGEST_ID, "with": list(partners), "access": "read"}]})
+
+    (gain,) = gains(sharing(names[0]), sharing(*names))
+    assert gain.sentence == f"share the folder {LONGEST_ID} with {names[1]} too"
+    (whole,) = gains(granted({}), sharing(*names))
+    assert whole.sentence == f"read the shared folder {LONGEST_ID} (with {', '.join(names)})"
+
+
+TOLD: list[tuple[Request, str]] = [
+    (NetRequest("a.test", 80), "net a.test:80"),
+    (FsRequest("music", "", "write"), "write music"),
+    (OpenExternalRequest("a.test"), "open https://a.test/"),
+    (DeviceRequest("camera"), "device.camera camera (use)"),
+    (ModelRequest(PIN), f"models {PIN} (use)"),
+    (ClipboardRequest("read"), "clipboard clipboard (read)"),
+    (ModelRequest("no such\nname"), "models"),
+]
+
+
+@pytest.mark.parametrize(("request_", "text"), TOLD)
+def test_a_witness_is_one_short_text(request_: Request, text: str) -> None:
+    assert told(request_) == text

@@ -198,3 +198,33 @@ def test_the_intersection_allows_what_both_allow(
     assert intersect(a, a).grants == a.grants
     assert set(both.models.items()) == set(a.models.items()) & set(b.models.items())
     assert intersect(a, Grants.none()).grants == ()
+
+
+def test_what_two_allow_together_is_told_by_both(granted: Granted) -> None:
+    words = ("It watches the inbox",)
+    one = granted(
+        {"background": {"mode": "active", "reasons": list(words)}, "models": [A], "tools": [A]},
+        modalities=["text-to-text"], tooling=["vector.search"], storage={"quota_mb": 200},
+    )  # fmt: skip
+    other = granted({"models": [A]}, modalities=["text-to-text"], storage={"quota_mb": 100})
+    for a, b in ((one, other), (other, one), (one, one), (one, Grants.none())):
+        both = intersect(a, b)
+        assert both.modalities == a.modalities & b.modalities
+        assert both.tooling == a.tooling & b.tooling
+        assert both.quota_mb == min(a.quota_mb, b.quota_mb)
+        assert dict(both.models) == {k: v for k, v in a.models.items() if b.models.get(k) == v}
+        assert dict(both.tools) == {k: v for k, v in a.tools.items() if b.tools.get(k) == v}
+        told = ("app_id", "version", "manifest_digest", "display_name", "vector_engine", "background_reasons")
+        assert all(getattr(both, name) == getattr(a, name) for name in told)
+
+
+def test_partners_of_a_shared_folder_are_those_of_both(granted: Granted) -> None:
+    def sharing(*partners: str, name: str = "inbox") -> Grants:
+        folder = {"id": name, "with": list(partners), "access": "read-write"}
+        return granted({"shared-folders": [folder]})
+
+    mail, both = sharing("acme/mail"), sharing("acme/mail", "acme/scan")
+    (folder,) = intersect(both, mail).shared_folders
+    assert (folder.id, folder.partners, folder.access) == ("inbox", ("acme/mail",), "read-write")
+    assert intersect(sharing("acme/scan"), mail).shared_folders == ()
+    assert intersect(both, sharing("acme/mail", name="other")).shared_folders == ()

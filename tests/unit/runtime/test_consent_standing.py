@@ -28,7 +28,7 @@ from locara.core.request import (
 from locara.runtime.app import AppBundle
 from locara.runtime.consent import ScriptedConsent
 from locara.runtime.lifecycle import admit, withdraw
-from locara.runtime.standing import COOL_DOWN, MAX_LAYERS, Standing
+from locara.runtime.standing import COOL_DOWN, MAX_LAYERS, Asleep, Standing
 from locara.runtime.state import StartError, StateFolder
 
 DAY: Final = 86_400.0
@@ -186,3 +186,13 @@ def test_a_roll_back_and_the_same_update_again_starts_anew() -> None:
     standing = standing.moved_to(new, START + 6 * DAY).seen_at(START + 8 * DAY)
     assert not decide(standing.awake, POWERS["camera"]).allowed
     assert decide(standing.seen_at(START + 13 * DAY).awake, POWERS["camera"]).allowed
+
+
+def test_a_command_that_sleeps_is_told_with_its_time_and_one_that_never_comes_is_not() -> None:
+    standing = Standing.first(version(frozenset(), 0).grants, START)
+    standing = standing.moved_to(version(frozenset({"camera"}), 1).grants, START)
+    standing = standing.moved_to(version(frozenset({"camera", "a.test"}), 2).grants, START + DAY)
+    asleep = Asleep(standing.asleep)
+    assert asleep.command("camera.open") == START + COOL_DOWN
+    assert asleep.command("net.fetch") == START + DAY + COOL_DOWN
+    assert asleep.command("llm.chat") is None and Asleep().command("net.fetch") is None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from locara.errors import CapabilityDenied
@@ -67,6 +70,7 @@ def test_links_are_judged_by_where_they_lead(places: PrivatePlaces, tmp_path: Pa
     assert places.refusal(tmp_path / "home/.letters") is None
 
 
+@settings(deadline=None, max_examples=100)
 @given(parts=PARTS)
 def test_a_folder_that_holds_a_private_place_is_as_private(parts: list[str]) -> None:
     places = PrivatePlaces(Path("/nowhere/at/all/home"), (Path("/nowhere/kept"),))
@@ -127,3 +131,42 @@ def test_folders_have_the_names_that_the_desktop_gave_them(home: Path) -> None:
 def test_a_damaged_list_of_folders_is_none(home: Path, data: bytes) -> None:
     (home / ".config/user-dirs.dirs").write_bytes(data)
     assert default_user_roots()["documents"] == home / "Documents"
+
+
+# -- where a path leads
+
+
+def test_a_path_that_was_exchanged_between_two_looks_is_looked_at_again_and_not_for_ever(
+    places: PrivatePlaces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, real = [0], os.path.realpath
+
+    def exchanged(times: int) -> None:
+        def look(path: Path) -> str:
+            looks[0] += 1
+            if looks[0] <= times:
+                raise OSError(errno.EINVAL, "exchanged meanwhile")
+            return real(path)
+
+        looks[0] = 0
+        monkeypatch.setattr(os.path, "realpath", look)
+
+    exchanged(3)
+    assert places.refusal(tmp_path / "home/.ssh")
+    assert looks == [4]
+    exchanged(10**9)
+    with pytest.raises(OSError, match="exchanged"):
+        places.refusal(tmp_path / "home/Documents")
+    assert looks[0] < 100
+    exchanged(looks[0] - 1)
+    assert places.refusal(tmp_path / "home/Documents") is None, "the last look counts as any other"
+
+
+@pytest.mark.parametrize(("system", "kept"), [("darwin", True), ("linux", False)])
+def test_the_library_of_a_person_is_private_where_it_is_one(
+    system: str, kept: bool, places: PrivatePlaces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", system)
+    for name in ("Library", "library/Keychains"):
+        assert (places.refusal(tmp_path / "home" / name) is not None) == kept
+    assert places.refusal(tmp_path / "home/Documents/Library") is None

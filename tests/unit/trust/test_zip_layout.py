@@ -50,6 +50,7 @@ def from_the_list(data: bytes) -> list[tuple[bytes, bytes]]:
         ]
 
 
+@settings(deadline=None, max_examples=100)
 @given(files=FILES, wide=st.booleans())
 def test_what_is_written_in_order_passes(files: dict[str, bytes], wide: bool) -> None:
     data = packed(files, wide=wide)
@@ -57,7 +58,7 @@ def test_what_is_written_in_order_passes(files: dict[str, bytes], wide: bool) ->
     assert from_the_front(data) == from_the_list(data)
 
 
-@settings(max_examples=300)
+@settings(deadline=None, max_examples=300)
 @given(files=FILES.filter(bool), drawn=st.data())
 def test_whatever_passes_has_one_reading(files: dict[str, bytes], drawn: st.DataObject) -> None:
     data = bytearray(packed(files))

@@ -6,7 +6,7 @@ import base64
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from locara_verify.checks.manifest.secrets import Search, planted, secrets_of
@@ -15,6 +15,7 @@ VALUES = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=12
 KEY = "-----BEGIN " + "EC PRIVATE KEY-----\nMHc="
 
 
+@settings(deadline=None, max_examples=100)
 @given(value=VALUES, before=st.binary(max_size=20), after=st.binary(max_size=20))
 def test_a_value_is_found_in_every_spelling(value: str, before: bytes, after: bytes) -> None:
     search, raw = Search.of({"it": value}), value.encode()
