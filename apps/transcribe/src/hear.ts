@@ -52,7 +52,8 @@ export class Listener {
     const recording = await this.#recordings.begin(handle.name.replace(/\.[^.]+$/, ""), "file", false);
     hearing.onBegin?.(recording);
     try {
-      const isWav = new TextDecoder("latin1").decode(first.subarray(0, 4)) === "RIFF";
+      const head = new TextDecoder("latin1").decode(first.subarray(0, 12));
+      const isWav = head.startsWith("RIFF") && head.endsWith("WAVE"); // a film can be a RIFF file, too
       const transcript = isWav ? await this.#wav(handle, recording, hearing) : await this.#decoded(first, recording, hearing);
       return await this.#end(recording, transcript);
     } catch (error) {

@@ -6,13 +6,15 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.desktop.conftest import sound  # noqa: F401 - fixtures
+from tests.integration.desktop.conftest import pactl, sound  # noqa: F401 - fixtures
 from tests.integration.docvault import conftest as docvault
 
 node = docvault.node
@@ -48,6 +50,22 @@ def drive(node: str, tmp_path: Path) -> Drive:
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     return run
+
+
+def plug_in(session: dict[str, str], fifo: Path) -> None:
+    """A microphone that hears what is written into this pipe."""
+    pactl(session, "load-module", "module-pipe-source", "source_name=mic", f"file={fifo}", "rate=16000", "channels=1",
+          "format=s16le")  # fmt: skip
+    pactl(session, "set-default-source", "mic")
+
+
+def speak(session: dict[str, str], fifo: Path, samples: bytes) -> None:
+    """Say this into the microphone once somebody listens, and be silent for a while."""
+    command = ["pactl", "list", "short", "source-outputs"]
+    while not subprocess.run(command, env=session, capture_output=True, check=True).stdout:
+        time.sleep(0.1)
+    with suppress(BrokenPipeError):  # the session may end before the last of the silence
+        fifo.write_bytes(samples + bytes(32_000 * 4))
 
 
 def results(lines: list[dict[str, Any]]) -> list[Any]:

@@ -6,16 +6,12 @@ import json
 import shutil
 import subprocess
 import threading
-import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.desktop.conftest import pactl
-
-from .conftest import APP, AUDIO, ROOT, Drive, results
+from .conftest import APP, AUDIO, ROOT, Drive, plug_in, results, speak
 
 MEETING: dict[str, Any] = next(
     one for one in json.loads((AUDIO / "samples.json").read_text()) if one["file"] == "s6-meeting.wav"
@@ -98,19 +94,9 @@ def test_the_microphone_is_heard_its_sound_kept_and_taken_away(
 ) -> None:
     fifo, out = tmp_path / "mic.fifo", tmp_path / "out"
     out.mkdir()
-    pactl(sound, "load-module", "module-pipe-source", "source_name=mic", f"file={fifo}", "rate=16000", "channels=1",
-          "format=s16le")  # fmt: skip
-    pactl(sound, "set-default-source", "mic")
+    plug_in(sound, fifo)
     spoken = (AUDIO / "s4-decision.wav").read_bytes()[44:]
-
-    def speak() -> None:
-        command = ["pactl", "list", "short", "source-outputs"]
-        while not subprocess.run(command, env=sound, capture_output=True, check=True).stdout:
-            time.sleep(0.1)  # nobody listens yet
-        with suppress(BrokenPipeError):  # the session may end before the last of the silence
-            fifo.write_bytes(spoken + bytes(32_000 * 4))
-
-    threading.Thread(target=speak, daemon=True).start()
+    threading.Thread(target=speak, args=(sound, fifo, spoken), daemon=True).start()
     session = {name: sound[name] for name in ("PULSE_SERVER", "XDG_RUNTIME_DIR")}
     recorded, whole, _, saved, _ = results(
         drive(["record", 9], ["whole", 1], ["search", "launch"], ["save", 1, "wav"], ["remove", 1],
