@@ -1,9 +1,10 @@
 // Builds the page into dist/. Nothing is fetched; the same sources give the same bytes.
 import { cp, rm } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 
 import { build } from "esbuild";
 
-const here = (path) => new URL(path, import.meta.url).pathname;
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
 await rm(here("dist"), { recursive: true, force: true });
 await cp(here("static"), here("dist"), { recursive: true });
