@@ -279,7 +279,8 @@ def _enter(text: str, at: int, top: _Open, offsets: dict[str, int]) -> tuple[int
 
 def _below(pointer: str | None, step: str) -> str | None:
     """The pointer one step down; ``None`` from where it gets huge (many of them would fill the memory)."""
-    return f"{pointer}/{step}" if pointer is not None and len(pointer) + len(step) < MAX_POINTER else None
+    below = None if pointer is None else f"{pointer}/{step}"
+    return below if below is not None and len(below) < MAX_POINTER else None
 
 
 def _skip(text: str, at: int) -> int:

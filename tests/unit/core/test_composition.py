@@ -29,6 +29,10 @@ def test_rights_are_within_both_and_nothing_shared_is_lost(seed: int) -> None:
     assert widening(app, found.rights) == ()
     assert all(decide(tool, request).allowed for request in widening(Grants.none(), found.rights))
     assert found.rights.tooling == app.tooling & tool.tooling
+    assert (found.rights.app_id, found.rights.version) == (app.app_id, app.version), (
+        "told as the app's grants"
+    )
+    assert all(app.origin(grant.kind) == grant.origin for grant in found.rights.grants)
     assert found.complete == (not widening(app, tool) and tool.tooling <= app.tooling)
     for _ in range(6):
         request = to_request(requests.ask(rng, rng.choice((app_value, tool_value))))

@@ -102,3 +102,9 @@ def test_another_parser_reads_the_same_host_out_of_every_page(text: str) -> None
     assert page.address.isascii()
     assert page.address.isprintable()
     assert " " not in page.address
+
+
+def test_an_address_has_2048_characters_at_most() -> None:
+    longest = "https://example.com/" + "a" * 2_028
+    assert page_of(longest) is not None
+    assert page_of(longest + "a") is None

@@ -251,3 +251,54 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
 )
 def test_anything_can_be_shown(value: object, shown: str) -> None:
     assert show(value) == shown
+
+
+# What the author of a file reads: the place as a pointer, and what is wrong there in words.
+TOLD = {
+    b'{"a": [1, {"b": 2]}': ("/a/1", "a comma or the end of the object is expected here"),
+    b'{"a": [1': ("/a", "the array does not end"),
+    b'{"a": [1, 2}': ("/a", "a comma or the end of the array is expected here"),
+    b'{"a": {"b": 1': ("/a", "the object does not end"),
+    b'{"a": {b: 1}}': ("/a", "a key in double quotes is expected here"),
+    b'{"a": {"b" 1}}': ("/a/b", "a colon is expected after the key"),
+    b'{"a": {"b": 1, "b": 2}}': ("/a/b", 'the key "b" is written twice'),
+    b'{"a/b": {"~": [-0]}}': ("/a~1b/~0/0", "this number has no single meaning"),
+    b'{"a": [1e999]}': ("/a/0", "this number is too large"),
+    b'{"a": [yes]}': ("/a/0", '"yes" is not a JSON value'),
+    b'{"a": [NaN]}': ("/a/0", '"NaN" is not a JSON value'),
+    b'{"a": [-Infinity]}': ("/a/0", "a value is expected here"),
+    b'{"a": [,]}': ("/a/0", "a value is expected here"),
+    b'{"a": "\\ud800"}': ("/a", "a string holds half of a surrogate pair"),
+    b'{"a": "x': ("/a", "a string is broken: unterminated string"),
+    b"{} {}": ("", "something follows the end of the document"),
+    b"\0": ("", "the file holds a NUL byte"),
+    b"\xff": ("", "the file is not UTF-8"),
+    b"\xef\xbb\xbf{}": ("", "the file begins with a byte order mark"),
+    b"[" * 33 + b"]" * 33: ("", "nested deeper than 32 levels"),
+    b" " * 262_145: ("", "the file has 262,145 bytes, the limit is 262,144"),
+}
+
+
+@pytest.mark.parametrize("data", TOLD, ids=lambda data: ascii(data[:20]))
+def test_a_refusal_says_what_is_wrong_and_where(data: bytes) -> None:
+    found = refusal(data)
+    assert (found.pointer, found.message) == TOLD[data]
+
+
+def test_a_refusal_names_the_file() -> None:
+    for data in (b"{", b"\xff", b"\0", b"[" * 33, b" " * 262_145):
+        with pytest.raises(ManifestError) as caught:
+            parse(data, source="other.json")
+        assert "other.json" in str(caught.value)
+
+
+def test_the_bounds_are_those_of_the_text() -> None:
+    """The specification: 262,144 bytes, 32 levels, integers of 308 digits, pointers below 1,024 characters."""
+    assert parse(b" " * 262_142 + b"{}").value == {}
+    assert refusal(b" " * 262_143 + b"{}").code == "json_too_large"
+    assert parse(b"[" * 32 + b"]" * 32).value is not None
+    assert refusal(b"[" * 33 + b"]" * 33).code == "json_too_deep"
+    assert parse(b"9" * 308).value == int("9" * 308)
+    assert refusal(b"9" * 309).code == "json_number"
+    for size, there in ((1_022, True), (1_023, False)):
+        assert ("/" + "k" * size in parse(json.dumps({"k" * size: 1}).encode()).positions) == there

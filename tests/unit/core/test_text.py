@@ -69,3 +69,14 @@ def test_escaped_text_is_printable_and_short(text: str, limit: int) -> None:
 def test_good_text_is_escaped_to_itself() -> None:
     assert escape("Notes, naïve 😀") == "Notes, naïve 😀"
     assert escape("a\u202eb") == "a\\u{202e}b"
+
+
+@pytest.mark.parametrize("limit", [1, 2, 20, 200])
+def test_what_fits_is_shown_whole_and_what_does_not_is_cut_and_marked(limit: int) -> None:
+    fits = "abcdefghij" * limit
+    assert escape(fits[:limit], limit) == fits[:limit]
+    for size in (limit + 1, limit + 2, 3 * limit):
+        assert escape(fits[:size], limit) == fits[: limit - 1] + "…"
+    assert escape("\u202e" * limit, limit) == ("\\u{202e}" * limit)[: limit - 1] + "…"
+    if limit == 200:
+        assert escape(fits) == escape(fits, 200) and escape(fits[:200]) == fits[:200]
