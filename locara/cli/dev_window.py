@@ -77,6 +77,7 @@ class WindowFront:
     @contextmanager
     def open(self) -> Iterator[None]:
         """The window is there while the block runs, with what was shown last. Raises SandboxError."""
+        from locara.ui.theme import following
         from locara.ui.window import open_window
 
         bundle = self._shown()
@@ -107,6 +108,7 @@ class WindowFront:
                 (self._wait, (window,)),
             ):
                 threading.Thread(target=target, args=args, name="locara-dev-window", daemon=True).start()
+            stack.enter_context(following(os.environ, self._orders.turn))
             yield
 
     def _shown(self) -> AppBundle:
@@ -115,9 +117,9 @@ class WindowFront:
         return self._bundle
 
     def _look(self, bundle: AppBundle) -> Look:
-        from locara.ui.display import prefers_dark
         from locara.ui.placement import placement_of
         from locara.ui.plan import Look
+        from locara.ui.theme import prefers_dark
 
         place = placement_of(_state(), bundle.grants.app_id)
         return Look(

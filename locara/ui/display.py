@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import stat
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,19 +73,3 @@ def _is_socket(path: Path) -> bool:
         return stat.S_ISSOCK(path.stat().st_mode)
     except OSError:
         return False
-
-
-def prefers_dark(environ: Mapping[str, str]) -> bool:
-    """Whether the person's desktop is dark, by GTK_THEME or the desktop's own setting; light when unknown."""
-    theme = environ.get("GTK_THEME", "")
-    if theme:
-        return theme.lower().endswith(("dark", ":dark"))
-    program = shutil.which("gsettings", path="/usr/bin:/bin")
-    if program is None or "DBUS_SESSION_BUS_ADDRESS" not in environ:
-        return False
-    command = [program, "get", "org.gnome.desktop.interface", "color-scheme"]
-    try:
-        said = subprocess.run(command, capture_output=True, text=True, timeout=2, check=False).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return "prefer-dark" in said

@@ -24,8 +24,9 @@ from locara.models.fetch import Progress, Wanted, Watch, fetch
 from locara.models.sources import Found
 from locara.models.web import Web
 from locara.runtime import frames
-from locara.ui.display import Display, prefers_dark
+from locara.ui.display import Display
 from locara.ui.plan import Look
+from locara.ui.theme import prefers_dark
 from locara.ui.window import Report, open_window
 
 PAGES: Final = Path(__file__).parent / "pages"

@@ -25,13 +25,14 @@ from locara.runtime.launch import exit_code, killing, let_end, model_sizes, runn
 from locara.runtime.lifecycle import Admission
 from locara.runtime.registry_index import registry_index
 from locara.runtime.state import StateFolder, default_state_root
-from locara.ui.display import Display, find_display, prefers_dark
+from locara.ui.display import Display, find_display
 from locara.ui.drops import Dropped
 from locara.ui.first_run import FirstRun
 from locara.ui.picker import DialogPicker
 from locara.ui.placement import keep, placement_of
 from locara.ui.plan import Look
-from locara.ui.window import Report, open_window
+from locara.ui.theme import following, prefers_dark
+from locara.ui.window import Orders, Report, open_window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,7 +128,13 @@ def _show(
             print(report.line(), file=sys.stderr, flush=True)
         choices.heard(report)
 
-    with open_window(bundle.grants, page, look, peer=theirs, hear=hear, log=2, display=display) as window:
+    orders = Orders()
+    with (
+        open_window(
+            bundle.grants, page, look, peer=theirs, hear=hear, log=2, display=display, orders=orders
+        ) as window,
+        following(os.environ, orders.turn),
+    ):
         theirs.close()
         with killing(window) as signals:
             window.wait()

@@ -61,6 +61,10 @@ class Orders:
         """Load this page anew; the menu tells ``about`` from now on."""
         self._give({"order": "reload", "entry": entry, "about": {key: [*about[key]] for key in about}})
 
+    def turn(self, *, dark: bool) -> None:
+        """Be dark, or light, as the desktop is."""
+        self._give({"order": "dark", "dark": dark})
+
     def notice(self, text: str) -> None:
         """Show a sentence in place of the page, until the next reload."""
         self._give({"order": "notice", "text": text})

@@ -120,3 +120,43 @@ def test_a_place_that_is_on_no_screen_any_more_is_not_gone_to(
         screen.shoot("larger-than-the-screen")
     assert found.width <= WIDTH + 60
     assert found.height <= HEIGHT + 60
+
+
+def test_it_turns_dark_and_light_with_the_desktop(
+    screen: Screen, run_app: Run, demo: Path, tmp_path: Path
+) -> None:
+    """While it is open, and again at the next start."""
+    desktop = {
+        "XDG_CONFIG_HOME": str(tmp_path / "config"),
+        "GSETTINGS_BACKEND": "keyfile",
+        "DBUS_SESSION_BUS_ADDRESS": "disabled:",
+    }
+
+    def turn(scheme: str) -> None:
+        command = ["gsettings", "set", "org.gnome.desktop.interface", "color-scheme", scheme]
+        subprocess.run(command, env={**screen.environ, **desktop}, check=True, capture_output=True)
+
+    def brightness(fits: Callable[[float], bool]) -> float:
+        end = time.monotonic() + 60
+        while not fits(seen := screen.brightness(screen.shoot("now"))) and time.monotonic() < end:
+            time.sleep(0.5)
+        return seen
+
+    turn("prefer-light")
+    opened = run_app(demo, "--accept-consent", desktop=desktop)
+    light = brightness(lambda seen: seen > 0.4)
+    assert light > 0.4
+    turn("prefer-dark")
+    dark = brightness(lambda seen: seen < 0.25)
+    screen.shoot("dark")
+    assert dark < 0.25, (light, dark)
+    turn("prefer-light")
+    assert brightness(lambda seen: seen > 0.4) > 0.4
+    turn("prefer-dark")
+    screen.key("ctrl+w")
+    assert opened.end() == 0
+    opened = run_app(demo, desktop=desktop)
+    _rest(screen)
+    assert brightness(lambda seen: 0.02 < seen < 0.25) < 0.25
+    screen.key("ctrl+w")
+    assert opened.end() == 0

@@ -44,8 +44,7 @@ class Host:
         self._incoming: deque[bytes] = deque()
         self._size_timer = 0
         self._told: dict[str, Any] = {}
-        if (settings := Gtk.Settings.get_default()) is not None:
-            settings.set_property("gtk-application-prefer-dark-theme", bool(config.get("dark")))
+        _be(dark=bool(config.get("dark")))
         self._content = WebKit2.UserContentManager()
         self._content.connect(f"script-message-received::{HANDLER}", self._on_message)
         self._content.register_script_message_handler(HANDLER)
@@ -202,8 +201,10 @@ class Host:
                 self._config["entry"] = order.text
                 self._window.renew(order.about)
                 self._reload()
-            else:
+            elif order.name == "notice":
                 self._window.tell(order.text, None)
+            else:
+                _be(dark=order.name == "dark")
         return more
 
     def _on_load(self, _view: Any, event: Any) -> None:
@@ -245,6 +246,13 @@ class Host:
         self._reports.say("closed")
         Gtk.main_quit()
         return False
+
+
+def _be(*, dark: bool) -> None:
+    """Dark or light: the window's own frame, and what the page is told of the person's preference."""
+    settings = Gtk.Settings.get_default()
+    if settings is not None:
+        settings.set_property("gtk-application-prefer-dark-theme", dark)
 
 
 def _areas() -> list[place.Area]:

@@ -1,4 +1,5 @@
-"""What the launcher tells this process over the control socket: load the page anew, or show a sentence instead.
+"""What the launcher tells this process over the control socket: load the page anew, show a sentence instead, or be
+dark or light.
 
 The launcher is the trusted side. What is read here is bounded all the same, and what is no order is dropped.
 """
@@ -17,7 +18,7 @@ _MOST_AT_ONCE: Final = 64
 
 @dataclass(frozen=True)
 class Order:
-    """``reload`` with an entry and what the menu tells, or ``notice`` with a text."""
+    """``reload`` with an entry and what the menu tells, ``notice`` with a text, ``dark`` or ``light``."""
 
     name: str
     text: str = ""
@@ -34,6 +35,8 @@ def order_of(data: bytes) -> Order | None:
         return None
     if value.get("order") == "notice" and isinstance(value.get("text"), str):
         return Order("notice", value["text"])
+    if value.get("order") == "dark" and isinstance(value.get("dark"), bool):
+        return Order("dark" if value["dark"] else "light")
     about = value.get("about")
     if value.get("order") == "reload" and isinstance(value.get("entry"), str) and _is_about(about):
         return Order("reload", value["entry"], about)

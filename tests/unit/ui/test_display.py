@@ -49,10 +49,3 @@ def test_without_a_display_of_this_machine_there_is_no_window(sockets: Path, env
         display.find_display(environ)
     assert caught.value.code == "no_display"
     assert "--headless" in str(caught.value.fix)
-
-
-@pytest.mark.parametrize(
-    ("theme", "dark"), [("Adwaita:dark", True), ("Adwaita-dark", True), ("Adwaita", False), ("", False)]
-)
-def test_dark_follows_the_theme(theme: str, dark: bool) -> None:
-    assert display.prefers_dark({"GTK_THEME": theme} if theme else {}) is dark

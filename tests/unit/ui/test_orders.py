@@ -28,6 +28,8 @@ ABOUT = {"may": ["read the files that you pick"], "models": []}
         {"order": "reload", "entry": "index.html", "about": {"may": "all"}},
         {"order": "reload", "entry": "index.html", "about": {"may": [1]}},
         {"order": "reload", "entry": 1, "about": {}},
+        {"order": "dark"},
+        {"order": "dark", "dark": 1},
     ],
 )
 def test_what_is_no_order_is_none(value: object) -> None:
@@ -50,6 +52,9 @@ def test_both_sides_agree_and_the_end_is_seen() -> None:
     orders.reload("index.html", ABOUT)
     assert take(window) == ([Order("notice", "not built yet"), Order("reload", "index.html", ABOUT)], True)
     assert take(window) == ([], True)
+    orders.turn(dark=True)
+    orders.turn(dark=False)
+    assert take(window) == ([Order("dark"), Order("light")], True)
     orders.notice("x" * MAX_ORDER)
     assert take(window) == ([], True), "more than an order may hold is none"
     launcher.close()
