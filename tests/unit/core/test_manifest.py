@@ -421,7 +421,7 @@ def test_a_profile_chooses_among_the_pinned_models(minimal: Build) -> None:
 def test_the_second_of_two_equal_entries_is_named(minimal: Build) -> None:
     (problem,) = problems(write(minimal(tags=["a", "b", "a"])))
     assert problem.pointer == "/tags/2"
-    assert (problem.code, problem.message) == ("bad_value", "this entry is written twice")
+    assert (problem.code, problem.message) == ("bad_value", 'this entry is written twice: ["a", "b", "a"]')
     (problem,) = problems(write(minimal(capabilities={"net": {"allowed_hosts": ["a.b", "c.d", "c.d"]}})))
     assert problem.pointer == "/capabilities/net/allowed_hosts/2"
 

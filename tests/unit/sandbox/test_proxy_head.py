@@ -104,3 +104,19 @@ def test_a_head_that_ends_or_never_comes_is_refused() -> None:
         with pytest.raises(_Refused) as refused:
             sent(part, limits=(200, 0.05))
         assert refused.value.reply.startswith((b"HTTP/1.1 408 ", b"HTTP/1.1 400 "))
+
+
+def test_the_system_resolver_tells_every_address_of_a_name_for_connections(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def told(host: str, port: int, **how: int) -> list[tuple[int, int, int, str, tuple[object, ...]]]:
+        assert (host, port, how) == (
+            "a.example", 443, {"type": socket.SOCK_STREAM, "proto": socket.IPPROTO_TCP},
+        )  # fmt: skip
+        return [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.216.34", 443)),
+            (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2606:2800:220::1", 443, 0, 0)),
+        ]
+
+    monkeypatch.setattr(socket, "getaddrinfo", told)
+    assert proxy.system_resolver("a.example", 443) == ["93.184.216.34", "2606:2800:220::1"]
