@@ -1,13 +1,14 @@
 /** Transcribe in a browser: axe is content with every screen in light and dark, and a person needs no mouse. */
 
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 
 import type { Page } from "playwright-core";
 
+import { RATE, wavOf } from "../../../apps/transcribe/src/sound.ts";
 import { openApp, ROOT, type Theme } from "./app.ts";
 import { tabStops, violations } from "./judges.ts";
 import { goTo, isSane, meets } from "./walk.ts";
@@ -64,6 +65,32 @@ for (const theme of ["light", "dark"] satisfies Theme[]) {
     await page.getByRole("heading", { name: "What was said?" }).waitFor();
   });
 }
+
+test("silence is said to be silence, and a file that is no sound says so", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "locara-silent-"));
+  try {
+    const [silent, letter] = [join(folder, "silent.wav"), join(folder, "letter.mp3")];
+    writeFileSync(silent, wavOf(new Uint8Array(2 * RATE)));
+    writeFileSync(letter, "Dear Laura, this is no sound at all.");
+    {
+      await using app = await openApp("transcribe", { picks: [silent] });
+      await isReady(app.page);
+      await app.page.getByRole("button", { name: "Open a file" }).click();
+      await app.page.getByText("Nothing was said that could be heard.").waitFor();
+      await app.shoot("silence");
+      assert.deepEqual(await violations(app.page), []);
+    }
+    await using app = await openApp("transcribe", { picks: [letter] });
+    await isReady(app.page);
+    await app.page.getByRole("button", { name: "Open a file" }).click();
+    await app.page.getByRole("alert").getByText("This file has no sound that can be read here").waitFor();
+    await app.page.getByRole("heading", { name: "What was said?" }).waitFor(); // and nothing stays of it
+    assert.deepEqual(await violations(app.page), []);
+    await app.shoot("no-sound");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
 
 test("from the file to its subtitles with the keyboard alone", async () => {
   const folder = mkdtempSync(join(tmpdir(), "locara-saved-"));
