@@ -19,7 +19,7 @@ from locara.core.hosts import HostSet
 from locara.core.ports import ALL_PORTS, HTTPS, PortSet
 from locara.core.request import FsRequest, NetRequest, OpenExternalRequest, Request
 from locara.core.scope import AtomScope, HostScope
-from locara.core.text import escape
+from locara.core.text import MAX_SCOPE, escape
 
 _VERBS: Final = MappingProxyType({"read": "read", "write": "change"})
 
@@ -82,11 +82,11 @@ def _host_gains(kind: Kind, old: Grants, new: Grants) -> Iterator[Gain]:
 
 def _reach(kind: Kind, hosts: str, example: tuple[str, int], *, whole: bool = False) -> str:
     verb = "connect to" if kind is Kind.NET else "open web pages of"
-    name = escape(hosts, 300)
+    name = escape(hosts, MAX_SCOPE)
     if whole and "*" not in name:
         return f"{verb} {name}"
     place = f"{example[0]}:{example[1]}" if kind is Kind.NET else example[0]
-    return f"{verb} {name}, for example {escape(place, 300)}"
+    return f"{verb} {name}, for example {escape(place, MAX_SCOPE)}"
 
 
 def _request(kind: Kind, found: tuple[str, int]) -> Request:

@@ -18,7 +18,7 @@ from locara.core.hosts import HostSet
 from locara.core.ports import ALL_PORTS, HTTPS, PortSet
 from locara.core.scope import AtomScope, HostScope
 from locara.core.skills import SKILLS
-from locara.core.text import escape
+from locara.core.text import MAX_SCOPE, escape
 
 MAX_HOSTS_SHOWN: Final = 12
 _NO_SIZES: Final[Mapping[str, int]] = MappingProxyType({})
@@ -97,7 +97,7 @@ def _ports(ports: PortSet) -> str:
 
 
 def _enumerate(listed: list[str]) -> str:
-    shown = [escape(name, 300) for name in listed[:MAX_HOSTS_SHOWN]]
+    shown = [escape(name, MAX_SCOPE) for name in listed[:MAX_HOSTS_SHOWN]]
     more = len(listed) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")
 

@@ -12,6 +12,9 @@ import re
 import unicodedata
 from typing import Final
 
+MAX_SCOPE: Final = 2_000
+"""No host pattern with all the ports that a manifest can name is longer, so none is cut where a person decides."""
+
 _BAD_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 # Letters, marks and symbols that most fonts draw as nothing at all.
 _INVISIBLE: Final = r"\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"

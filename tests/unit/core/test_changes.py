@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from locara.core.capability import Kind
 from locara.core.changes import gains, told
+from locara.core.consent import consent_text
 from locara.core.decision import decide
 from locara.core.grant import Grants, compile_grants, intersect, widening
 from locara.core.grant_json import grants_json, read_grants
@@ -254,3 +255,15 @@ TOLD: list[tuple[Request, str]] = [
 @pytest.mark.parametrize(("request_", "text"), TOLD)
 def test_a_witness_is_one_short_text(request_: Request, text: str) -> None:
     assert told(request_) == text
+
+
+def test_no_port_is_hidden_behind_a_long_host(granted: Granted) -> None:
+    """Whoever decides sees all of it: the longest pattern with as many ports as a manifest can name."""
+    host = "*." + ".".join(["a" * 63, "b" * 63, "c" * 61])
+    ports = list(range(10_001, 10_401, 2))
+    new = granted({"net": {"allowed_hosts": [host], "allowed_ports": ports}})
+    (gain,) = gains(granted({}), new)
+    (line,) = [line for line in consent_text(new).may if line.startswith("connect to")]
+    for said in (gain.sentence, line):
+        assert host in said and "…" not in said
+        assert all(str(port) in said for port in ports)
