@@ -120,7 +120,7 @@ class Screen:
         self._run("xdotool", "windowmove", window, str(place.x), str(place.y))
 
     def _window(self, title: str) -> str:
-        self._until(lambda: self._shows(title))
+        self._until(lambda: self.shows(title))
         return self._run("xdotool", "search", "--onlyvisible", "--name", title).split()[-1]
 
     def drag(self, start: tuple[int, int], end: tuple[int, int]) -> None:
@@ -138,14 +138,15 @@ class Screen:
 
     def pick(self, path: Path) -> None:
         """Answer the file dialog that opens with this path, typed as a person does who knows it."""
-        self._until(lambda: self._shows("^Pick .* for "))
+        self._until(lambda: self.shows("^Pick .* for "))
         self.key("ctrl+l")
         self.type(str(path))
         self.shoot("picked")
         # The dialog completes names while it looks the folder up, and takes a Return for the completion then.
-        self._until(lambda: not self._shows("^Pick .* for "), lambda: self.key("Return"))
+        self._until(lambda: not self.shows("^Pick .* for "), lambda: self.key("Return"))
 
-    def _shows(self, title: str) -> bool:
+    def shows(self, title: str) -> bool:
+        """Whether a window of this title is there."""
         search = ["xdotool", "search", "--onlyvisible", "--name", title]
         return subprocess.run(search, env=self.environ, capture_output=True, check=False).returncode == 0
 

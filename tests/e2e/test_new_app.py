@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -92,6 +93,18 @@ def test_the_window_follows_what_is_edited(screen: Screen, tmp_path: Path) -> No
     said = (tmp_path / "said.log").read_text()
     assert "Traceback" not in said
     assert "in its window" in said
+
+
+def test_ctrl_c_ends_the_session_and_its_window(screen: Screen, tmp_path: Path) -> None:
+    environ = _environ(screen, tmp_path)
+    subprocess.run([*LOCARA, "init", "blank", "demo"], cwd=tmp_path, env=environ, check=True)
+    for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        with _started([*LOCARA, "dev", "demo"], tmp_path, environ) as dev:
+            screen.place_of("^Demo$")
+            dev.send_signal(number)
+            assert dev.wait(60) == code
+        assert not screen.shows("^Demo$")
+        assert "Traceback" not in (tmp_path / "said.log").read_text()
 
 
 def _until_said(folder: Path, words: str) -> None:
