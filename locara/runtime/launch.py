@@ -306,6 +306,7 @@ def _services(
 ) -> Services:
     services = Services(
         picker=KeepingPicker(picker, private),
+        judge=private.require,
         memory=PickMemory(folder, bundle.grants.app_id, bundle.manifest.digest, private),
         desktop=desktop or Desktop(),
         programs=Starter(),

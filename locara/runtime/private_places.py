@@ -68,9 +68,23 @@ class PrivatePlaces:
             because = "belongs to the system"
         return because
 
+    def require(self, path: Path) -> None:
+        """Raises CapabilityDenied when an app is not given this file or folder."""
+        because = self.refusal(path)
+        if because is not None:
+            raise CapabilityDenied(
+                capability="fs.user-selected",
+                because=f"{escape(path.name, 80) or '/'} {because}",
+                fix="pick another place, such as a folder inside Documents",
+            )
+
 
 class KeepingPicker:
-    """A picker that never hands an app a private place, for reading or for writing."""
+    """A picker that never hands an app a private place, for reading or for writing.
+
+    It judges by name, before anything is opened; whoever opens what it answers judges that once more, as names can be
+    exchanged meanwhile.
+    """
 
     def __init__(self, picker: Picker, places: PrivatePlaces) -> None:
         self._picker = picker
@@ -80,13 +94,7 @@ class KeepingPicker:
         """What the person picked. Raises CapabilityDenied when one of it is private."""
         answer = self._picker.pick(ask)
         for path in answer.paths:
-            because = self._places.refusal(path)
-            if because is not None:
-                raise CapabilityDenied(
-                    capability="fs.user-selected",
-                    because=f"{escape(path.name, 80) or '/'} {because}",
-                    fix="pick another place, such as a folder inside Documents",
-                )
+            self._places.require(path)
         return answer
 
 

@@ -44,6 +44,7 @@ from locara.sandbox.handles import (
     open_entry,
     open_parent,
     open_picked,
+    opened_place,
     place_of,
     refuse_linked,
     reserve,
@@ -68,9 +69,13 @@ _LINK: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Who answers on the outside. The defaults answer nothing but the host's own name resolution."""
+    """Who answers on the outside. The defaults answer nothing but the host's own name resolution.
+
+    ``judge`` is told where each thing that was picked lies once it is open, and raises when it may not be handed over.
+    """
 
     picker: Picker = field(default_factory=NoPicker)
+    judge: Callable[[Path], None] = lambda _place: None
     memory: Memory = field(default_factory=NoMemory)
     desktop: Desktop = field(default_factory=Desktop)
     resolver: Resolver = system_resolver
@@ -318,6 +323,7 @@ class Broker:
         try:
             for path in chosen:
                 opened.append(open_picked(path, writable=writable, recursive=ask.recursive))
+                self._services.judge(opened_place(opened[-1]))
                 if ask.kind not in ("dropped", opened[-1].kind):
                     raise CallError(f"the pick is not a {ask.kind}", code="io_error")
             if ask.remember and answer.remember:
@@ -348,6 +354,11 @@ class Broker:
         if len(self._handles) >= MAX_HANDLES:
             raise CallError("too many handles are open", code="limit_exceeded")
         handle = reopen(kept)
+        try:
+            self._services.judge(opened_place(handle))
+        except BaseException:
+            handle.close()
+            raise
         self._handles[handle.key] = handle
         return self._describe(handle), None
 

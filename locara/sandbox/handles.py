@@ -80,6 +80,11 @@ def open_picked(path: Path, *, writable: bool, recursive: bool = False) -> Handl
     return Handle(new_key(), fd, kind, path.name, writable, recursive)
 
 
+def opened_place(handle: Handle) -> Path:
+    """Where the thing lies that a handle holds open, as the kernel tells it now; no name is looked up."""
+    return Path(os.readlink(f"/proc/self/fd/{handle.fd}"))  # noqa: PTH115 - the link is the kernel's answer
+
+
 def open_entry(handle: Handle, path: str, flags: int) -> int:
     """Open the handle itself (path "") or something beneath it; it must exist, and is never a link.
 

@@ -69,14 +69,16 @@ def always(_target: Target) -> str | None:
 class Check:
     """A registered check. ``applies`` answers with the reason why the check has no place in a plan, or None.
 
-    ``exclusive`` checks run alone after all others (benchmarks). ``broken_manifest`` checks also run when
-    locara.json cannot be read; every other check then has no result.
+    ``exclusive`` checks run alone after all others (benchmarks). ``quick`` checks also run in the quick profile,
+    which is to answer in ten seconds; the others there only when they are chosen. ``broken_manifest`` checks also run
+    when locara.json cannot be read; every other check then has no result.
     """
 
     name: str
     rules: tuple[str, ...]
     needs: frozenset[Need]
     exclusive: bool
+    quick: bool
     broken_manifest: bool
     applies: Applies
     run: CheckFunction
@@ -92,6 +94,7 @@ def check(
     rules: tuple[str, ...],
     needs: frozenset[Need] = frozenset(),
     exclusive: bool = False,
+    quick: bool = False,
     broken_manifest: bool = False,
     applies: Applies = always,
 ) -> Callable[[CheckFunction], CheckFunction]:
@@ -110,7 +113,7 @@ def check(
         if known is not None and known.module != function.__module__:
             raise ValueError(f"two checks are named {name!r}: {known.module} and {function.__module__}")
         _registry[name] = Check(
-            name, rules, needs, exclusive, broken_manifest, applies, function, function.__module__
+            name, rules, needs, exclusive, quick, broken_manifest, applies, function, function.__module__
         )
         return function
 

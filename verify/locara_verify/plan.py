@@ -15,6 +15,8 @@ from locara_verify.target import Target
 
 PERFORMANCE: Final = "performance"
 """The area of the rules that measure."""
+LONGER: Final = "judged by ci, strict and soak runs, and when chosen"
+"""Why a rule is not in a quick plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,11 @@ def plan(
     *,
     strict: bool,
     bundle: bool = False,
-    measure: bool = True,
+    quick: bool = False,
 ) -> Plan:
     """The plan for ``target``, which came out of a ``bundle`` or not.
 
-    Without ``measure`` the rules of performance are left out: they attack nothing, and run alone.
+    A ``quick`` plan has only the checks that are quick; the rules of others are named as left out.
     Raises UsageError for unknown names or a choice that leaves nothing.
     """
     unchosen = _unchosen(rules, choice)
@@ -82,19 +84,20 @@ def plan(
     for rule_id, rule in rules.items():
         judges = by_rule[rule_id]
         fitting = [check for check in judges if reasons[check.name] is None]
+        in_time = [check for check in fitting if check.quick or not quick]
         if rule_id in unchosen:
             not_planned[rule_id] = unchosen[rule_id]
         elif rule.strict_only and not strict:
             not_planned[rule_id] = "only in strict runs"
-        elif not measure and rule.area == PERFORMANCE:
-            not_planned[rule_id] = "measured by ci, strict and soak runs, and when chosen"
+        elif fitting and not in_time:
+            not_planned[rule_id] = LONGER
         elif judges and not fitting:
             not_planned[rule_id] = "; ".join(sorted({reasons[check.name] or "" for check in judges}))
         else:
             planned[rule_id] = rule
             if not judges:
                 unjudged[rule_id] = _no_judge(broken)
-            for check in fitting:
+            for check in in_time:
                 wanted.setdefault(check.name, []).append(rule_id)
     if not planned:
         raise UsageError("the choice of rules leaves nothing to run", fix="`--print-plan` shows why")

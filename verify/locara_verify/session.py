@@ -21,7 +21,7 @@ from locara_verify.cache import ResultCache
 from locara_verify.catalogue import catalogue
 from locara_verify.events import Emit
 from locara_verify.fixtures import fixtures_dir
-from locara_verify.plan import Plan, Selection, Task, longest_first, plan
+from locara_verify.plan import LONGER, Plan, Selection, Task, longest_first, plan
 from locara_verify.report.app import describe
 from locara_verify.report.value import Report, Span
 from locara_verify.supply import Supply
@@ -78,7 +78,7 @@ def planned(settings: Settings, subject: Target) -> Plan:
         choice,
         strict=settings.strict,
         bundle=settings.supply is not None,
-        measure=settings.budget.profile != "quick" or bool(choice.only or choice.expression),
+        quick=settings.budget.profile == "quick" and not (choice.only or choice.expression),
     )
 
 
@@ -128,6 +128,9 @@ def execute(
     judgement = judge(made, finished, strict=settings.strict, broken_off=broken_off, accept=settings.accept)
     if reused := sum(event.cached for event in finished):
         note = f"{reused} of {len(finished)} checks were taken from the cache: same app, same verifier, same machine"
+        judgement = replace(judgement, notes=(*judgement.notes, note))
+    if longer := sum(reason == LONGER for reason in made.not_planned.values()):
+        note = f"{longer} rules need more time than a quick run has: `--profile ci`, or `--strict` for all"
         judgement = replace(judgement, notes=(*judgement.notes, note))
     if settings.supply is not None:
         judgement = replace(judgement, notes=(*judgement.notes, settings.supply.note))

@@ -7,7 +7,7 @@ import os
 import resource
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,10 @@ import pytest
 
 from locara.core.grant import Grants
 from locara.errors import CallError, CapabilityDenied
+from locara.runtime.private_places import KeepingPicker, PrivatePlaces
 from locara.sandbox.broker import Broker, ScriptedPicker, Services
 from locara.sandbox.broker_client import BrokerClient
+from locara.sandbox.picker import Answer, Ask
 
 from .conftest import Box, grants_of, open_descriptors
 
@@ -25,9 +27,9 @@ WRITE = grants_of({"fs.user-selected": "read-write"})
 
 
 @contextmanager
-def broker(grants: Grants, *answers: list[Path]) -> Iterator[BrokerClient]:
+def broker_of(grants: Grants, services: Services) -> Iterator[BrokerClient]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    served = Broker(grants, ours, Services(picker=ScriptedPicker(answers)))
+    served = Broker(grants, ours, services)
     served.begin()
     client = BrokerClient(theirs)
     try:
@@ -35,6 +37,42 @@ def broker(grants: Grants, *answers: list[Path]) -> Iterator[BrokerClient]:
     finally:
         client.close()
         served.close()
+
+
+def broker(grants: Grants, *answers: list[Path]) -> AbstractContextManager[BrokerClient]:
+    return broker_of(grants, Services(picker=ScriptedPicker(answers)))
+
+
+@pytest.mark.parametrize(
+    ("exchanged", "judged", "read"),
+    [(False, True, b"mine"), (True, True, None), (True, False, b"KEY")],
+    ids=["as it was", "exchanged", "exchanged, and only the name was judged"],
+)
+def test_what_was_opened_is_judged_not_what_was_named(tmp_path, exchanged, judged, read) -> None:
+    home = tmp_path / "home"
+    for name, text in (("letters", "mine"), (".ssh", "KEY")):
+        (home / name).mkdir(parents=True)
+        (home / name / "one").write_text(text)
+    places = PrivatePlaces(home, ())
+    keeping = KeepingPicker(ScriptedPicker([[home / "letters/one"]]), places)
+
+    class Slow:
+        def pick(self, ask: Ask) -> Answer:
+            answer = keeping.pick(ask)
+            if exchanged:
+                (home / "letters").rename(home / "old")
+                (home / "letters").symlink_to(home / ".ssh")
+            return answer
+
+    services = Services(picker=Slow(), judge=places.require) if judged else Services(picker=Slow())
+    with broker_of(READ, services) as client:
+        if read is None:
+            with pytest.raises(CapabilityDenied) as denied:
+                client.pick("file", "read")
+            assert denied.value.because == "one is where programs keep your keys and settings"
+        else:
+            (picked,) = client.pick("file", "read")
+            assert read_fd(client.open(picked.handle, "")) == read
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from locara.errors import UsageError
 from locara_verify import session
 from locara_verify.budget import PROFILES
-from locara_verify.plan import Selection, plan
+from locara_verify.plan import LONGER, Selection, plan
 from locara_verify.session import Settings
 from locara_verify.target import Target, load
 
@@ -56,6 +56,26 @@ def test_rules_of_strict_runs_stay_out_of_others(rules, make_check, target) -> N
     checks = {"two": make_check("two", "LC901"), "one": make_check("one", "LC001", "LC201")}
     made = plan(rules, checks, {}, target, Selection(), strict=False)
     assert made.not_planned == {"LC901": "only in strict runs"}
+
+
+def test_a_quick_plan_has_the_quick_checks_and_names_the_rules_of_others(rules, make_check, target) -> None:
+    checks = {
+        "one": make_check("one", "LC001", "LC901", quick=True),
+        "two": make_check("two", "LC001", "LC201"),
+        "three": make_check("three", "LC901", quick=True, applies=lambda _target: "no database"),
+    }
+    made = plan(rules, checks, {}, target, Selection(), strict=True, quick=True)
+    assert [(task.check.name, task.rules) for task in made.tasks] == [("one", ("LC001", "LC901"))]
+    assert made.not_planned == {"LC201": LONGER}
+    whole = plan(rules, checks, {}, target, Selection(), strict=True)
+    assert set(whole.rules) == {"LC001", "LC201", "LC901"}
+    assert not whole.not_planned
+
+
+def test_a_rule_without_any_judge_is_owed_in_a_quick_plan_too(rules, make_check, target) -> None:
+    checks = {"one": make_check("one", "LC001", quick=True)}
+    made = plan(rules, checks, {}, target, Selection(), strict=True, quick=True)
+    assert set(made.unjudged) == {"LC201", "LC901"}
 
 
 def test_a_check_that_does_not_apply_is_left_out_with_its_reason(rules, make_check, target) -> None:

@@ -29,7 +29,7 @@ def has_sources(target: Target) -> str | None:
     return None if page.roots or page.unread else "the app has no sources of a page"
 
 
-@check("analyser/use", rules=RULES, applies=has_sources)
+@check("analyser/use", rules=RULES, applies=has_sources, quick=True)
 def use(ctx: Context) -> CheckResult:
     """Read the sources once and hold what they use against what is declared."""
     manifest = ctx.target.manifest

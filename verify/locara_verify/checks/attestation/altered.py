@@ -23,7 +23,7 @@ _SHARE: Final = 10  # one in ten of the fuzzer's budget: each takes ten millisec
 _LEAST_REFUSED: Final = 0.5
 
 
-@check(NAME, rules=(RULE,))
+@check(NAME, rules=(RULE,), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Alter a good attestation in every place, by the seed, and compare what is believed before and after."""
     listed, missing = load(ctx)

@@ -19,7 +19,7 @@ OTHERS: Final = "LC706"
 NAME: Final = "bundle-attestations"
 
 
-@check(NAME, rules=(FILES, PROVENANCE, OTHERS), needs=frozenset({"bundle"}))
+@check(NAME, rules=(FILES, PROVENANCE, OTHERS), needs=frozenset({"bundle"}), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Compare the files with their list, then verify every attestation as a client with these expectations."""
     supply = ctx.supply

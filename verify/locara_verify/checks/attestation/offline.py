@@ -43,7 +43,7 @@ class Watch:
             self.seen.append(f"open {args[0]!s:.200}")
 
 
-@check(NAME, rules=(RULE,))
+@check(NAME, rules=(RULE,), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Check good and forged attestations under the interpreter's own audit of sockets and files."""
     listed, missing = load(ctx)

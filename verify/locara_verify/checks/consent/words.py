@@ -158,7 +158,7 @@ def update_of(rng: random.Random, old: Mapping[str, Json]) -> dict[str, Json]:
     return new
 
 
-@check("consent.words", rules=(WORDS, SLEEP))
+@check("consent.words", rules=(WORDS, SLEEP), quick=True)
 def run(ctx: Context) -> CheckResult:
     """The target's own text, then generated manifests, pairs of versions and sequences of updates."""
     findings: list[Finding] = []

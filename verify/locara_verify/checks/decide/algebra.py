@@ -214,7 +214,7 @@ def chosen(number: int, own: dict[str, Json], rng: random.Random) -> tuple[dict[
             return pair(rng)
 
 
-@check(NAME, rules=(RULE,))
+@check(NAME, rules=(RULE,), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Generate pairs of manifests, the target's own among them, until the budget is used."""
     rng = ctx.rng(NAME)

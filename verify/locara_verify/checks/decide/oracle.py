@@ -180,7 +180,7 @@ def interrogate(tally: Tally, rng: random.Random, value: Mapping[str, Json], cou
             tally.findings.append(finding(value, ask, problem))
 
 
-@check(NAME, rules=(RULE,))
+@check(NAME, rules=(RULE,), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Ask ``profile.decisions`` questions: a tenth about the target, the rest about generated manifests."""
     rng = ctx.rng(NAME)

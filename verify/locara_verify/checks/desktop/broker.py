@@ -45,7 +45,7 @@ _MARKUP: Final = ("<b>x</b>", "a & b", "x\u202ey", "x\0y", "x\x1b[2J", "x" * 401
 Json = Any
 
 
-@check("desktop.broker", rules=RULES, needs=frozenset({"live"}))
+@check("desktop.broker", rules=RULES, needs=frozenset({"live"}), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Every family under every combination of its grants."""
     tally = Tally()

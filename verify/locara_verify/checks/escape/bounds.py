@@ -93,7 +93,7 @@ def nobody(host: str, _port: int) -> list[str]:
     raise OSError(f"no such name: {host}")
 
 
-@check("escape-bounds", rules=RULES, needs=frozenset({"live"}))
+@check("escape-bounds", rules=RULES, needs=frozenset({"live"}), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Fill files and database, write settings of the runtime, overwrite, and read the log afterwards."""
     home = ctx.fresh_dir("home")

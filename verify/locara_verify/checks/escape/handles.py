@@ -214,7 +214,7 @@ def writes_exactly(trial: Trial) -> None:
         trial.twin(WIDENING, reply.ok, "reading the picked folder")
 
 
-@check("escape-handles", rules=(FORGERY, WIDENING, "LC406"), needs=frozenset({"live"}))
+@check("escape-handles", rules=(FORGERY, WIDENING, "LC406"), needs=frozenset({"live"}), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Forge handles, outlive them, and try to write with a right to read."""
     with open_arena(ctx) as arena:

@@ -101,7 +101,7 @@ def twin(reply: Reply) -> bool:
     return reply.ok
 
 
-@check("escape-names", rules=(UNDECLARED, TRICKS, "LC406"), needs=frozenset({"live"}))
+@check("escape-names", rules=(UNDECLARED, TRICKS, "LC406"), needs=frozenset({"live"}), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Attack the target; then the same app with every power taken away."""
     with open_arena(ctx) as arena:

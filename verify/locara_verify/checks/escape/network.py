@@ -64,7 +64,7 @@ def addresses(sinks: sink.Sinks, rng: random.Random) -> Iterator[str]:
         )
 
 
-@check("escape-network", rules=(SOCKETS, POLICY, "LC406"), needs=frozenset({"live"}))
+@check("escape-network", rules=(SOCKETS, POLICY, "LC406"), needs=frozenset({"live"}), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Attack the target; then a variant of it that may reach two hosts, at the edges of that grant."""
     with sink.open_sinks(ctx.fresh_dir("sinks")) as sinks, open_arena(ctx) as arena:

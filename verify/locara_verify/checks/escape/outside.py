@@ -197,7 +197,7 @@ class Case:
             self.findings.append(Finding(rule, message, because=where))
 
 
-@check("escape-outside", rules=(LINKS, FORGERY, WIDENING))
+@check("escape-outside", rules=(LINKS, FORGERY, WIDENING), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Every grant with every way of picking: what the broker then opens, writes, lists and hands out."""
     findings: list[Finding] = []

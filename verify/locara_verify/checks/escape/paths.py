@@ -224,7 +224,7 @@ def strings(value: Json) -> Iterator[str]:
             yield from strings(item)
 
 
-@check("escape-paths", rules=(TRAVERSAL, METADATA, "LC406"), needs=frozenset({"live"}))
+@check("escape-paths", rules=(TRAVERSAL, METADATA, "LC406"), needs=frozenset({"live"}), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Climb out of every root with every command, then put paths into every other argument."""
     with open_arena(ctx) as arena:

@@ -135,7 +135,7 @@ def targets(rng: random.Random) -> list[tuple[str, int]]:
     return pairs
 
 
-@check("escape-tunnels", rules=(POLICY,))
+@check("escape-tunnels", rules=(POLICY,), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Hosts against the second judge, then addresses, mixed answers, and a name that changes its mind."""
     rng, findings, tried = ctx.rng("escape-tunnels"), [], 0

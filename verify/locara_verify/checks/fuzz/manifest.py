@@ -303,7 +303,7 @@ def extremes(rng: random.Random) -> Iterator[tuple[bytes, str]]:
     )
 
 
-@check(NAME, rules=(RULE,))
+@check(NAME, rules=(RULE,), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Read ``profile.fuzz_examples`` generated documents, the extremes, and the target's own manifest."""
     rng = ctx.rng(NAME)

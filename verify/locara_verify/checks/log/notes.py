@@ -64,7 +64,7 @@ class World:
         return self.note(*(key.line(self.text, NOW - 60) for key in self.witnesses[:2]))
 
 
-@check("log-notes", rules=(BYTES, SIGNED, QUORUM, FILE), applies=installed)
+@check("log-notes", rules=(BYTES, SIGNED, QUORUM, FILE), applies=installed, quick=True)
 def run(ctx: Context) -> CheckResult:
     """Generated worlds; in each every forgery once."""
     trial, rng = Trial(), ctx.rng("log-notes")

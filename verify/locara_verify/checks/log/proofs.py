@@ -16,7 +16,7 @@ CONSISTENCY = "LC751"
 LARGEST = 80
 
 
-@check("log-proofs", rules=(INCLUSION, CONSISTENCY), applies=installed)
+@check("log-proofs", rules=(INCLUSION, CONSISTENCY), applies=installed, quick=True)
 def run(ctx: Context) -> CheckResult:
     """All sizes up to a small one, and then random pairs."""
     trial, rng = Trial(), ctx.rng("log-proofs")

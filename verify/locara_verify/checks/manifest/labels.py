@@ -66,7 +66,7 @@ def _finding(document: Mapping[str, Json], because: str) -> Finding:
     )
 
 
-@check(NAME, rules=(RULE,))
+@check(NAME, rules=(RULE,), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Compare labels of generated manifests and count how many were of each tier."""
     rng = ctx.rng(NAME)

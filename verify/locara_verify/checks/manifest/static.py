@@ -27,7 +27,7 @@ SCHEMA: Final = "db/schema.sql"
 _PLATFORMS: Final[dict[str, Platform]] = {"linux": "linux", "darwin": "macos", "win32": "windows"}
 
 
-@check("manifest/text", rules=("LC001", "LC002"), broken_manifest=True)
+@check("manifest/text", rules=("LC001", "LC002"), broken_manifest=True, quick=True)
 def text(ctx: Context) -> CheckResult:
     """Report every problem of the parser: those of the JSON text as LC001, those of its fields as LC002."""
     findings = tuple(
@@ -47,7 +47,7 @@ def text(ctx: Context) -> CheckResult:
     return CheckResult(findings, {"LC001": 1, "LC002": 1})
 
 
-@check("manifest/static", rules=("LC004", "LC005", "LC006", "LC007"))
+@check("manifest/static", rules=("LC004", "LC005", "LC006", "LC007"), quick=True)
 def static(ctx: Context) -> CheckResult:
     """All that needs a valid manifest and nothing else, in one process: each part is over in milliseconds."""
     parts = (files(ctx), availability(ctx), breadth(ctx), projections(ctx))

@@ -90,7 +90,7 @@ SCHEMAS: Final[Mapping[str, tuple[Mapping[str, JSON], Callable[[object], bool]]]
 }
 
 
-@check(NAME, rules=(LIVE, SCHEMA), needs=frozenset({"live", "models"}), applies=talks)
+@check(NAME, rules=(LIVE, SCHEMA), needs=frozenset({"live", "models"}), applies=talks, quick=True)
 def run(ctx: Context) -> CheckResult:
     """Everything about answers that can be judged without knowing the model."""
     tally = Tally()

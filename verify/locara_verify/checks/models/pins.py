@@ -12,7 +12,7 @@ RULE: Final = "LC501"
 NAME: Final = "model-pins"
 
 
-@check(NAME, rules=(RULE,), needs=frozenset({"models"}), applies=pins_models)
+@check(NAME, rules=(RULE,), needs=frozenset({"models"}), applies=pins_models, quick=True)
 def run(ctx: Context) -> CheckResult:
     """Hash every pinned file and read its header; a pin that differs in one digit must find nothing."""
     from locara.core.digest import Digest  # noqa: PLC0415 - loads the framework

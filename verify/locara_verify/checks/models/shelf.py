@@ -26,7 +26,7 @@ def refused(cache: ModelCache, digest: Digest) -> bool:
     return False
 
 
-@check("models-cache", rules=(FLIPPED,))
+@check("models-cache", rules=(FLIPPED,), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Flip bytes of an entry, add a file under another digest, and put other things in the place of a file."""
     folder, rng = ctx.fresh_dir("cache"), ctx.rng("models-cache")

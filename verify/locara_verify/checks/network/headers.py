@@ -114,7 +114,7 @@ def attacks(rng: random.Random) -> Iterator[Attack]:
         )
 
 
-@check(NAME, rules=(RULE,))
+@check(NAME, rules=(RULE,), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Every attack as a call of its own, judged by the bytes that came; with proxy variables set all the while."""
     tally, rng = Tally(), ctx.rng(NAME)

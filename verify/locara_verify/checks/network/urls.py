@@ -30,7 +30,7 @@ LEAST: Final = 0.03  # of addresses that are allowed; below it the run proved on
 Json = Any
 
 
-@check(NAME, rules=(RULE,))
+@check(NAME, rules=(RULE,), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Generated grants, generated addresses near them, and every reader there is on each."""
     tally, rng = Tally(), ctx.rng(NAME)

@@ -141,7 +141,9 @@ def own(tally: Tally, name: str, answer: Mapping[str, Any]) -> None:
         )
 
 
-@check("programs.undeclared", rules=(UNDECLARED,), needs=frozenset({"live"}), applies=has_programs)
+@check(
+    "programs.undeclared", rules=(UNDECLARED,), needs=frozenset({"live"}), applies=has_programs, quick=True
+)
 def undeclared(ctx: Context) -> CheckResult:
     """The broker alone: it is asked for every program on behalf of apps that do not declare it."""
     from locara.core.grant import compile_grants  # noqa: PLC0415 - loads the framework

@@ -47,7 +47,7 @@ def expected(capabilities: Mapping[str, Any]) -> set[str]:
     return {_SECURITY + key for key in keys}
 
 
-@check("sandbox.entitlements", rules=("LC105",))
+@check("sandbox.entitlements", rules=("LC105",), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Compare the projection with the second table; refuse what may never be signed; judge files the app
     ships.

@@ -174,7 +174,7 @@ def blind_eyes() -> Iterator[str]:
     yield from (name for name, sees in looks.items() if not sees)
 
 
-@check("sandbox.filters", rules=(LAYERS, EYES), needs=frozenset({"kernel"}))
+@check("sandbox.filters", rules=(LAYERS, EYES), needs=frozenset({"kernel"}), quick=True)
 def run(_ctx: Context) -> CheckResult:
     """Both filters on both architectures, the rights of Landlock, and the eyes of the readback."""
     findings = []

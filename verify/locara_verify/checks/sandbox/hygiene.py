@@ -62,7 +62,7 @@ def dirty() -> Iterator[None]:
                     os.environ[name] = value
 
 
-@check("sandbox.hygiene", rules=("LC104",), needs=frozenset({"kernel"}))
+@check("sandbox.hygiene", rules=("LC104",), needs=frozenset({"kernel"}), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Start from a dirty launcher and compare what the payload sees with what the plan says."""
     plan = app_plan(ctx)

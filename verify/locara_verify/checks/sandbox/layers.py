@@ -24,7 +24,7 @@ from locara_verify.target import load
 _CAPABILITY_SETS = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
 
 
-@check("sandbox.layers", rules=("LC101",), needs=frozenset({"kernel"}))
+@check("sandbox.layers", rules=("LC101",), needs=frozenset({"kernel"}), quick=True)
 def run(ctx: Context) -> CheckResult:
     """The app's own plan, then that of the same app with folders of the person: mounts differ by the grants."""
     first = look(ctx)

@@ -106,7 +106,7 @@ def _effect(rule: str, what: str) -> Finding:
     )
 
 
-@check("sandbox.probes", rules=("LC102",), needs=frozenset({"kernel"}))
+@check("sandbox.probes", rules=("LC102",), needs=frozenset({"kernel"}), quick=True)
 def run_all(ctx: Context) -> CheckResult:
     """Every probe in the app's real launch plan, against a control on the same host."""
     return _probe(ctx, list(probes()))

@@ -30,7 +30,7 @@ FEW: Final = 10
 SLOW: Final[Mapping[str, int]] = {"quick": 1, "ci": 1, "strict": 1, "soak": 5}
 
 
-@check(NAME, rules=(*(RULE_OF[family] for family in ACCESS), "LC406"), needs=frozenset({"live"}))
+@check(NAME, rules=(*(RULE_OF[family] for family in ACCESS), "LC406"), needs=frozenset({"live"}), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Every atom of the attacks on files, code, pragmas, statements and internal tables, then drawn ones; the
     atoms once more where the other vector engine searches, whose index lies beside the database."""

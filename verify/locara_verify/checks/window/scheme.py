@@ -31,7 +31,7 @@ _HEADS: Final = (
 )  # fmt: skip
 
 
-@check("window.scheme", rules=("LC432",))
+@check("window.scheme", rules=("LC432",), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Generated addresses: nothing outside the page is ever served, what is served has the policy, the page loads."""
     from locara.ui.webkit.files import POLICY, serve  # noqa: PLC0415 - only this check needs it
