@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from locara.ui.plan import PYTHON
+from locara.ui.plan import PYTHON, Look
 
 from .conftest import ROOT, Opened
 from .peer import Peer, show, write_page
@@ -71,15 +72,20 @@ def ready(peer: Peer) -> None:
     time.sleep(1)  # until it is drawn where it stays
 
 
-@pytest.mark.parametrize("prevents", [True, False], ids=["taken", "left to the engine"])
+@pytest.mark.parametrize(
+    ("host", "prevents"),
+    [("webkit", True), ("webkit", False), ("pywebview", True)],
+    ids=["taken", "left to the engine", "pywebview"],
+)
 def test_a_page_hears_that_something_was_dropped_and_not_what(
-    screen: Screen, tmp_path: Path, prevents: bool
+    screen: Screen, tmp_path: Path, host: Literal["webkit", "pywebview"], prevents: bool
 ) -> None:
     one, two = tmp_path / "a diary.txt", tmp_path / "b.txt"
     for path in (one, two):
         path.write_text("a canary")
     script = _LISTEN % ("true" if prevents else "event.type !== 'drop'")
-    with show(screen, write_page(tmp_path / "page", script)) as (peer, _), files(screen, one, two):
+    page, look = write_page(tmp_path / "page", script), Look("A page", "index.html", host=host)
+    with show(screen, page, look=look) as (peer, _), files(screen, one, two):
         ready(peer)
         screen.drag(HOLD, MIDDLE)
         peer.wait_frame("drop")

@@ -11,6 +11,7 @@ from webview.platforms import gtk
 from locara.ui.pywebview.host import Host
 from locara.ui.webkit import menu
 from locara.ui.webkit.bridge import DELIVER, HANDLER, ORIGIN
+from locara.ui.webkit.drops import Drops
 from locara.ui.webkit.off import SWITCHED_OFF
 from locara.ui.webkit.responses import finish
 
@@ -66,6 +67,7 @@ def _lock_view(browser: Any, host: Host) -> None:
     for name in SWITCHED_OFF:
         if settings.find_property(name) is not None:
             settings.set_property(name, False)
+    Drops(view, host.reports.dropped)
     settings.set_property("hardware-acceleration-policy", WebKit2.HardwareAccelerationPolicy.NEVER)
     view.connect("create", lambda _view, action: _no_window(host, action))
     view.connect("permission-request", lambda _view, request: _no_permission(host, request))

@@ -30,7 +30,7 @@ class Drops:
         self._tell = tell
         self._over: tuple[Any, list[str]] = (None, [])
         self._engine = _held_back(view)
-        if self._engine == 0:  # an engine of another make: nothing is dropped rather than too much shown
+        if not self._engine:  # an engine of another make: nothing is dropped rather than too much shown
             view.drag_dest_unset()
             return
         view.connect(_DATA, self._on_data)
@@ -51,11 +51,13 @@ class Drops:
             data = data.copy()
             data.set(target, _BITS, _SHOWN if is_list else b"")
         self._is_passing = True
-        view.handler_unblock(self._engine)
+        for handler in self._engine:
+            view.handler_unblock(handler)
         try:
             view.emit(_DATA, context, x, y, data, info, time)
         finally:
-            view.handler_block(self._engine)
+            for handler in self._engine:
+                view.handler_block(handler)
             self._is_passing = False
 
     def _on_drop(self, _view: Any, context: Any, *_rest: Any) -> bool:
@@ -71,10 +73,12 @@ def _is_foreign(context: Any) -> bool:
     return Gtk.drag_get_source_widget(context) is None and _URIS in offered
 
 
-def _held_back(view: Any) -> int:
-    """The engine's own handler of what is dragged, from now on without effect until it is let go. 0: there is none."""
+def _held_back(view: Any) -> list[int]:
+    """The handlers of what is dragged that the view came with, from now on without effect until they are let go."""
     signal = GObject.signal_lookup(_DATA, Gtk.Widget)
-    handler = GObject.signal_handler_find(view, GObject.SignalMatchType.ID, signal, 0, None, None, None)
-    if handler:
+    those = GObject.SignalMatchType.ID | GObject.SignalMatchType.UNBLOCKED
+    found: list[int] = []
+    while handler := GObject.signal_handler_find(view, those, signal, 0, None, None, None):
         view.handler_block(handler)
-    return int(handler)
+        found.append(int(handler))
+    return found
