@@ -237,6 +237,7 @@ def test_all_that_a_partner_more_can_read_is_told_with_names_as_long_as_they_may
 
     (gain,) = gains(sharing(names[0]), sharing(*names))
     assert gain.sentence == f"share the folder {LONGEST_ID} with {names[1]} too"
+    assert gain.witnesses == (FsRequest(f"shared/{LONGEST_ID}", "", "read"),)
     (whole,) = gains(granted({}), sharing(*names))
     assert whole.sentence == f"read the shared folder {LONGEST_ID} (with {', '.join(names)})"
 
@@ -255,6 +256,15 @@ TOLD: list[tuple[Request, str]] = [
 @pytest.mark.parametrize(("request_", "text"), TOLD)
 def test_a_witness_is_one_short_text(request_: Request, text: str) -> None:
     assert told(request_) == text
+
+
+def test_gains_come_in_the_order_of_the_table_of_powers(granted: Granted) -> None:
+    def asking(*partners: str, clipboard: bool) -> Grants:
+        folder = {"id": "inbox", "with": list(partners), "access": "read"}
+        return granted({"shared-folders": [folder], "clipboard": {"read": clipboard}})
+
+    found = gains(asking("acme/mail", clipboard=False), asking("acme/mail", "acme/scan", clipboard=True))
+    assert [gain.kind for gain in found] == [Kind.SHARED_FOLDERS, Kind.CLIPBOARD]
 
 
 def test_no_port_is_hidden_behind_a_long_host(granted: Granted) -> None:
