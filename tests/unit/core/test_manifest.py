@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from locara.core.digest import Digest
 from locara.core.manifest import Manifest, parse_manifest
+from locara.core.problems import at
 from locara.core.vocabulary import LICENSES, MODALITIES, MODALITIES_WITH_BACKEND
 from locara.errors import MANIFEST_CODES, ManifestError, Problem
 
@@ -494,3 +495,41 @@ def test_any_value_anywhere_is_read_or_refused_with_a_place(minimal: Build, data
             assert problem.column >= 1
             assert problem.code in MANIFEST_CODES
             assert problem.message.isprintable()
+
+
+# What an author reads about a value of another type: what is expected there, and what is there.
+TYPES = [
+    ("/name", None, "a string is expected, not null"),
+    ("/name", True, "a string is expected, not true or false"),
+    ("/name", 7, "a string is expected, not a number"),
+    ("/name", 1.5, "a string is expected, not a number"),
+    ("/name", [], "a string is expected, not an array"),
+    ("/name", {}, "a string is expected, not an object"),
+    ("/tags", {}, "an array is expected, not an object"),
+    ("/tags", "a", "an array is expected, not a string"),
+    ("/author", [], "an object is expected, not an array"),
+    ("/capabilities", None, "an object is expected, not null"),
+    ("/capabilities/fs.app-data", "all", '"all" is none of the values false, "read" or "read-write"'),
+    ("/capabilities/background", {"mode": "x"}, '"x" is none of the values false, "passive" or "active"'),
+]
+
+
+@pytest.mark.parametrize(("pointer", "value", "message"), TYPES)
+def test_a_value_of_another_type_is_told_in_plain_words(
+    minimal: Build, pointer: str, value: object, message: str
+) -> None:
+    *way, last = pointer[1:].split("/")
+    document = minimal()
+    place = document
+    for step in way:
+        place = place[step]
+    place[last] = value
+    (problem,) = problems(write(document))
+    assert problem.message == message and problem.pointer.startswith(pointer) and problem.line > 1
+
+
+def test_what_has_no_place_of_its_own_is_told_at_the_nearest_thing_that_has_one() -> None:
+    positions = {"": (1, 1), "/a": (2, 3)}
+    assert at(positions, "/a/b/c") == (2, 3)
+    assert at(positions, "/x/y") == (1, 1)
+    assert at({}, "/x") == (1, 1), "a file has a first line"
