@@ -7,14 +7,16 @@ built and that `locara verify --strict` passed.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from locara.durable import sync_folder
 from locara.runtime.app import AppBundle
@@ -29,6 +31,9 @@ from locara.trust.refusal import Reason, TrustError
 from locara.trust.statement import provenance
 from locara.trust.statement.provenance import repository_of
 from locara.trust.statement.summary import LOCAL_ONLY
+
+_COMING: Final = ".coming-"
+"""Begins the name of a folder in which a bundle is unpacked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +70,8 @@ class Installer:
         Whatever is refused leaves the version before as it was. Raises TrustError for a bundle that is not to be
         believed or not to be installed, ManifestError, BundleError, StartError ``revoked`` and of the state.
         """
-        with _writing(self.shelf.path):
-            self.shelf.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.TemporaryDirectory(prefix=".coming-", dir=self.shelf.path) as folder:
-            found = unpack(bundle, Path(folder))
+        with self._unpacking() as folder:
+            found = unpack(bundle, folder)
             found.whole()
             app = AppBundle.open(found.app)
             app_id = app.grants.app_id
@@ -87,6 +90,21 @@ class Installer:
                     self.state, app.grants, origin, update=before is not None, now=self.now
                 )
                 return self._keep(found, app, want, origin, before), notices
+
+    @contextmanager
+    def _unpacking(self) -> Iterator[Path]:
+        """A folder on the shelf that goes with the block. What a killed install left there goes first."""
+        with _writing(self.shelf.path), self.state.alone(f"installed/{_COMING}"):
+            self.shelf.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for left in self.shelf.path.glob(f"{_COMING}*"):
+                _remove_unheld(left)
+            folder = Path(tempfile.mkdtemp(prefix=_COMING, dir=self.shelf.path))
+            held = _held(folder)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(held)
 
     def _not_older(self, found: Unpacked, before: Installed | None) -> None:
         if before is None or self.allow_older:
@@ -177,6 +195,24 @@ class Installer:
         for path in self.shelf.of(one.app).iterdir():
             if path.name not in kept:
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def _held(folder: Path) -> int:
+    """A descriptor with the lock that says somebody works in a folder. OSError when somebody does, or it is a link."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _remove_unheld(folder: Path) -> None:
+    with suppress(OSError):
+        fd = _held(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(fd)
 
 
 def _durable(app: Path) -> None:

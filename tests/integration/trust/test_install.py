@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -223,6 +224,22 @@ def test_what_breaks_off_half_way_does_not_start_and_is_mended_by_installing_aga
     assert (started.returncode, "install it again" in started.stderr) == (1, True), started.stderr
     assert machine.install(second) == 0
     assert machine.start().returncode == 0
+
+
+def test_what_a_killed_install_left_goes_with_the_next_and_nothing_that_is_in_use(machine: Machine) -> None:
+    shelf, person = machine.folder / "data/Locara/bundles", machine.folder / "person"
+    for folder in (shelf / ".coming-killed/app", shelf / ".coming-running/app", person):
+        folder.mkdir(parents=True)
+        (folder / "file").write_text("whole")
+    (shelf / ".coming-link").symlink_to(person)
+    running = os.open(shelf / ".coming-running", os.O_RDONLY)
+    fcntl.flock(running, fcntl.LOCK_EX)
+    assert machine.install(machine.bundle("1.0.0")) == 0
+    assert sorted(path.name for path in shelf.glob(".coming-*")) == [".coming-link", ".coming-running"]
+    assert (shelf / ".coming-running/app/file").read_text() == (person / "file").read_text() == "whole"
+    os.close(running)
+    assert machine.install(machine.bundle("1.1.0")) == 0
+    assert [path.name for path in shelf.glob(".coming-*")] == [".coming-link"]
 
 
 def _last_write_fails(write: Any) -> Any:
