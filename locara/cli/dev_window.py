@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from locara.sandbox.launcher import Process
     from locara.ui.display import Display
     from locara.ui.drops import Dropped
-    from locara.ui.plan import Look
     from locara.ui.window import Report
 
 Lines = queue.Queue[Mapping[str, Any]]
@@ -77,6 +76,7 @@ class WindowFront:
     @contextmanager
     def open(self) -> Iterator[None]:
         """The window is there while the block runs, with what was shown last. Raises SandboxError."""
+        from locara.ui.look import look_of
         from locara.ui.theme import following
         from locara.ui.window import open_window
 
@@ -88,7 +88,7 @@ class WindowFront:
                     open_window(
                         bundle.grants,
                         self._folder,
-                        self._look(bundle),
+                        look_of(bundle, self._entry, _state()),
                         peer=theirs,
                         hear=self._hear,
                         log=2,
@@ -115,22 +115,6 @@ class WindowFront:
         if self._bundle is None:
             raise SandboxError("no page was shown before the window was opened", code="launch_failed")
         return self._bundle
-
-    def _look(self, bundle: AppBundle) -> Look:
-        from locara.ui.placement import placement_of
-        from locara.ui.plan import Look
-        from locara.ui.theme import prefers_dark
-
-        place = placement_of(_state(), bundle.grants.app_id)
-        return Look(
-            title=bundle.manifest.display_name,
-            entry=self._entry,
-            size=place.size,
-            at=place.at,
-            maximized=place.maximized,
-            dark=prefers_dark(os.environ),
-            about=_about(bundle),
-        )
 
     # -- what the window tells ----------------------------------------------------------------------------
 
@@ -192,10 +176,12 @@ class WindowFront:
 
     def _load(self) -> None:
         """Load the page as it was copied last; a sentence stays where there is none, or nothing to answer it."""
+        from locara.ui.look import about_of
+
         if self._missing:
             self._orders.notice(self._missing)
         elif self._pages.connected:
-            self._orders.reload(self._entry, _about(self._shown()))
+            self._orders.reload(self._entry, about_of(self._shown()))
 
 
 def _answer(sock: socket.socket, call: object, code: str, why: str) -> None:
@@ -203,16 +189,6 @@ def _answer(sock: socket.socket, call: object, code: str, why: str) -> None:
 
     reply = {"id": call, "ok": False, "error": {"code": code, "message": why}}
     frames.write_all(sock.fileno(), frames.encode(reply))
-
-
-def _about(bundle: AppBundle) -> Mapping[str, tuple[str, ...]]:
-    """What the menu tells of the app."""
-    from locara.core.consent import consent_text
-    from locara.models.cache import ModelCache, default_root
-    from locara.runtime.launch import model_sizes
-
-    text = consent_text(bundle.grants, model_sizes=model_sizes(bundle, ModelCache(default_root())))
-    return {"may": text.may, "models": text.models, "may_not": text.may_not}
 
 
 def _state() -> StateFolder:

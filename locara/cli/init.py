@@ -43,7 +43,7 @@ _HERE: Final = Path(__file__).resolve().parents[1] / "templates"
 _SDK: Final = Path(__file__).resolve().parents[1] / "js/sdk"
 _APPS_HOME: Final = Path(__file__).resolve().parents[2] / "apps"
 _DOCUMENTS: Final = "../../../fixtures/documents/"
-_NOT_COPIED: Final = ("node_modules", "build", "dev", ".locara", "__pycache__")
+_NOT_COPIED: Final = ("node_modules", "build", ".locara", "__pycache__")
 _FILLED: Final = ("README.md", "index.html")
 
 
@@ -166,8 +166,7 @@ def _copy_app(name: str, folder: Path) -> None:
         suite.unlink()
     for file in ("package.json", "package-lock.json"):
         text = (folder / file).read_text(encoding="utf-8")
-        text = text.replace("../../locara/js/sdk", "vendor/locara-sdk")
-        (folder / file).write_text(text.replace('    "dev": "node dev/serve.mjs",\n', ""), encoding="utf-8")
+        (folder / file).write_text(text.replace("../../locara/js/sdk", "vendor/locara-sdk"), encoding="utf-8")
     _bring_documents(folder / "test")
     shutil.copyfile(_HERE / name / "README.md", folder / "README.md")
 

@@ -103,8 +103,8 @@ def _windowed(args: argparse.Namespace) -> int:
     from locara.models.cache import ModelCache, default_root
     from locara.models.users import remember
     from locara.runtime.consent import StatedConsent
-    from locara.ui.run import Choices, run_windowed
+    from locara.ui.run import run_windowed
 
     remember(ModelCache(default_root()), args.app)  # so that its models are not collected
     consent = StatedConsent() if args.accept_consent else None
-    return run_windowed(args.app, Choices(consent=consent, data=args.data), inspect=inspect)
+    return run_windowed(args.app, consent=consent, data=args.data, inspect=inspect)

@@ -85,8 +85,8 @@ def beside(name: str, module: str) -> ModuleType | None:
     if package is None:
         from importlib.metadata import entry_points
 
-        points = iter(entry_points(group=GROUP, name=name))
-        package = next((point.module.partition(".")[0] for point in points), None)
+        packages = (point.module.partition(".")[0] for point in entry_points(group=GROUP, name=name))
+        package = next(packages, None)
     return None if package is None else importlib.import_module(f"{package}.{module}")
 
 

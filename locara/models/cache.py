@@ -25,6 +25,7 @@ from typing import Any
 from locara.core.digest import Digest
 from locara.durable import sync_folder
 from locara.errors import ModelError
+from locara.staging import attempt
 
 BLOB = "model.gguf"
 META = "meta.json"
@@ -127,7 +128,7 @@ class ModelCache:
             if expected is not None and self.is_intact(expected):
                 return expected
             try:
-                with self._staging() as staging:
+                with attempt(self.root / _PARTIAL) as staging:
                     digest = self._stage(path, staging, expected, meta or {}, inspect)
                     self._publish(staging, digest)
             except OSError as error:
@@ -163,7 +164,7 @@ class ModelCache:
 
         The file has to lie on the cache's own file system. Raises ModelError of `inspect`, and OSError.
         """
-        with self._staging() as staging:
+        with attempt(self.root / _PARTIAL) as staging:
             inspect(path)
             self._seal(staging, meta, path.stat().st_size)
             path.rename(staging / BLOB)
@@ -229,28 +230,6 @@ class ModelCache:
             yield
         finally:
             os.close(fd)
-
-    @contextmanager
-    def _staging(self) -> Iterator[Path]:
-        """A directory of this attempt's own, removed at the end, as are those of attempts that were killed.
-
-        Each attempt locks its directory, and the lock ends with its process: what can be locked is abandoned.
-        """
-        area = self.root / _PARTIAL
-        with self._lock("staging"):
-            for old in area.iterdir():
-                if old.is_dir() and (abandoned := _try_lock(old)) is not None:
-                    shutil.rmtree(old, ignore_errors=True)
-                    os.close(abandoned)
-            path = area / secrets.token_hex(16)
-            path.mkdir(mode=0o700)
-            mine = _try_lock(path)
-        try:
-            yield path
-        finally:
-            shutil.rmtree(path, ignore_errors=True)
-            if mine is not None:
-                os.close(mine)
 
     def _stage(
         self,
@@ -336,14 +315,3 @@ def open_regular(path: Path) -> io.BufferedReader:
         os.close(fd)
         raise ModelError("the model file is not a regular file", code="not_cached")
     return os.fdopen(fd, "rb")
-
-
-def _try_lock(path: Path) -> int | None:
-    """Return a descriptor that holds the lock of a directory, or None when another process holds it."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(fd)
-        return None
-    return fd

@@ -7,12 +7,10 @@ built and that `locara verify --strict` passed.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +22,7 @@ from locara.runtime.installed import Installed, Shelf, installed, older, record_
 from locara.runtime.origin import Origin, record_origin
 from locara.runtime.revocation import refuse_install
 from locara.runtime.state import StartError, StateFolder
+from locara.staging import attempt
 from locara.trust.attestation import Attestation, Expectation, Recalled, Required, verify_set, verify_strict
 from locara.trust.bundle.instance import TrustInstance
 from locara.trust.locapp import Unpacked, unpack
@@ -70,7 +69,10 @@ class Installer:
         Whatever is refused leaves the version before as it was. Raises TrustError for a bundle that is not to be
         believed or not to be installed, ManifestError, BundleError, StartError ``revoked`` and of the state.
         """
-        with self._unpacking() as folder:
+        with ExitStack() as stack:
+            with _writing(self.shelf.path):
+                self.shelf.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+                folder = stack.enter_context(attempt(self.shelf.path, _COMING))
             found = unpack(bundle, folder)
             found.whole()
             app = AppBundle.open(found.app)
@@ -90,21 +92,6 @@ class Installer:
                     self.state, app.grants, origin, update=before is not None, now=self.now
                 )
                 return self._keep(found, app, want, origin, before), notices
-
-    @contextmanager
-    def _unpacking(self) -> Iterator[Path]:
-        """A folder on the shelf that goes with the block. What a killed install left there goes first."""
-        with _writing(self.shelf.path), self.state.alone(f"installed/{_COMING}"):
-            self.shelf.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for left in self.shelf.path.glob(f"{_COMING}*"):
-                _remove_unheld(left)
-            folder = Path(tempfile.mkdtemp(prefix=_COMING, dir=self.shelf.path))
-            held = _held(folder)
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-            os.close(held)
 
     def _not_older(self, found: Unpacked, before: Installed | None) -> None:
         if before is None or self.allow_older:
@@ -195,24 +182,6 @@ class Installer:
         for path in self.shelf.of(one.app).iterdir():
             if path.name not in kept:
                 shutil.rmtree(path, ignore_errors=True)
-
-
-def _held(folder: Path) -> int:
-    """A descriptor with the lock that says somebody works in a folder. OSError when somebody does, or it is a link."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(fd)
-        raise
-    return fd
-
-
-def _remove_unheld(folder: Path) -> None:
-    with suppress(OSError):
-        fd = _held(folder)
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(fd)
 
 
 def _durable(app: Path) -> None:

@@ -33,7 +33,7 @@ from locara.runtime.background import PASSIVE_SECONDS
 from locara.runtime.client import Client, ConnectionLost, error_of
 from locara.runtime.consent import Consent
 from locara.runtime.lifecycle import AWAKE_NAME, Admission, admit, awake_file
-from locara.runtime.private_places import KeepingPicker, PrivatePlaces
+from locara.runtime.private_places import PrivatePlaces
 from locara.runtime.recall import recalled
 from locara.runtime.remembered import PickMemory
 from locara.runtime.shared_folders import open_folders
@@ -305,8 +305,8 @@ def _services(
     resolver: Resolver | None = None,
 ) -> Services:
     services = Services(
-        picker=KeepingPicker(picker, private),
-        judge=private.require,
+        picker=picker,
+        judge=private.judge,
         memory=PickMemory(folder, bundle.grants.app_id, bundle.manifest.digest, private),
         desktop=desktop or Desktop(),
         programs=Starter(),

@@ -19,7 +19,6 @@ from locara.errors import CapabilityDenied
 from locara.models.cache import default_root as models_root
 from locara.runtime.app_home import default_apps_root
 from locara.runtime.state import default_state_root
-from locara.sandbox.picker import Answer, Ask, Picker
 from locara.tools.cache import default_root as tools_root
 
 SYSTEM: Final = frozenset({
@@ -54,7 +53,23 @@ class PrivatePlaces:
 
         Judged by where the path really leads. A folder that holds a private place is refused with it.
         """
-        real, because = _real(path), None
+        return self._because(_real(path))
+
+    def judge(self, place: Path) -> None:
+        """Raises CapabilityDenied when an app is not given what lies open at this place.
+
+        No name is looked up in it again: what is exchanged after it was opened changes nothing.
+        """
+        because = self._because(place)
+        if because is not None:
+            raise CapabilityDenied(
+                capability="fs.user-selected",
+                because=f"{escape(place.name, 80) or '/'} {because}",
+                fix="pick another place, such as a folder inside Documents",
+            )
+
+    def _because(self, real: Path) -> str | None:
+        because = None
         if real == Path("/"):
             because = "is the whole disk"
         elif any(_overlap(real, place) for place in self.own):
@@ -67,35 +82,6 @@ class PrivatePlaces:
         elif not _is_lent(real) and any(_overlap(real, Path("/") / name) for name in SYSTEM):
             because = "belongs to the system"
         return because
-
-    def require(self, path: Path) -> None:
-        """Raises CapabilityDenied when an app is not given this file or folder."""
-        because = self.refusal(path)
-        if because is not None:
-            raise CapabilityDenied(
-                capability="fs.user-selected",
-                because=f"{escape(path.name, 80) or '/'} {because}",
-                fix="pick another place, such as a folder inside Documents",
-            )
-
-
-class KeepingPicker:
-    """A picker that never hands an app a private place, for reading or for writing.
-
-    It judges by name, before anything is opened; whoever opens what it answers judges that once more, as names can be
-    exchanged meanwhile.
-    """
-
-    def __init__(self, picker: Picker, places: PrivatePlaces) -> None:
-        self._picker = picker
-        self._places = places
-
-    def pick(self, ask: Ask) -> Answer:
-        """What the person picked. Raises CapabilityDenied when one of it is private."""
-        answer = self._picker.pick(ask)
-        for path in answer.paths:
-            self._places.require(path)
-        return answer
 
 
 def _is_hidden(first: str) -> bool:

@@ -81,8 +81,14 @@ def open_picked(path: Path, *, writable: bool, recursive: bool = False) -> Handl
 
 
 def opened_place(handle: Handle) -> Path:
-    """Where the thing lies that a handle holds open, as the kernel tells it now; no name is looked up."""
-    return Path(os.readlink(f"/proc/self/fd/{handle.fd}"))  # noqa: PTH115 - the link is the kernel's answer
+    """Where the thing lies that a handle holds open, as the kernel tells it now; no name is looked up.
+
+    CallError io_error when it lies nowhere in this file system.
+    """
+    place = Path(f"/proc/self/fd/{handle.fd}").readlink()
+    if not place.is_absolute():
+        raise CallError("where this lies cannot be told", code="io_error")
+    return place
 
 
 def open_entry(handle: Handle, path: str, flags: int) -> int:

@@ -13,18 +13,19 @@ import secrets
 import shutil
 import stat
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from locara.core.digest import Digest
 from locara.errors import ToolError
+from locara.staging import attempt
 from locara.tools.manifest import MAX_MANIFEST, MAX_MODULE, Tool, read_tool
 
 MANIFEST: Final = "tool.json"
 MODULE: Final = "tool.wasm"
+_PARTIAL: Final = ".partial-"
 _NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -96,7 +97,7 @@ class ToolCache:
             raise _mismatch(f"the module of the tool {tool.id}")
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with self._staging() as staging:
+            with attempt(self.root, _PARTIAL) as staging:
                 _write(staging / MANIFEST, manifest)
                 _write(staging / MODULE, wasm)
                 staging.chmod(0o755)
@@ -109,15 +110,6 @@ class ToolCache:
             ) from error
         return tool
 
-    @contextmanager
-    def _staging(self) -> Iterator[Path]:
-        path = self.root / f".partial-{secrets.token_hex(16)}"
-        path.mkdir(mode=0o700)
-        try:
-            yield path
-        finally:
-            shutil.rmtree(path, ignore_errors=True)
-
     def _publish(self, staging: Path, digest: Digest) -> None:
         """Move the finished folder to its name; an intact entry that is already there wins."""
         final = self.root / digest.hex
@@ -129,7 +121,7 @@ class ToolCache:
             try:
                 load_tool(final, digest)
             except ToolError:
-                damaged = self.root / f".partial-{secrets.token_hex(16)}"
+                damaged = self.root / f"{_PARTIAL}{secrets.token_hex(16)}"
                 final.rename(damaged)
                 staging.rename(final)
                 shutil.rmtree(damaged, ignore_errors=True)

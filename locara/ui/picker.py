@@ -17,7 +17,8 @@ from locara.ui.plan import PYTHON
 
 _DIALOGS: Final = Path(__file__).parent / "webkit"
 _MAX_ANSWER: Final = 1 << 20
-_MAX_SHOWN: Final = 300
+_MAX_SHOWN: Final = 41_000
+"""No path that the system opens is longer when it is spelled out, so none is cut where a person decides."""
 
 
 class DialogPicker:
@@ -62,9 +63,9 @@ class DialogPicker:
         """What a dialog answers. ValueError when it was not shown, or its answer is none."""
         # Isolated: neither the folder one stands in nor a variable decides which modules the dialog loads.
         done = subprocess.run(
-            [PYTHON, "-I", str(_DIALOGS / dialog), json.dumps(request)],
+            [PYTHON, "-I", str(_DIALOGS / dialog)],
             env=self._environ,
-            stdin=subprocess.DEVNULL,
+            input=json.dumps(request).encode(),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             check=False,

@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Callable
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from locara.core.consent import consent_text
 from locara.errors import LocaraError, SandboxError
 from locara.models.cache import ModelCache, default_root
 from locara.models.index import LOCAL_NAME, read_index
@@ -21,17 +18,17 @@ from locara.models.profiles import choose, ram_bytes
 from locara.models.sources import Found, find_source
 from locara.models.web import Web
 from locara.runtime.app import AppBundle
-from locara.runtime.launch import exit_code, killing, let_end, model_sizes, running
+from locara.runtime.launch import exit_code, killing, let_end, running
 from locara.runtime.lifecycle import Admission
 from locara.runtime.registry_index import registry_index
 from locara.runtime.state import StateFolder, default_state_root
 from locara.ui.display import Display, find_display
 from locara.ui.drops import Dropped
 from locara.ui.first_run import FirstRun
+from locara.ui.look import look_of
 from locara.ui.picker import DialogPicker
-from locara.ui.placement import keep, placement_of
-from locara.ui.plan import Look
-from locara.ui.theme import following, prefers_dark
+from locara.ui.placement import keep
+from locara.ui.theme import following
 from locara.ui.window import Orders, Report, open_window
 
 if TYPE_CHECKING:
@@ -40,49 +37,35 @@ if TYPE_CHECKING:
     from locara.models.cache import Inspect
     from locara.models.index import Index
     from locara.runtime.consent import Consent
-    from locara.sandbox.picker import Picker
 
 _TOLD: Final = frozenset({"alarm", "blocked", "crashed", "permission", "no-display"})
 
 
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """What a caller may choose in place of the person's own: each None is theirs."""
-
-    consent: Consent | None = None
-    picker: Picker | None = None
-    data: Path | None = None
-    state: Path | None = None
-    display: Display | None = None
-    heard: Callable[[Report], None] = lambda report: None
-
-
-def run_windowed(app: Path, choices: Choices, *, inspect: Inspect) -> int:
+def run_windowed(app: Path, *, consent: Consent | None, data: Path | None, inspect: Inspect) -> int:
     """Show an app until its window is closed. Returns the exit code of its runtime.
 
+    ``consent`` answers in place of the person, and ``data`` is a folder for the app's data in place of their own.
     Raises what `locara.runtime.launch.running` raises, and SandboxError ``no_display`` or
     ``window_missing``, before anything of the app runs.
     """
     bundle = AppBundle.open(app)
-    display = find_display(os.environ) if choices.display is None else choices.display
+    display = find_display(os.environ)
     if display.exposure:
         print(f"locara: {display.exposure}", file=sys.stderr)
     page = _page(bundle)
     with FirstRun(bundle.grants, log=2, display=display) as first, _pair() as (ours, theirs):
         dropped = Dropped()
-        picker = choices.picker or DialogPicker(bundle.manifest.display_name, dropped=dropped)
         with running(
             bundle,
-            consent=choices.consent or first,
-            picker=picker,
+            consent=consent or first,
+            picker=DialogPicker(bundle.manifest.display_name, dropped=dropped),
             streams=(ours.fileno(), ours.fileno(), 2),
-            data=choices.data,
-            state=choices.state,
+            data=data,
             admitted=lambda admission: bring_models(admission.bundle, first, inspect),
         ) as (process, admission):
             ours.close()
             with killing(process) as signals:
-                signals.extend(_show(admission, page, theirs, choices, dropped, display=display, first=first))
+                signals.extend(_show(admission, page, theirs, dropped, display=display, first=first))
                 if signals:
                     process.kill()
                 # The window's end of the pair is closed, so the runtime reads the end of its input.
@@ -95,7 +78,6 @@ def _show(
     admission: Admission,
     page: Path,
     theirs: socket.socket,
-    choices: Choices,
     dropped: Dropped,
     *,
     display: Display,
@@ -103,18 +85,8 @@ def _show(
 ) -> list[int]:
     """Show the window until it is closed; returns the signals that ended it before that."""
     bundle = admission.bundle
-    state = StateFolder(default_state_root() if choices.state is None else choices.state)
-    place = placement_of(state, bundle.grants.app_id)
-    text = consent_text(bundle.grants, model_sizes=model_sizes(bundle, ModelCache(default_root())))
-    look = Look(
-        title=bundle.manifest.display_name,
-        entry=_entry(bundle),
-        size=place.size,
-        at=place.at,
-        maximized=place.maximized,
-        dark=prefers_dark(os.environ),
-        about={"may": text.may, "models": text.models, "may_not": text.may_not},
-    )
+    state = StateFolder(default_state_root())
+    look = look_of(bundle, _entry(bundle), state)
 
     def hear(report: Report) -> None:
         if report.event == "size":
@@ -126,7 +98,6 @@ def _show(
             first.close()  # the app's own window has taken its place
         elif report.event in _TOLD:
             print(report.line(), file=sys.stderr, flush=True)
-        choices.heard(report)
 
     orders = Orders()
     with (

@@ -25,7 +25,7 @@ def prefers_dark(environ: Mapping[str, str]) -> bool:
     """Whether the person's desktop is dark, by GTK_THEME or the desktop's own setting; light when unknown."""
     theme = environ.get("GTK_THEME", "")
     if theme:
-        return theme.lower().endswith(("dark", ":dark"))
+        return theme.lower().endswith("dark")
     program = _program(environ)
     if program is None:
         return False

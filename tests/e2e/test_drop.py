@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import time
@@ -12,6 +13,7 @@ from typing import Literal
 
 import pytest
 
+import locara.ui
 from locara.ui.plan import PYTHON, Look
 
 from .conftest import ROOT, Opened
@@ -153,7 +155,7 @@ def test_docvault_adds_what_is_dropped_when_the_person_says_so(
     screen.wait_for("models on this machine", "No network")
     with files(screen, folder / "project-notes.md", folder / "more"):
         screen.drag(HOLD, MIDDLE)
-        screen.wait_for("will be able to read what you dropped")
+        screen.wait_for("things that you dropped")
         screen.shoot("1-asked")
         screen.click("Cancel")
         screen.wait_for("Nothing here yet")
@@ -166,6 +168,31 @@ def test_docvault_adds_what_is_dropped_when_the_person_says_so(
         screen.shoot("2-added")
     screen.key("ctrl+w")
     assert opened.end() == 0
+
+
+_LABELS = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from drop_dialog import _list_of
+def walk(widget):
+    found = [widget.get_text()] if hasattr(widget, "get_text") else []
+    widget.forall(lambda child: found.extend(walk(child))) if hasattr(widget, "forall") else None
+    return found
+box = _list_of(json.load(sys.stdin))
+box.show_all()
+print(json.dumps({"texts": walk(box), "height": box.get_preferred_height()[1]}))
+"""
+
+
+def test_the_dialog_names_every_file_whole_and_stays_on_the_screen(screen: Screen) -> None:
+    paths = [f"/folder/{number}/" + "name-" * 300 for number in range(256)]
+    done = subprocess.run(
+        [PYTHON, "-I", "-c", _LABELS, str(Path(locara.ui.__file__).parent / "webkit")],
+        env=screen.environ, input=json.dumps(paths), capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    told = json.loads(done.stdout)
+    assert told["texts"] == paths
+    assert told["height"] < 400
 
 
 def _seen(screen: Screen) -> set[str]:

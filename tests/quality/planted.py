@@ -26,7 +26,7 @@ MUTANTS = Path(__file__).parent / "mutants"
 HARMLESS = Path(__file__).parent / "harmless"
 HOSTILE = REPOSITORY / "fixtures/hostile"
 APP = REPOSITORY / "apps/docvault"
-NOT_COPIED = ("node_modules", "js", ".locara", "test", "dev", "vendor", "build")
+NOT_COPIED = ("node_modules", "js", ".locara", "test", "vendor", "build")
 SECONDS = 600
 
 

@@ -70,7 +70,7 @@ class Check:
     """A registered check. ``applies`` answers with the reason why the check has no place in a plan, or None.
 
     ``exclusive`` checks run alone after all others (benchmarks). ``quick`` checks also run in the quick profile,
-    which is to answer in ten seconds; the others there only when they are chosen. ``broken_manifest`` checks also run
+    which is to answer soon; the others there only when they are chosen. ``broken_manifest`` checks also run
     when locara.json cannot be read; every other check then has no result.
     """
 

@@ -46,4 +46,4 @@ def choose(request: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(choose(json.loads(sys.argv[1]))))
+    print(json.dumps(choose(json.load(sys.stdin))))

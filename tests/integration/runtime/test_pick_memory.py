@@ -16,7 +16,7 @@ import pytest
 
 from locara.core.digest import Digest
 from locara.errors import CallError, CapabilityDenied
-from locara.runtime.private_places import KeepingPicker, PrivatePlaces
+from locara.runtime.private_places import PrivatePlaces
 from locara.runtime.remembered import PickMemory, forget_all, load
 from locara.runtime.state import StateFolder
 from locara.sandbox.broker import Broker, Services
@@ -55,10 +55,10 @@ class Person:
     ) -> Iterator[BrokerClient]:
         folder = StateFolder(state or self.state.path)
         private = PrivatePlaces(self.folder / "anna", (folder.path,))
-        picker = KeepingPicker(ScriptedPicker(picks, remembers=True), private)
+        picker = ScriptedPicker(picks, remembers=True)
         memory = PickMemory(folder, APP, Digest.of(manifest.encode()), private)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        broker = Broker(GRANTS[access], ours, Services(picker=picker, memory=memory))
+        broker = Broker(GRANTS[access], ours, Services(picker=picker, memory=memory, judge=private.judge))
         broker.begin()
         client = BrokerClient(theirs)
         try:

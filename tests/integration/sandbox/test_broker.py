@@ -15,7 +15,7 @@ import pytest
 
 from locara.core.grant import Grants
 from locara.errors import CallError, CapabilityDenied
-from locara.runtime.private_places import KeepingPicker, PrivatePlaces
+from locara.runtime.private_places import PrivatePlaces
 from locara.sandbox.broker import Broker, ScriptedPicker, Services
 from locara.sandbox.broker_client import BrokerClient
 from locara.sandbox.picker import Answer, Ask
@@ -43,28 +43,34 @@ def broker(grants: Grants, *answers: list[Path]) -> AbstractContextManager[Broke
     return broker_of(grants, Services(picker=ScriptedPicker(answers)))
 
 
+@pytest.fixture
+def person(tmp_path: Path) -> Path:
+    """A home with a letter and a key of the same name, in folders of their own."""
+    home = tmp_path / "home"
+    for name, text in (("letters", "mine"), (".ssh", "KEY")):
+        (home / name).mkdir(parents=True)
+        (home / name / "one").write_text(text)
+    return home
+
+
 @pytest.mark.parametrize(
     ("exchanged", "judged", "read"),
     [(False, True, b"mine"), (True, True, None), (True, False, b"KEY")],
     ids=["as it was", "exchanged", "exchanged, and only the name was judged"],
 )
-def test_what_was_opened_is_judged_not_what_was_named(tmp_path, exchanged, judged, read) -> None:
-    home = tmp_path / "home"
-    for name, text in (("letters", "mine"), (".ssh", "KEY")):
-        (home / name).mkdir(parents=True)
-        (home / name / "one").write_text(text)
-    places = PrivatePlaces(home, ())
-    keeping = KeepingPicker(ScriptedPicker([[home / "letters/one"]]), places)
+def test_what_was_opened_is_judged_not_what_was_named(person, exchanged, judged, read) -> None:
+    places, scripted = PrivatePlaces(person, ()), ScriptedPicker([[person / "letters/one"]])
 
     class Slow:
         def pick(self, ask: Ask) -> Answer:
-            answer = keeping.pick(ask)
+            answer = scripted.pick(ask)
+            assert places.refusal(answer.paths[0]) is None
             if exchanged:
-                (home / "letters").rename(home / "old")
-                (home / "letters").symlink_to(home / ".ssh")
+                (person / "letters").rename(person / "old")
+                (person / "letters").symlink_to(person / ".ssh")
             return answer
 
-    services = Services(picker=Slow(), judge=places.require) if judged else Services(picker=Slow())
+    services = Services(picker=Slow(), judge=places.judge) if judged else Services(picker=Slow())
     with broker_of(READ, services) as client:
         if read is None:
             with pytest.raises(CapabilityDenied) as denied:
@@ -73,6 +79,20 @@ def test_what_was_opened_is_judged_not_what_was_named(tmp_path, exchanged, judge
         else:
             (picked,) = client.pick("file", "read")
             assert read_fd(client.open(picked.handle, "")) == read
+
+
+@pytest.mark.parametrize("grants", [READ, WRITE], ids=["read", "read-write"])
+def test_nothing_is_handed_over_when_one_of_many_is_private(person, grants) -> None:
+    good, bad = person / "letters", person / ".ssh"
+    access = "read" if grants is READ else "read-write"
+    services = Services(picker=ScriptedPicker([[good, bad], [good]]), judge=PrivatePlaces(person, ()).judge)
+    with broker_of(grants, services) as client:
+        before = open_descriptors()
+        with pytest.raises(CapabilityDenied, match=r"\.ssh is where programs keep"):
+            client.pick("directory", access, multiple=True)
+        assert open_descriptors() == before
+        (picked,) = client.pick("directory", access)
+        assert read_fd(client.open(picked.handle, "one")) == b"mine"
 
 
 @pytest.fixture

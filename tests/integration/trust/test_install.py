@@ -15,7 +15,17 @@ from typing import Any
 
 import pytest
 
-from fixtures.trust.world import BUILD, BUILDER, COMMIT, SOURCE, Signing, World, new_world, provenance_of
+from fixtures.trust.world import (
+    BUILD,
+    BUILDER,
+    COMMIT,
+    SOURCE,
+    Signing,
+    World,
+    new_world,
+    provenance_of,
+    summary_of,
+)
 from locara.cli.__main__ import main
 from locara.core.digest import Digest
 from locara.runtime import install as installing
@@ -23,7 +33,6 @@ from locara.runtime.state import StateFolder
 from locara.trust import locapp
 from locara.trust.locapp import list_files
 from locara.trust.statement import summary
-from locara.trust.statement.statement import Subject, write_statement
 
 EXPECTED = ["--expect-source", SOURCE, "--expect-builder", BUILDER, "--expect-identity", BUILDER]
 OTHER = "https://git.locara.example/evil/notes"
@@ -60,25 +69,15 @@ class Machine:
         built = self.world.sign(
             Signing(payload=provenance_of(about, source=source, builder=builder), build=build)
         )
-        judged = self.world.sign(Signing(payload=self.summary(about, built, **how), build=build))
+        verdict, levels = how.get("verdict", "PASSED"), how.get("levels", [summary.LOCAL_ONLY])
+        said = summary_of(about, built, verdict=verdict, levels=levels)
+        judged = self.world.sign(Signing(payload=said, build=build))
         kept = {"provenance.json": built, "verified.json": judged, **how.get("more", {})}
         for name in how.get("without", ()):
             del kept[name]
         place = app.with_suffix(".locapp")
         locapp.write(place, app, listed, kept)
         return place
-
-    def summary(self, about: Digest, built: bytes, **how: Any) -> bytes:
-        value = {
-            "verifier": {"id": BUILDER},
-            "timeVerified": "2026-07-01T00:00:00Z",
-            "resourceUri": "pkg:generic/notes",
-            "policy": {"uri": "https://locara.example/policy/strict/v1"},
-            "inputAttestations": [{"uri": "p", "digest": {"sha256": Digest.of(built).hex}}],
-            "verificationResult": how.get("verdict", "PASSED"),
-            "verifiedLevels": how.get("levels", [summary.LOCAL_ONLY]),
-        }
-        return write_statement([Subject("notes.locapp", about)], value, summary.TYPE)
 
     def install(self, bundle: Path, *more: str, told: list[str] | None = None) -> int:
         line = ["install", str(bundle), "--trust-root", str(self.folder / "trust.json")]

@@ -11,14 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.trust.world import BUILDER, COMMIT, SOURCE, Signing, World, new_world, provenance_of
+from fixtures.trust.world import BUILDER, COMMIT, SOURCE, Signing, World, new_world, provenance_of, summary_of
 from locara.cli.__main__ import main
 from locara.core.digest import Digest
 from locara.trust import locapp
 from locara.trust.locapp import FileList, Unpacked, list_files, unpack
 from locara.trust.refusal import Reason, TrustError
-from locara.trust.statement import summary
-from locara.trust.statement.statement import Subject, write_statement
 
 ROOT = Path(__file__).resolve().parents[3]
 EXPECTED = ["--expect-source", SOURCE, "--expect-builder", BUILDER, "--expect-identity", BUILDER]
@@ -47,18 +45,6 @@ def listed(app: Path) -> FileList:
 
 def attested(world: World, listed: FileList, payload: bytes | None = None) -> bytes:
     return world.sign(Signing(payload=payload or provenance_of(Digest.of(listed.text()))))
-
-
-def summary_of(listed: FileList, result: str, provenance: bytes) -> bytes:
-    value = {
-        "verifier": {"id": BUILDER},
-        "timeVerified": "2026-07-01T00:00:00Z",
-        "resourceUri": "pkg:generic/notes@0.1.0",
-        "policy": {"uri": "https://locara.example/policy/strict/v1"},
-        "inputAttestations": [{"uri": "p", "digest": {"sha256": Digest.of(provenance).hex}}],
-        "verificationResult": result,
-    }
-    return write_statement([Subject("notes.locapp", Digest.of(listed.text()))], value, summary.TYPE)
 
 
 @pytest.fixture
@@ -239,12 +225,14 @@ def test_strict_believes_a_bundle_and_refuses_each_thing_that_is_wrong_with_it(
     (tmp_path / "outside.json").write_bytes(good)
     assert run(bare, "--attestation", str(tmp_path / "outside.json")) == 0
 
-    failed = attested(world, listed, summary_of(listed, "FAILED", good))
+    failed = attested(
+        world, listed, summary_of(Digest.of(listed.text()), good, verdict="FAILED", levels=None)
+    )
     (tmp_path / "failed.json").write_bytes(failed)
     capsys.readouterr()
     assert run(bundle, "--attestation", str(tmp_path / "failed.json")) == 1
     assert "error[LC706]" in capsys.readouterr().out
-    passed = attested(world, listed, summary_of(listed, "PASSED", good))
+    passed = attested(world, listed, summary_of(Digest.of(listed.text()), good, levels=None))
     (tmp_path / "passed.json").write_bytes(passed)
     assert (
         run(

@@ -12,9 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from locara.errors import CapabilityDenied
-from locara.runtime.private_places import KeepingPicker, PrivatePlaces
+from locara.runtime.private_places import PrivatePlaces
 from locara.runtime.user_folders import default_user_roots
-from locara.sandbox.picker import Ask, ScriptedPicker
 
 NAMES = st.text(
     st.characters(blacklist_characters="/\0", blacklist_categories=("Cs",)), min_size=1, max_size=12
@@ -81,16 +80,15 @@ def test_a_folder_that_holds_a_private_place_is_as_private(parts: list[str]) -> 
     assert places.refusal(Path("/nowhere/beside").joinpath(*parts)) is None
 
 
-@pytest.mark.parametrize("access", ["read", "read-write"])
-def test_a_picker_hands_over_nothing_when_one_of_many_is_private(
-    places: PrivatePlaces, tmp_path: Path, access: str
-) -> None:
-    good, bad = tmp_path / "home/Documents", tmp_path / "home/.ssh"
-    picker = KeepingPicker(ScriptedPicker([[good, bad], [good]]), places)
-    with pytest.raises(CapabilityDenied, match=r"\.ssh is where programs keep") as caught:
-        picker.pick(Ask("directory", access, multiple=True))  # type: ignore[arg-type]
-    assert caught.value.fix
-    assert picker.pick(Ask("directory", access)).paths == (good,)  # type: ignore[arg-type]
+def test_what_is_open_is_judged_by_its_place_and_by_no_name(places: PrivatePlaces, tmp_path: Path) -> None:
+    (tmp_path / "home/exchanged").symlink_to(tmp_path / "home/Documents")
+    (tmp_path / "home/.ssh").rename(tmp_path / "home/.ssh.old")
+    (tmp_path / "home/.ssh").symlink_to(tmp_path / "home/Documents")
+    with pytest.raises(CapabilityDenied, match=r"id is where programs keep") as caught:
+        places.judge(tmp_path / "home/.ssh/id")  # it was open before the name was exchanged
+    assert (caught.value.capability, bool(caught.value.fix)) == ("fs.user-selected", True)
+    places.judge(tmp_path / "home/exchanged")
+    places.judge(tmp_path / "home/Documents")
 
 
 # -- the person's folders

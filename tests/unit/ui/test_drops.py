@@ -82,7 +82,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: str, code
     """A dialog that answers this, in place of one that is drawn, and the file in which its request lies then."""
     seen = tmp_path / "request"
     program = tmp_path / "python"
-    program.write_text(f"#!/bin/sh\nprintf '%s' \"$3\" > {seen}\nprintf '%s' '{answer}'\nexit {code}\n")
+    program.write_text(f"#!/bin/sh\ncat > {seen}\nprintf '%s' '{answer}'\nexit {code}\n")
     program.chmod(0o755)
     monkeypatch.setattr(picker_module, "PYTHON", str(program))
     return seen
@@ -123,6 +123,16 @@ def test_a_name_that_hides_what_it_is_is_spelled_out(monkeypatch: pytest.MonkeyP
     picker.pick(ASK)
     (shown,) = json.loads(seen.read_text())["paths"]
     assert "\u202e" not in shown and "txt.exe" in shown
+
+
+def test_every_path_is_told_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen = answering(monkeypatch, tmp_path, "true")
+    picker = DialogPicker("An app", {})
+    paths = [Path(f"/{number}/" + "/".join(["\u202e" * 200] * 19)) for number in range(MAX_PATHS)]
+    picker.dropped.put([path.as_uri() for path in paths])
+    assert picker.pick(ASK) == Answer(tuple(paths))
+    shown = json.loads(seen.read_text())["paths"]
+    assert shown == [str(path).replace("\u202e", "\\u{202e}") for path in paths]
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,8 @@ SYSTEM: Final = (
     "/proc/self/environ", "/proc/self/fd", "/proc/self/root", "/root", "/run", "/sys", "/sys/kernel", "/usr",
     "/usr/bin", "/usr/bin/env", "/usr/lib", "/var/lib", "/var/log",
 )  # fmt: skip
+WAYS: Final = ("dropped", "among others", "read", "read-write")
+"""How a place comes to be handed over: dropped on the window, as the last of two that are picked, or picked alone."""
 
 Json = Any
 
@@ -120,9 +122,9 @@ def run(ctx: Context) -> CheckResult:
     with ctx.open_app(app, home=world.apps, state=world.state, picker=picker, person=world.home) as running:
         broken = _twins(running, picker, world)
         for number, place in enumerate(places):
-            for access in ("dropped", "read", "read-write"):
+            for access in WAYS:
                 tried += 1
-                reply = _hand(running, picker, Path(place), access)
+                reply = _hand(running, picker, Path(place), access, world)
                 if isinstance(reply, dict):
                     effect = _effect(running, reply, tokens, access)
                     message = "a private place was handed over to be " + (
@@ -194,8 +196,14 @@ def _named(world: World, place: str) -> str:
     return place.replace(str(world.home.parent), "…").replace(str(world.apps.parent), "…")
 
 
-def _hand(running: RunningApp, picker: Any, place: Path, access: str) -> dict[str, Json] | str:  # noqa: ANN401 - a picker of the runtime
-    """The handle that the app got of a pick for ``access``, or of what was dropped; else the code of the refusal."""
+def _hand(
+    running: RunningApp,
+    picker: Any,  # noqa: ANN401 - a picker of the runtime
+    place: Path,
+    access: str,
+    world: World,
+) -> dict[str, Json] | str:
+    """The handle that the app got of a place in one of the `WAYS`; else the code of the refusal."""
     from locara.errors import LocaraError  # noqa: PLC0415 - as above
 
     kind = "directory" if place.is_dir() else "file"
@@ -203,12 +211,15 @@ def _hand(running: RunningApp, picker: Any, place: Path, access: str) -> dict[st
         if access == "dropped":
             picker.drop(place)
             found = running.client.call("fs.dropped", {"recursive": True})
+        elif access == "among others":
+            picker.add(world.home / ("Documents" if kind == "directory" else "notes.txt"), place)
+            found = running.client.call("fs.pick", {"kind": kind, "access": "read", "multiple": True})
         else:
             picker.add(place)
             found = running.client.call("fs.pick", {"kind": kind, "access": access})
     except LocaraError as error:
         return error.code
-    return {"kind": kind, **found["handles"][0]} if found["handles"] else "cancelled"
+    return {"kind": kind, **found["handles"][-1]} if found["handles"] else "cancelled"
 
 
 def _effect(running: RunningApp, handle: dict[str, Json], tokens: Tokens, access: str) -> str:
@@ -235,8 +246,8 @@ def _effect(running: RunningApp, handle: dict[str, Json], tokens: Tokens, access
 def _twins(running: RunningApp, picker: Any, world: World) -> str:  # noqa: ANN401 - a picker of the runtime
     """Ordinary places of the same home, which must be handed over and work; empty when all do."""
     for name in ("Documents", "Documents/letter.txt", "notes.txt", "project", "project/src/main.py"):
-        for access in ("dropped", "read", "read-write"):
-            reply = _hand(running, picker, world.home / name, access)
+        for access in WAYS:
+            reply = _hand(running, picker, world.home / name, access, world)
             if not isinstance(reply, dict):
                 return f"{name} for {access}: {reply}"
             running.client.call("fs.release", {"handle": reply["handle"]})
