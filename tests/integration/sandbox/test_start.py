@@ -252,21 +252,24 @@ def _open_interpreter() -> None:
     """Show interpreter, environment and packages through closed folders, in a mount namespace of this thread."""
     wanted = {sys.base_prefix, sys.prefix, str(Path(locara.__file__).parents[1])}
     places = {Path(os.path.realpath(place)) for place in wanted}
-    trees: list[tuple[Path, Path, int]] = []
-    for place in sorted(places):
-        closed = next((p for p in reversed(place.parents) if not p.stat().st_mode & 0o001), None)
-        if closed is not None:
+    closed: set[Path] = set()
+    trees: dict[Path, int] = {}
+    for place in places:
+        if shut := {parent for parent in place.parents if not parent.stat().st_mode & 0o001}:
+            closed |= shut
             fd = os.open(place, os.O_PATH)
-            trees.append((closed, place, kernel.clone_tree(fd)))
+            trees[place] = kernel.clone_tree(fd)
             os.close(fd)
     kernel.unshare(kernel.CLONE_NEWNS)
     kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
-    for closed in sorted({closed for closed, _, _ in trees}):
-        kernel.mount("open", str(closed), "tmpfs", kernel.MS_NOSUID, "mode=0755,size=1m")
-    for _, place, tree in trees:
-        place.mkdir(parents=True, exist_ok=True)
-        kernel.attach_tree(tree, str(place))
-        os.close(tree)
+    # From the outside in: a closed folder may lie in a tree that was shown through another one.
+    for path in sorted({*closed, *trees}):
+        path.mkdir(parents=True, exist_ok=True)
+        if path in closed:
+            kernel.mount("open", str(path), "tmpfs", kernel.MS_NOSUID, "mode=0755,size=1m")
+        if path in trees:
+            kernel.attach_tree(trees[path], str(path))
+            os.close(trees[path])
 
 
 def test_the_gauge_of_memory_works_inside(box: Box) -> None:
