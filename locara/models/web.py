@@ -8,7 +8,6 @@ conversation. Certificates are checked against the system's store, or the file t
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import re
 import ssl
 from collections.abc import Iterator, Mapping
@@ -18,12 +17,11 @@ from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 import locara
+from locara.core.authority import authority, is_number
 from locara.errors import ModelError
 
 MAX_URL: Final = 8_192  # signed storage addresses are long
 MAX_HOPS: Final = 5
-_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
 _VISIBLE = re.compile(r"[!-~]+", re.ASCII)
 _NEVER = frozenset('\\"<>^`{|}')
 _MOVED: Final = frozenset({301, 302, 303, 307, 308})
@@ -55,7 +53,6 @@ class Url:
             raise _refused(text, "it is too long or holds characters that an address has not")
         try:
             parts = urlsplit(text)
-            host, port = parts.hostname or "", parts.port
         except ValueError as error:
             raise _refused(text, "it cannot be read") from error
         if parts.scheme != "https" or not text.startswith("https://"):
@@ -64,8 +61,10 @@ class Url:
             raise _refused(text, "it holds a user name or password")
         if parts.fragment or text.endswith("#"):
             raise _refused(text, "it holds a fragment")
-        if not _is_host(host) or port == 0 or parts.netloc.endswith(":"):
+        place = authority(parts.netloc)
+        if place is None:
             raise _refused(text, "its host or port is not a plain one")
+        host, port = place
         target = parts.path or "/"
         return Url(host, 443 if port is None else port, f"{target}?{parts.query}" if parts.query else target)
 
@@ -78,7 +77,7 @@ class Url:
     @property
     def is_local(self) -> bool:
         """True for an address by number and for names of this machine: no public server may send us there."""
-        return _is_number(self.host) or self.host == "localhost" or self.host.endswith(".localhost")
+        return is_number(self.host) or self.host == "localhost" or self.host.endswith(".localhost")
 
     @property
     def origin(self) -> str:
@@ -191,24 +190,6 @@ def _next(start: Url, answer: Answer, *, has_body: bool) -> Url:
     if has_body and answer.status in _KEEPS_METHOD and url.origin != answer.url.origin:
         raise ModelError(f"{answer.url.origin} sends a request on to {url.origin}", code="bad_address")
     return url
-
-
-def _is_number(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_host(host: str) -> bool:
-    if _is_number(host):
-        return "%" not in host
-    last = host.rpartition(".")[2]
-    # 010.0.0.1, 0x7f.1 and 2130706433 are addresses to some resolvers and names to others.
-    if not last or last.isdigit() or last.startswith("0x"):
-        return False
-    return len(host) <= 253 and _HOST.fullmatch(host) is not None
 
 
 def _reason(error: Exception) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
+from locara.core.authority import authority
 from locara.trust.kept_files import read_file
 from locara.trust.log_refusal import LogRefused
 from locara.trust.merkle import HASH_BYTES
@@ -76,7 +77,7 @@ def check_address(text: str) -> None:
     """Raises LogRefused `source_unreadable` for anything but a plain http or https address."""
     try:
         parts = urlsplit(text)
-        plain = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        plain = parts.scheme in ("http", "https") and authority(parts.netloc) is not None
     except ValueError:
         plain = False
     odd = not text.isascii() or any(char <= " " or char in '\\"<>^`{|}#?@' for char in text)

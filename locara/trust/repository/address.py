@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import urlsplit
 
+from locara.core.authority import authority
 from locara.trust.repository.refused import UpdateRefused
 
 LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -14,13 +15,14 @@ def checked_address(url: str) -> str:
     """The address of a repository, ending in a slash. UpdateRefused ``bad_address``."""
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
     except ValueError as error:
         raise _bad(url) from error
-    safe = parts.scheme == "https" or (parts.scheme == "http" and host in LOCAL)
-    if not safe or not host or "@" in parts.netloc or parts.query or parts.fragment:
+    place = authority(parts.netloc)
+    safe = place and (parts.scheme == "https" or (parts.scheme == "http" and place[0] in LOCAL))
+    if not safe or parts.query or parts.fragment:
         raise _bad(url)
-    if not url.isascii() or not url.isprintable() or " " in url or len(url) > 2_048:
+    odd = any(char <= " " or char in '\\"<>^`{|}' for char in url)
+    if odd or not url.isascii() or not url.isprintable() or len(url) > 2_048:
         raise _bad(url)
     return url if url.endswith("/") else f"{url}/"
 

@@ -25,10 +25,29 @@ TARGETS = (
     "/\\@a.test", "\\a.test", ";@a.test", "/%2e%2e/%00", "/a b", "/ä", "/\r\nHost: a.test", "/a#b#c", "/[", "/a|b",
     "/%0d%0aHost:%20a.test", "/a'b\"c", "?https://a.test/", "/`", "/^", "/<a>", "/{a}",
 )  # fmt: skip
+BEFORE = ("", "", "x", "%40", "a.test", "a.test.", "127.0.0.1", "%5b", "a.test%00")
+INSIDE = (
+    "::1",
+    "fd00::1",
+    "::ffff:127.0.0.1",
+    "FE80::1",
+    "fe80::1%25eth0",
+    "v1.a",
+    "a.test",
+    "127.0.0.1",
+    "[::1]",
+    "",
+)
+AFTER = ("", "", "x", ".a.test", "]", "%40", "%5d")
 ODD = (
     *map(chr, range(0x21)), "\x7f", "\x80", "\x85", "\xa0", "\xad", "\u200b", "\u2028", "\u202e", "\ufeff", "\ud800",
     "\\", "@", "#", "?", "/", ":", "%", "[", "]", "。", "．", "／", "＠", "%00", "%2f", "%40", "%5c", "\t", "\n", "\r",
 )  # fmt: skip
+
+
+def bracketed(rng: random.Random) -> str:
+    """A host in brackets, and what may stand in, before and behind them."""
+    return f"{rng.choice(BEFORE)}[{rng.choice(INSIDE)}]{rng.choice(AFTER)}"
 
 
 def hosts_near(rng: random.Random, patterns: Sequence[str]) -> str:
@@ -36,8 +55,10 @@ def hosts_near(rng: random.Random, patterns: Sequence[str]) -> str:
     roll = rng.random()
     if roll < 0.7:
         return hosts.near(rng, patterns)
-    if roll < 0.9:
+    if roll < 0.87:
         return hosts.hostile(rng)
+    if roll < 0.92:
+        return bracketed(rng)
     name = hosts.near(rng, patterns)
     return rng.choice(
         (name.upper(), name.title(), f"[{name}]", f"{name}..", f"%{ord(name[:1] or 'a'):x}{name[1:]}")

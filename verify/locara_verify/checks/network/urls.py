@@ -6,8 +6,8 @@ import http.client
 import ipaddress
 import json
 import random
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from locara_verify.check import CheckResult, check
@@ -28,6 +28,7 @@ LEAST_ADDRESSES: Final = 3_000
 LEAST: Final = 0.03  # of addresses that are allowed; below it the run proved one side only
 
 Json = Any
+T = TypeVar("T")
 
 
 @check(NAME, rules=(RULE,), quick=True)
@@ -44,6 +45,7 @@ def run(ctx: Context) -> CheckResult:
             passed += fetched(tally, document, grants, text)
             opened(tally, text)
             supplied(tally, text)
+            trusted(tally, text)
         ctx.progress(asked, total, "addresses")
     for _ in range(total // 4):
         written(tally, addresses.pattern(rng))
@@ -107,19 +109,51 @@ def supplied(tally: Tally, text: str) -> None:
     from locara.errors import ModelError  # noqa: PLC0415 - loads the framework
     from locara.models.web import Url  # noqa: PLC0415 - loads the framework
 
+    url = accepted(tally, "the model supply", Url.parse, ModelError, text)
+    if url is not None:
+        same_place(tally, "the model supply", text, Place("https", url.host, url.port))
+
+
+def trusted(tally: Tally, text: str) -> None:
+    """The addresses of a repository and of a log: what is accepted means one place to all who read it later."""
+    from locara.trust.log_refusal import LogRefused  # noqa: PLC0415 - loads the framework
+    from locara.trust.log_source import check_address  # noqa: PLC0415 - loads the framework
+    from locara.trust.repository.address import checked_address  # noqa: PLC0415 - loads the framework
+    from locara.trust.repository.refused import UpdateRefused  # noqa: PLC0415 - loads the framework
+
+    def logged(given: str) -> str:
+        check_address(given)
+        return given
+
+    repository, log = "the address of a repository", "the address of a log"
+    for who, told_again in (
+        (repository, accepted(tally, repository, checked_address, UpdateRefused, text)),
+        (log, accepted(tally, log, logged, LogRefused, text)),
+    ):
+        if told_again is not None:
+            same_place(tally, who, text, standard(told_again))
+
+
+def accepted(
+    tally: Tally, who: str, read: Callable[[str], T], refusal: type[Exception], text: str
+) -> T | None:
+    """What a reader made of an address, None where it refused it. Anything else that it raises is a finding."""
     try:
-        url = Url.parse(text)
-    except ModelError:
-        return
-    same_place(tally, "the model supply", text, Place("https", url.host, url.port))
+        return read(text)
+    except refusal:
+        return None
+    except Exception as error:
+        because = f"{type(error).__name__} and no refusal"
+        tally.expect(RULE, False, f"{who} is read without a judgement", because, address=told(text))
+        return None
 
 
-def same_place(tally: Tally, who: str, text: str, place: Place) -> None:
+def same_place(tally: Tally, who: str, text: str, place: Place | None) -> None:
     """The standard library and a browser go where the product goes."""
     for name, found in (("urllib", standard(text)), ("a browser", reading.browser(text))):
         tally.expect(
             RULE,
-            canonical(found) == canonical(place),
+            place is not None and canonical(found) == canonical(place),
             f"{who} and {name} read one address differently",
             f"{who}: {place}, {name}: {found}",
             address=told(text),
@@ -130,7 +164,11 @@ def canonical(place: Place | None) -> Place | None:
     """The same place with an address by number in its one short form."""
     if place is None or ":" not in place.host:
         return place
-    return Place(place.scheme, str(ipaddress.IPv6Address(int(ipaddress.IPv6Address(place.host)))), place.port)
+    try:
+        number = int(ipaddress.IPv6Address(place.host))
+    except ValueError:
+        return place
+    return Place(place.scheme, str(ipaddress.IPv6Address(number)), place.port)
 
 
 def standard(text: str) -> Place | None:
@@ -142,7 +180,7 @@ def standard(text: str) -> Place | None:
         return None
     if host is None or "@" in parts.netloc:
         return None
-    return Place(parts.scheme, host, 443 if port is None else port)
+    return Place(parts.scheme, host, reading.DEFAULT_PORTS.get(parts.scheme, 443) if port is None else port)
 
 
 def on_the_line(tally: Tally, text: str, host: str, port: int) -> None:
