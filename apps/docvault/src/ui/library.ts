@@ -34,12 +34,13 @@ export function startLibrary(vault: DocVault, drawn: () => Promise<void>): Libra
     for (const button of buttons) button.setAttribute("aria-disabled", String(busy));
   };
 
-  const refresh = async (): Promise<void> => {
+  const refresh = async (focus?: () => void): Promise<void> => {
     const documents = await vault.documents();
     const items = await Promise.all(documents.map((document) => item(vault, document, refresh)));
     list.replaceChildren(...items);
     byId("empty", HTMLParagraphElement).hidden = documents.length > 0;
     saving.hidden = documents.length === 0;
+    focus?.(); // at once: until then the keyboard is nowhere
     await drawn();
   };
 
@@ -80,12 +81,13 @@ export function startLibrary(vault: DocVault, drawn: () => Promise<void>): Libra
   return { refresh, add, drop };
 }
 
-async function item(vault: DocVault, document: StoredDocument, refresh: () => Promise<void>): Promise<HTMLLIElement> {
+async function item(vault: DocVault, document: StoredDocument, refresh: (focus?: () => void) => Promise<void>): Promise<HTMLLIElement> {
   const name = shownName(document.name);
   const pages = document.kind === "pdf" ? ` · ${document.pages} ${document.pages === 1 ? "page" : "pages"}` : "";
   const remove = make("button", { class: "quiet remove", text: "Remove", title: `Remove ${name} from the vault` });
   remove.setAttribute("aria-label", `Remove ${name}`);
   remove.addEventListener("click", () => {
+    if (remove.getAttribute("aria-disabled") === "true") return;
     // A second press is asked for in place: a dialog would take the list out of sight.
     if (remove.dataset["sure"] !== "yes") {
       remove.dataset["sure"] = "yes";
@@ -96,9 +98,9 @@ async function item(vault: DocVault, document: StoredDocument, refresh: () => Pr
       }, { once: true });
       return;
     }
-    remove.disabled = true;
+    remove.setAttribute("aria-disabled", "true"); // `disabled` would take the keyboard off it
     const place = [...byId("documents", HTMLUListElement).querySelectorAll("button.remove")].indexOf(remove);
-    vault.remove(document).catch(showNotice).then(refresh).then(() => focusAt(place)).catch(showNotice);
+    vault.remove(document).catch(showNotice).then(() => refresh(() => focusAt(place))).catch(showNotice);
   });
   const facts = make("div", {
     class: "facts",
