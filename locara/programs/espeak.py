@@ -5,13 +5,13 @@ espeak-ng is a GPL-3 program: it is started, never linked.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from locara.errors import CallError
 from locara.programs.launch import MIB, Launch, Limits, find, folder_of, interpreter_of
 from locara.programs.places import PROGRAM, PROGRAM_DATA
+from locara.programs.sound import PITCHES, RATES, VOICE
 from locara.sandbox.plan import Source
 
 PACKAGE: Final = "espeak-ng"
@@ -23,10 +23,6 @@ PLACES: Final = (
     "/usr/share/espeak-ng-data",
 )
 LIMITS: Final = Limits(memory=512 * MIB, cpu=45, wall=60.0)
-VOICE: Final = re.compile(r"[a-z]{2,3}(-[a-z0-9]{1,8}){0,4}")
-"""A voice is a language tag. No folder, no file and no `+variant` can be said with it."""
-RATES: Final = range(80, 401)
-PITCHES: Final = range(100)
 
 
 def facts() -> Mapping[str, Any]:

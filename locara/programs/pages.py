@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from locara.errors import CallError
 from locara.programs.outcome import CUT, Outcome
 
+MAX_PAGE: Final = 100_000
+MAX_COUNT: Final = 200
+DPIS: Final = range(36, 601)
 MAX_PDF: Final = 64 * 1024 * 1024
 MAX_ANSWER: Final = 26 * 1024 * 1024  # 4 million characters, each at most six bytes of JSON
 MAX_PNG: Final = 11 * 1024 * 1024  # base64 of it fits into a frame

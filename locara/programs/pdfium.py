@@ -8,12 +8,10 @@ from typing import Any, Final
 
 from locara.errors import CallError
 from locara.programs.launch import MIB, Launch, Limits
+from locara.programs.pages import DPIS, MAX_COUNT, MAX_PAGE
 
 READER: Final = "locara.programs.pdf_reader"
 LIMITS: Final = Limits(memory=1_024 * MIB, cpu=45, wall=60.0)
-MAX_PAGE: Final = 100_000
-MAX_COUNT: Final = 200
-DPIS: Final = range(36, 601)
 
 
 def facts() -> Mapping[str, Any]:

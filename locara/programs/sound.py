@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass
 from typing import Final
 
 from locara.errors import CallError
-from locara.programs.espeak import VOICE
 from locara.programs.outcome import Outcome
 from locara.programs.pages import clean
 
+VOICE: Final = re.compile(r"[a-z]{2,3}(-[a-z0-9]{1,8}){0,4}")
+"""A voice is a language tag. No folder, no file and no `+variant` can be said with it."""
+RATES: Final = range(80, 401)
+PITCHES: Final = range(100)
 MAX_TEXT: Final = 4_000
 MAX_SOUND: Final = 11 * 1024 * 1024  # base64 of it fits into a frame
 MAX_VOICES: Final = 256 * 1024

@@ -29,10 +29,11 @@ from locara.models.profiles import choose, ram_bytes
 from locara.programs.starter import Starter
 from locara.runtime.app import MANIFEST_NAME, AppBundle
 from locara.runtime.app_home import AppHome, shared_root
+from locara.runtime.awake import AWAKE_NAME, Admission, awake_file
 from locara.runtime.background import PASSIVE_SECONDS
 from locara.runtime.client import Client, ConnectionLost, error_of
 from locara.runtime.consent import Consent
-from locara.runtime.lifecycle import AWAKE_NAME, Admission, admit, awake_file
+from locara.runtime.lifecycle import admit
 from locara.runtime.private_places import PrivatePlaces
 from locara.runtime.recall import recalled
 from locara.runtime.remembered import PickMemory

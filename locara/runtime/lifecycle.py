@@ -10,41 +10,22 @@ against its own manifest, and can say until when something sleeps.
 
 from __future__ import annotations
 
-import json
-import os
-import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from locara.core.changes import gains
 from locara.core.consent import ConsentText, consent_text
-from locara.core.digest import Digest
-from locara.core.grant import Grants, intersect
-from locara.core.grant_json import grants_json, read_grants
+from locara.core.grant import Grants
 from locara.runtime.app import AppBundle
+from locara.runtime.awake import Admission
 from locara.runtime.consent import Consent, ConsentRecord, load, record_name, save
 from locara.runtime.remembered import carry, forget_all
 from locara.runtime.revocation import refuse_revoked
-from locara.runtime.standing import Asleep, Layer, Standing
+from locara.runtime.standing import Asleep, Standing
 from locara.runtime.state import StartError, StateFolder
 
-AWAKE_NAME: Final = "awake.json"
 _NO_SIZES: Final[Mapping[str, int]] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """A version that may start. ``bundle`` holds the Grants that are awake, ``asleep`` the rest.
-
-    ``notices`` is what the person should be told about it: warnings of the list of revocations, and its age.
-    """
-
-    bundle: AppBundle
-    asleep: Asleep
-    notices: tuple[str, ...] = ()
 
 
 def admit(
@@ -135,58 +116,3 @@ def withdraw(state: StateFolder, app_id: str) -> bool:
         save(state, replace(record, answer="withdrawn"))
         forget_all(state, app_id)
     return True
-
-
-@contextmanager
-def awake_file(state: StateFolder, admission: Admission) -> Iterator[tuple[Path, Digest] | None]:
-    """While the block runs: the file that tells the runtime inside what is awake, and its digest.
-
-    None when nothing sleeps: then the manifest says it all.
-    """
-    if not admission.asleep.layers:
-        yield None
-        return
-    grants = admission.bundle.grants
-    base = record_name(grants.app_id).removesuffix(".json")
-    name = f"{base}.{secrets.token_hex(8)}.{AWAKE_NAME}"
-    value = {
-        "awake": grants_json(grants),
-        "asleep": [
-            {"wakes": layer.wakes, "grants": grants_json(layer.grants)} for layer in admission.asleep.layers
-        ],
-    }
-    # Read inside by another user when the launcher is root; the folder around it is the person's alone.
-    digest = state.write(name, value, mode=0o444)
-    try:
-        yield Path(os.path.realpath(state.path)) / name, digest
-    finally:
-        state.remove(name)
-
-
-def confirm(bundle: AppBundle, *, manifest: Digest | None, awake: Digest | None, folder: Path) -> Admission:
-    """Inside the sandbox: the same admission again, from what the launcher handed in.
-
-    The manifest must be the one that was agreed to and the file of awake powers the one that was written;
-    what it says can only narrow the manifest. Raises StartError ``manifest_changed``.
-    """
-    if manifest is not None and bundle.manifest.digest != manifest:
-        raise _changed("the app's manifest changed while it was being started")
-    if awake is None:
-        return Admission(bundle, Asleep())
-    try:
-        data = (folder / AWAKE_NAME).read_bytes()
-        if Digest.of(data) != awake:
-            raise ValueError("another file")
-        value = json.loads(data)
-        grants = intersect(bundle.grants, read_grants(value["awake"], source=AWAKE_NAME))
-        layers = tuple(
-            Layer(intersect(bundle.grants, read_grants(item["grants"], source=AWAKE_NAME)), item["wakes"])
-            for item in value["asleep"]
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _changed("the list of powers that are awake is not the one that was handed in") from error
-    return Admission(replace(bundle, grants=grants), Asleep(layers))
-
-
-def _changed(message: str) -> StartError:
-    return StartError(message, code="manifest_changed", fix="start the app again; you are asked if need be")

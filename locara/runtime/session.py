@@ -16,11 +16,11 @@ from locara.errors import CallError
 from locara.runtime.app import AppBundle
 from locara.runtime.app_home import AppHome
 from locara.runtime.audit import AuditLog
+from locara.runtime.awake import confirm
 from locara.runtime.background import Background
 from locara.runtime.devices import Devices
 from locara.runtime.files import Files
 from locara.runtime.gate import Gate
-from locara.runtime.lifecycle import confirm
 from locara.runtime.loaded_models import LoadedModels, below
 from locara.runtime.loaded_tools import LoadedTools
 from locara.runtime.pressure import gauge

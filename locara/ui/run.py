@@ -18,8 +18,8 @@ from locara.models.profiles import choose, ram_bytes
 from locara.models.sources import Found, find_source
 from locara.models.web import Web
 from locara.runtime.app import AppBundle
+from locara.runtime.awake import Admission
 from locara.runtime.launch import exit_code, killing, let_end, running
-from locara.runtime.lifecycle import Admission
 from locara.runtime.registry_index import registry_index
 from locara.runtime.state import StateFolder, default_state_root
 from locara.ui.display import Display, find_display

@@ -25,6 +25,7 @@ from locara_verify.target import Target
 from locara_verify.wire import WireError, result_from_json
 
 _POLL: Final = 0.2
+_SEVERAL: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,8 @@ def run(plan: Plan, job: Job, emit: Emit) -> tuple[CheckFinished, ...]:
     No worker outlives the call. ``emit`` is called from this thread only.
     """
     job.workdir.mkdir(parents=True, exist_ok=True)
-    with process.Nursery.open(job.workdir) as nursery:
+    live = sum("live" in task.check.needs for task in plan.tasks) >= _SEVERAL
+    with process.Nursery.open(job.workdir, live=live) as nursery:
         state = _State(job, emit, deque(plan.tasks), nursery)
         try:
             while state.waiting or state.running:

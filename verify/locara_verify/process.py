@@ -17,6 +17,8 @@ from typing import Final, Self
 NURSERY: Final = ("-P", "-m", "locara_verify.worker")
 START: Final = b"s"
 """Asks the nursery for a worker; three descriptors come with it: task, output and log."""
+LIVE: Final = "live"
+"""Tells the nursery that several workers are going to start the app."""
 LINE_LIMIT: Final = 32 << 20
 """Longest message of a worker, in bytes. A longer one is malformed."""
 
@@ -79,12 +81,15 @@ class Nursery:
     _unread: bytes = b""
 
     @classmethod
-    def open(cls, workdir: Path) -> Self:
-        """Start it in ``workdir``. Raises OSError."""
+    def open(cls, workdir: Path, *, live: bool = False) -> Self:
+        """Start it in ``workdir``; ``live``: several workers are going to start the app. Raises OSError."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs, (workdir / "nursery.log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, *NURSERY, str(theirs.fileno()), str(os.getpid())],
+                [
+                    *(sys.executable, *NURSERY, str(theirs.fileno()), str(os.getpid())),
+                    *((LIVE,) if live else ()),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,

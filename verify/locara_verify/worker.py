@@ -25,21 +25,30 @@ from locara.errors import LocaraError
 from locara_verify.budget import Budget
 from locara_verify.check import CheckResult, registered
 from locara_verify.context import Context
-from locara_verify.process import START
+from locara_verify.process import LIVE, START
 from locara_verify.supply import Supply
 from locara_verify.target import load
 from locara_verify.wire import WireError, result_to_json
 
 WARM: Final = ("locara.core.grant", "locara.core.manifest", "locara.core.decision", "locara.core.surface")
 """Imported once, before any fork. Nothing here may start a thread."""
+WARM_LIVE: Final = (
+    "locara.runtime.launch",
+    "locara_verify.checks.escape.live",
+    "locara_verify.checks.models.probe",
+)
+"""Imported as well where several checks start the app: each of them needs all of it."""
 
 _PROGRESS_EVERY: Final = 0.2
 _PR_SET_PDEATHSIG: Final = 1
 _FAULT: Final = 70
 
 
-def serve(channel: socket.socket, engine: int) -> None:
-    """Fork a worker for each message until the engine goes. Tells the engine every start and every end."""
+def serve(channel: socket.socket, engine: int, *, live: bool) -> None:
+    """Fork a worker for each message until the engine goes. Tells the engine every start and every end.
+
+    ``live`` says that several tasks are going to start the app.
+    """
     _die_with(engine)
 
     def reap(_number: int, _frame: FrameType | None) -> None:
@@ -53,7 +62,7 @@ def serve(channel: socket.socket, engine: int) -> None:
             _tell(channel, ended=pid, status=os.waitstatus_to_exitcode(status))
 
     signal.signal(signal.SIGCHLD, reap)
-    for module in WARM:
+    for module in (*WARM, *(WARM_LIVE if live else ())):
         importlib.import_module(module)
     gc.collect()
     gc.freeze()
@@ -179,5 +188,5 @@ def _die_with(parent: int) -> None:
 if __name__ == "__main__":
     # The module is loaded once more under its own name, so that classes and registries exist once.
     importlib.import_module("locara_verify.worker").serve(
-        socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2])
+        socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]), live=LIVE in sys.argv[3:]
     )

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from locara.core.skills import SPEAKING
 from locara.programs import sound
-from locara.programs.espeak import PITCHES, RATES
+from locara.programs.sound import PITCHES, RATES
 from locara.runtime.call import Call
 from locara.runtime.commands.registry import Args, Lane, NoArgs, command
 from locara.runtime.programs import because

@@ -17,7 +17,7 @@ from locara.runtime.app import AppBundle, BundleError
 from locara.runtime.app_home import AppHome, default_apps_root
 from locara.runtime.call import is_call_id
 from locara.runtime.client import Client, ConnectionLost
-from locara.runtime.commands import REGISTERED, table
+from locara.runtime.commands import registered, table
 from locara.runtime.commands.registry import Lane, command
 from locara.runtime.files import BoundedTree, root_name
 from locara.runtime.replies import error_object
@@ -35,7 +35,7 @@ def test_what_is_no_id(value: object) -> None:
 
 
 def test_every_command_of_the_surface_has_one_handler() -> None:
-    assert set(REGISTERED) == set(COMMANDS)
+    assert set(registered()) == set(COMMANDS)
     with pytest.raises(ValueError, match="registered twice"):
         command("app.info", lane=Lane.INLINE)(lambda _session, _call, _args: {})
 

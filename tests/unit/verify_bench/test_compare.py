@@ -6,6 +6,7 @@ from itertools import cycle
 
 import pytest
 
+from locara_verify.checks.bench import compare
 from locara_verify.checks.bench.compare import LEAST_PAIRS, Pairs, interval, measure, slowness, spin
 from locara_verify.checks.bench.inference import Bound, judge
 from locara_verify.checks.models.probe import Tally
@@ -74,6 +75,17 @@ def test_measuring_alternates_and_counts_every_pair_but_the_first() -> None:
     assert len(found.ours) == len(found.raw) == LEAST_PAIRS
     assert order[:6] == ["ours", "raw", "ours", "raw", "raw", "ours"]
     assert found.ours[:3] == (1.0, 2.0, 9.0)
+
+
+@pytest.mark.parametrize(("ours", "expected"), [([2.0], LEAST_PAIRS), ([1.0, 2.0, 9.0, 4.0], 70)])
+def test_measuring_ends_when_the_interval_is_sharp_and_goes_on_when_it_is_not(
+    monkeypatch: pytest.MonkeyPatch, ours: list[float], expected: int
+) -> None:
+    monkeypatch.setattr(compare, "MOST_PAIRS", 70)
+    values = cycle(ours)
+    found = measure(lambda: next(values), lambda: 1.0, seconds=3_600, seed=1)
+    assert len(found.ours) == expected
+    assert found.is_sharp() == (expected == LEAST_PAIRS)
 
 
 def test_slowness_is_relative_to_the_reference_and_never_below_one() -> None:

@@ -22,6 +22,8 @@ RESAMPLES: Final = 600
 COVERAGE: Final = 0.95
 WIDE: Final = 0.10
 """The relative width of an interval above which a note says that the machine was busy."""
+SHARP: Final = 0.02
+"""The relative width of an interval at which measuring may end."""
 
 SPIN_SECONDS: Final = 0.4e-6
 """What a spin takes on the machine for which bounds in seconds were set."""
@@ -66,6 +68,11 @@ class Pairs:
         """What one unit costs more than with the raw engine, in seconds."""
         return interval([ours - raw for ours, raw in zip(self.ours, self.raw, strict=True)], self.seed)
 
+    def is_sharp(self) -> bool:
+        """Whether further pairs would tell little more."""
+        kept = self.kept()
+        return kept.high - kept.low <= SHARP * kept.middle
+
     def is_wide(self) -> bool:
         """Whether the machine was too busy for a sharp ratio."""
         kept = self.kept()
@@ -83,12 +90,19 @@ def interval(values: Sequence[float], seed: int) -> Interval:
 
 
 def measure(ours: Cost, raw: Cost, *, seconds: float, seed: int, least: int = LEAST_PAIRS) -> Pairs:
-    """Run both in alternating pairs for about so long, at least ``least`` times, and once before."""
+    """Run both in alternating pairs, once before and then at least ``least`` times.
+
+    It ends after about ``seconds``, sooner where the machine is quiet: when the interval is SHARP.
+    """
     ours()
     raw()
     found: list[tuple[float, float]] = []
-    end = time.monotonic() + seconds
+    end, look = time.monotonic() + seconds, least
     while len(found) < least or (time.monotonic() < end and len(found) < MOST_PAIRS):
+        if len(found) == look:
+            if _pairs(found, seed).is_sharp():
+                break
+            look += look // 2
         if len(found) % 2:
             b = raw()
             a = ours()
@@ -96,6 +110,10 @@ def measure(ours: Cost, raw: Cost, *, seconds: float, seed: int, least: int = LE
             a = ours()
             b = raw()
         found.append((a, b))
+    return _pairs(found, seed)
+
+
+def _pairs(found: Sequence[tuple[float, float]], seed: int) -> Pairs:
     return Pairs(tuple(a for a, _ in found), tuple(b for _, b in found), seed)
 
 

@@ -41,11 +41,11 @@ def live_commands(arena: Arena) -> tuple[str, ...]:
 
 def entry_points(arena: Arena) -> tuple[EntryPoint, ...]:
     """One entry point for each live command, in the order of their names."""
-    from locara.runtime.commands import REGISTERED  # noqa: PLC0415 - only live checks load the runtime
+    from locara.runtime.commands import registered  # noqa: PLC0415 - only live checks load the runtime
 
-    found = []
+    handlers, found = registered(), []
     for name in live_commands(arena):
-        command = REGISTERED.get(name)
+        command = handlers.get(name)
         if command is None:
             continue  # LC401 reports it
         schema = command.args.model_json_schema(by_alias=True)

@@ -28,9 +28,9 @@ CODES: Final = frozenset({"unknown_command", "bad_request", "bad_frame"})
 def every_command() -> frozenset[str]:
     """Every command that exists anywhere in the product: the published table and the registered handlers."""
     from locara.core.surface import COMMANDS  # noqa: PLC0415 - only live checks load the runtime
-    from locara.runtime.commands import REGISTERED  # noqa: PLC0415
+    from locara.runtime.commands import registered  # noqa: PLC0415
 
-    return frozenset(COMMANDS) | frozenset(REGISTERED)
+    return frozenset(COMMANDS) | frozenset(registered())
 
 
 def compare_tables(trial: Trial, live: Iterable[str], expected: frozenset[str]) -> None:
