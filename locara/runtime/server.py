@@ -116,7 +116,7 @@ class Server:
 
     def _window(self, frame: Mapping[str, Any]) -> None:
         """What became of the window, told by whoever shows it. An app that may not go on ends with it."""
-        if len(frame) != 1 or frame["window"] not in {"open", "closed"}:
+        if len(frame) != 1 or frame["window"] not in ("open", "closed"):
             raise CallError(
                 'a window frame is {"window": "open"} or {"window": "closed"}', code="bad_request"
             )

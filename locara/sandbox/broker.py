@@ -33,6 +33,7 @@ from locara.sandbox.broker_wire import (
     Mode,
     decode,
     encode,
+    fitting,
 )
 from locara.sandbox.desktop.ports import Desktop
 from locara.sandbox.desktop_service import DesktopService
@@ -170,6 +171,7 @@ class Broker:
         self._services = services
         self._handles: dict[str, Handle] = {}
         self._pending: dict[str, _Pending] = {}
+        self._untold: list[dict[str, Any]] = []
         self._lock = threading.Lock()
         self._closed = False
         self._thread = threading.Thread(target=self._serve, name="locara-broker", daemon=True)
@@ -183,6 +185,7 @@ class Broker:
             **self._desktop.operations,
             "pick": self._pick,
             "dropped": self._dropped,
+            "handed": self._handed,
             "kept": self._kept,
             "reopen": self._reopen,
             "forget": self._forget_kept,
@@ -222,7 +225,10 @@ class Broker:
             self._thread.join(_CLOSE_SECONDS)  # longer only while a person still looks at the picker
 
     def _serve(self) -> None:
-        with self._sock:
+        with contextlib.ExitStack() as end:  # whatever ends the thread, nothing stays open, running or on
+            for last in (self.close, self._forget, self._desktop.close, self._services.programs.close):
+                end.callback(last)
+            end.enter_context(self._sock)
             while not self._closed:
                 try:
                     # No room for ancillary data: descriptors sent from inside are dropped by the kernel.
@@ -233,25 +239,23 @@ class Broker:
                     break
                 reply, fd = self._answer(data)
                 try:
-                    socket.send_fds(self._sock, [encode(reply)], [] if fd is None else [fd])
+                    socket.send_fds(self._sock, [reply], [] if fd is None else [fd])
                 except OSError:
                     break
                 finally:
                     if fd is not None:
                         os.close(fd)
-        self._forget()
-        self.close()
 
     def _forget(self) -> None:
-        self._services.programs.close()
         for token in list(self._pending):
             self._drop(self._pending.pop(token))
         for handle in self._handles.values():
             handle.close()
         self._handles.clear()
-        self._desktop.close()
 
-    def _answer(self, data: bytes) -> Reply:
+    def _answer(self, data: bytes) -> tuple[bytes, int | None]:
+        """The reply to a request as it is sent, and the descriptor beside it."""
+        fd: int | None = None
         try:
             message = decode(data)
             name = message.get("op")
@@ -259,9 +263,11 @@ class Broker:
             if operation is None:
                 raise CallError("no such operation", code="bad_request")
             reply, fd = operation(message)
+            return encode({"ok": True, **reply}), fd
         except Exception as error:  # a fault of ours must not open anything nor end the app
-            return {"ok": False, **_failure(error)}, None
-        return {"ok": True, **reply}, fd
+            if fd is not None:
+                os.close(fd)
+            return encode({"ok": False, **_failure(error)}), None
 
     def _require(self, path: str, *, write: bool) -> None:
         self._allow(FsRequest("user-selected", path, "write" if write else "read"))
@@ -332,8 +338,19 @@ class Broker:
             for handle in opened:
                 handle.close()
             raise
+        self._untold = [self._describe(handle) for handle in opened]
         self._handles.update((handle.key, handle) for handle in opened)
-        return {"handles": [self._describe(handle) for handle in opened]}
+        return self._tell_handed()
+
+    def _handed(self, _message: dict[str, Any]) -> Reply:
+        """More of what the last pick or drop handed over, where one datagram did not hold all of it."""
+        self._require("", write=False)
+        return self._tell_handed(), None
+
+    def _tell_handed(self) -> dict[str, Any]:
+        told = fitting(self._untold)
+        self._untold = self._untold[len(told) :]
+        return {"handles": told, "left": len(self._untold)}
 
     def _keep(self, handle: Handle, path: Path) -> Handle:
         kept = self._services.memory.keep(handle, place_of(path), identity_of(handle.fd))
@@ -501,12 +518,12 @@ class Broker:
         fd = open_entry(handle, path, os.O_RDONLY | os.O_DIRECTORY)
         try:
             names = sorted(name for name in os.listdir(fd) if not name.startswith(_TEMPORARY))  # noqa: PTH208
-            entries = [
-                entry for name in names[offset : offset + LIST_PAGE] if (entry := self._entry(fd, name))
-            ]
+            looked = [self._entry(fd, name) for name in names[offset : offset + LIST_PAGE]]
         finally:
             os.close(fd)
-        following = offset + LIST_PAGE
+        told = fitting(looked)
+        following = offset + len(told)
+        entries = [entry for entry in told if entry is not None]
         return {"entries": entries, "next": following if following < len(names) else None}, None
 
     @staticmethod

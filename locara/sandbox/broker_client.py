@@ -85,13 +85,20 @@ class BrokerClient:
     ) -> list[Picked]:
         """Ask the person; blocks while they choose. Empty when they cancelled."""
         flags = {"multiple": multiple, "recursive": recursive, "remember": remember}
-        reply, _ = self._call({"op": "pick", "kind": kind, "access": access, **flags})
-        return [_picked(handle) for handle in reply["handles"]]
+        return self._all_handed({"op": "pick", "kind": kind, "access": access, **flags})
 
     def dropped(self, *, recursive: bool = False) -> list[Picked]:
         """What the person dropped on the window and hands over, for reading. Empty when there is nothing."""
-        reply, _ = self._call({"op": "dropped", "recursive": recursive})
-        return [_picked(handle) for handle in reply["handles"]]
+        return self._all_handed({"op": "dropped", "recursive": recursive})
+
+    def _all_handed(self, asked: dict[str, Any]) -> list[Picked]:
+        """All that a pick hands over. One caller at a time: a second pick would take the first one's rest."""
+        reply, _ = self._call(asked)
+        found = [_picked(handle) for handle in reply["handles"]]
+        while reply["left"]:
+            reply, _ = self._call({"op": "handed"})
+            found += [_picked(handle) for handle in reply["handles"]]
+        return found
 
     def kept(self) -> list[dict[str, Any]]:
         """What this app may find again: grant, name, kind, access, recursive, picked (seconds since 1970)."""

@@ -1,7 +1,7 @@
 """The broker's protocol: one JSON object per SEQPACKET datagram, descriptors beside it. Shared by both ends.
 
-request  {"op": "pick" | "dropped" | "kept" | "reopen" | "forget" | "release" | "open" | "commit" | "abort"
-                | "list" | "stat" | "mkdir" | "remove"
+request  {"op": "pick" | "dropped" | "handed" | "kept" | "reopen" | "forget" | "release" | "open" | "commit"
+                | "abort" | "list" | "stat" | "mkdir" | "remove"
                 | "clipboard-read" | "clipboard-offer" | "clipboard-write" | "notify" | "open-external"
                 | "listen" | "watch" | "stop" | "background" | "program" | "facts", ...}
 reply    {"ok": true, ...} or {"ok": false, "code": one of errors.IPC_CODES, "message", "because"?, "fix"?}
@@ -10,7 +10,8 @@ reply    {"ok": true, ...} or {"ok": false, "code": one of errors.IPC_CODES, "me
 from __future__ import annotations
 
 import json
-from typing import Any, Final, Literal
+from collections.abc import Sequence
+from typing import Any, Final, Literal, TypeVar
 
 MAX_DATAGRAM: Final = 65536
 LIST_PAGE: Final = 200
@@ -23,6 +24,9 @@ MODES: Final[tuple[Mode, ...]] = ("read", "create", "replace", "append")
 PickKind = Literal["file", "directory"]
 PickAccess = Literal["read", "read-write"]
 
+_BESIDE: Final = 1024  # bytes of a reply beside its list
+Item = TypeVar("Item")
+
 
 def encode(message: dict[str, Any]) -> bytes:
     """One datagram. ValueError when it would not fit."""
@@ -30,6 +34,17 @@ def encode(message: dict[str, Any]) -> bytes:
     if len(data) > MAX_DATAGRAM:
         raise ValueError("the message does not fit into a datagram")
     return data
+
+
+def fitting(items: Sequence[Item]) -> list[Item]:
+    """As many of the first of these JSON values as one reply holds. A name of 255 bytes can take 1,530 of them."""
+    told, room = list[Item](), MAX_DATAGRAM - _BESIDE
+    for item in items:
+        room -= len(json.dumps(item, ensure_ascii=True, separators=(",", ":"))) + 1
+        if room < 0:
+            break
+        told.append(item)
+    return told
 
 
 def decode(data: bytes) -> dict[str, Any]:

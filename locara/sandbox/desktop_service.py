@@ -6,6 +6,7 @@ own gate said. A device that is on is told to the person, and so is its end.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import threading
@@ -101,9 +102,9 @@ class DesktopService:
         """Switch every device off and forget what was offered."""
         with self._lock:
             recordings, self._recordings = list(self._recordings.values()), {}
-        for device, recording in recordings:
-            recording.stop()
-            self._tell(device, on=False)
+        with contextlib.ExitStack() as off:  # each of them, also where one does not go off by itself
+            for device, recording in recordings:
+                off.callback(self._end, device, recording)
         for fd in self._offers.values():
             os.close(fd)
         self._offers.clear()
@@ -217,7 +218,11 @@ class DesktopService:
 
     def _began(self, device: str, recording: Recording) -> Reply:
         key = secrets.token_urlsafe(24)
-        self._tell(device, on=True)
+        try:
+            self._tell(device, on=True)
+        except BaseException:
+            recording.stop()  # nothing is on that the person was not told of
+            raise
         fd = recording.hand_over()
         with self._lock:
             self._recordings[key] = (device, recording)
@@ -234,10 +239,13 @@ class DesktopService:
             found = self._recordings.pop(key, None)
         if found is None:
             return False
-        device, recording = found
-        recording.stop()
-        self._tell(device, on=False)
+        self._end(*found)
         return True
+
+    def _end(self, device: str, recording: Recording) -> None:
+        recording.stop()
+        with contextlib.suppress(OSError, ValueError):  # it is off, also where nobody can be told any more
+            self._tell(device, on=False)
 
     def _stop(self, message: dict[str, Any]) -> Reply:
         key = message.get("recording")

@@ -152,11 +152,12 @@ class Settings:
         """The runtime's connection, and a list for what is written: told, in order, once it is on disk."""
         session, written = self._kept.keeper, list[Change]()
         try:
-            with session.held(), session.budget(), session.policy.own_statements():
+            with session.held(), session.budget():
                 if not transaction:
-                    yield session.connection, written
+                    with session.policy.own_statements():
+                        yield session.connection, written
                     return
-                with session.connection:
+                with session.transaction(), session.policy.own_statements():
                     yield session.connection, written
                 for change in written:  # still held, so that nobody's later write is told earlier
                     self._tell(change)

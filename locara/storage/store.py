@@ -150,6 +150,7 @@ class Store:
                 # Two writers of one process take turns here; SQLite's own waiting is not fair.
                 keeper = Session(path, "write", watchdog, limits, vectors=False, lock=writer.lock)
                 sessions.append(keeper)
+                _configure(keeper, quota_mb)  # the largest size of a file is a matter of each connection
                 for _ in range(READERS):
                     sessions.append(Session(path, "read", watchdog, limits, vectors=vec_extension))
             indexes = None

@@ -44,6 +44,8 @@ def send(app, payload: bytes) -> None:
         (b'{"id":"' + b"x" * 65 + b'","cmd":"app.info"}', "bad_request"),
         (b'{"id":{},"cmd":"app.info"}', "bad_request"),
         (b'{"cancel":[]}', "bad_request"),
+        (b'{"window":[]}', "bad_request"),
+        (b'{"window":"gone"}', "bad_request"),
         (b'{"cancel":1,"id":1}', "bad_request"),
     ],
 )

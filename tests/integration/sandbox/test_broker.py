@@ -18,6 +18,8 @@ from locara.errors import CallError, CapabilityDenied
 from locara.runtime.private_places import PrivatePlaces
 from locara.sandbox.broker import Broker, ScriptedPicker, Services
 from locara.sandbox.broker_client import BrokerClient
+from locara.sandbox.broker_wire import MAX_HANDLES
+from locara.sandbox.desktop.ports import Desktop
 from locara.sandbox.picker import Answer, Ask
 
 from .conftest import Box, grants_of, open_descriptors
@@ -322,6 +324,91 @@ def test_a_glob_in_a_picked_name_is_a_name(tmp_path: Path) -> None:
         assert read_fd(client.open(picked.handle)) == b"odd"
 
 
+LONG_NAMES = ("\x01" * 250, "Ж" * 125, "𝄞" * 62, "a" * 250)
+
+
+@pytest.mark.parametrize("name", LONG_NAMES, ids=["control", "two bytes", "four bytes", "plain"])
+def test_names_of_any_length_and_script_are_listed_and_the_broker_lives(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    names = [f"{name}{number:03d}" for number in range(230)]
+    for one in names:
+        (folder / one).touch()
+    with broker(READ, [folder], [folder / names[0]]) as client:
+        (top,) = client.pick("directory", "read")
+        assert [entry.name for entry in client.entries(top.handle)] == sorted(names)
+        assert [picked.name for picked in client.pick("file", "read")] == [names[0]]
+
+
+@pytest.mark.parametrize("name", LONG_NAMES, ids=["control", "two bytes", "four bytes", "plain"])
+def test_as_much_as_there_are_handles_for_is_handed_over_at_once(tmp_path: Path, name: str) -> None:
+    files = [tmp_path / f"{name}{number:03d}" for number in range(MAX_HANDLES)]
+    for file in files:
+        file.write_text(file.name[-3:])
+    with broker(READ, files, files[:1]) as client:
+        handed = client.pick("file", "read", multiple=True)
+        assert [picked.name for picked in handed] == [file.name for file in files]
+        assert read_fd(client.open(handed[-1].handle)) == b"255"
+        assert code_of(lambda: client.pick("file", "read")) == "limit_exceeded"
+
+
+class Dying:
+    """A device that is on until it is stopped."""
+
+    def __init__(self) -> None:
+        self.reading, self.writing = os.pipe()
+        self.is_on = True
+
+    def listen(self, *_: object) -> Dying:
+        return self
+
+    def hand_over(self) -> int:
+        return os.dup(self.reading)
+
+    def running(self) -> bool:
+        return self.is_on
+
+    def stop(self) -> None:
+        self.is_on = False
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_device_is_on_only_while_the_person_can_be_told(told: bool) -> None:
+    device = Dying()
+
+    def tell(_text: str) -> None:
+        if not told:
+            raise OSError("the terminal is gone")
+
+    desktop = Desktop(recorder=device, tell=tell)  # type: ignore[arg-type]
+    with broker_of(grants_of({"device.microphone": True}), Services(desktop=desktop)) as client:
+        if told:
+            client.listen("microphone", 16_000, 1)
+        else:
+            assert code_of(lambda: client.listen("microphone", 16_000, 1)) == "io_error"
+        assert device.is_on is told
+    assert not device.is_on
+
+
+def test_every_device_is_off_in_the_end_whoever_cannot_be_told() -> None:
+    devices = [Dying(), Dying()]
+    waiting = list(devices)
+
+    class Recorder:
+        def listen(self, *_: object) -> Dying:
+            return waiting.pop()
+
+    def tell(text: str) -> None:
+        if "no longer" in text:
+            raise OSError("the terminal is gone")
+
+    desktop = Desktop(recorder=Recorder(), tell=tell)  # type: ignore[arg-type]
+    with broker_of(grants_of({"device.microphone": True}), Services(desktop=desktop)) as client:
+        for _ in range(2):
+            client.listen("microphone", 16_000, 1)
+    assert [device.is_on for device in devices] == [False, False]
+
+
 def test_many_entries_come_in_pages(tmp_path: Path) -> None:
     for number in range(450):
         (tmp_path / f"{number:04}-{'x' * 100}.txt").touch()
@@ -409,6 +496,8 @@ def test_from_inside_the_sandbox(box: Box) -> None:
     code = """
 import os
 from locara.sandbox.broker_client import BrokerClient
+from locara.sandbox.broker_wire import MAX_HANDLES
+from locara.sandbox.desktop.ports import Desktop
 client = BrokerClient.inherited()
 top = client.pick("directory", "read", recursive=True)[0]
 fd = client.open(top.handle, "doc.txt")

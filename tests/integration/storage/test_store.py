@@ -106,6 +106,18 @@ def test_only_a_regular_file_is_a_database(tmp_path: Path, kind: str) -> None:
     assert ipc_code(caught.value) == "io_error"
 
 
+def test_settings_count_against_the_quota(tmp_path: Path) -> None:
+    path = tmp_path / "app.sqlite3"
+    with new(path, quota_mb=1) as store:
+        store.settings.set("small", 1)
+        with pytest.raises(StorageError) as caught:
+            for number in range(32):
+                store.settings.set(f"k{number}", "x" * 60_000)
+        assert caught.value.code == "quota_exceeded"
+        assert store.settings.get("small") == (True, 1)
+    assert path.stat().st_size <= MIB
+
+
 def test_the_quota_bounds_the_file_and_space_can_be_won_back(tmp_path: Path) -> None:
     path = tmp_path / "app.sqlite3"
     with new(path, quota_mb=2) as store:
