@@ -225,7 +225,7 @@ def _replay_evidence(args: argparse.Namespace, folder: Path, target: str | None)
         seed=int(told["seed"], 16),
         choice=recorded.selection,
         strict=told["strict"] is True,
-        jobs=args.jobs or options.cores(),
+        jobs=args.jobs or options.at_a_time(),
         workdir=args.workdir,
         cache_root=args.model_cache,
     )

@@ -51,7 +51,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     add("--profile", choices=[*PROFILES], help="amount of work (default: quick; strict with --strict)")
     add("--budget", metavar="LIMIT", help="end after 30s or 2m, or use examples=N; not in strict runs")
     add("--seed", type=_seed, help="repeat a run: 0x… or decimal (default: a new one, which is printed)")
-    add("--jobs", type=jobs, default=None, metavar="N", help="checks at a time (default: one per core)")
+    add("--jobs", type=jobs, default=None, metavar="N", help="checks at a time (default: three for two cores)")
     declare_output(parser)
     add("--durations", type=jobs, default=0, metavar="N", help="name the N slowest checks")
     add(
@@ -190,7 +190,7 @@ def build(args: argparse.Namespace, supply: Supply | None = None) -> Run:
         seed=secrets.randbits(32) if args.seed is None else args.seed,
         choice=choice,
         strict=args.strict,
-        jobs=args.jobs or cores(),
+        jobs=args.jobs or at_a_time(),
         stop_at_first=args.stop_at_first,
         workdir=args.workdir,
         cache_root=args.model_cache,
@@ -238,10 +238,12 @@ def _acceptance(args: argparse.Namespace) -> tuple[Accept, tuple[str, ...]]:
     return found.accept, found.notes
 
 
-def cores() -> int:
-    """How many processors this process may use."""
+def at_a_time() -> int:
+    """How many checks run at a time: three for two processors that this process may use, since a third of the
+    time of a check is waiting."""
     affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+    cores = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+    return cores + (cores + 1) // 2
 
 
 def _seed(text: str) -> int:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from locara.errors import ModelError
@@ -31,6 +32,9 @@ SLOWEST_CALL: Final = 1e-3
 """Seconds: 1,000 calls a second, one after the other."""
 SLOWEST_TOKEN: Final = 100e-6
 """Seconds that streaming may add to a token: 10,000 tokens a second."""
+EXCHANGE: Final = 40e-6
+"""Seconds that an exchange with a bare process takes where these bounds were set."""
+LOOKS: Final = 15
 
 ECHO: Final = """
 import json, os
@@ -119,6 +123,7 @@ def run(ctx: Context) -> CheckResult:
         ctx.progress(0, 2, "calls")
         pairs = measure(calling(app.client), exchange, seconds=seconds, seed=ctx.seed_for(RULE))
         cost = interval(pairs.ours, pairs.seed)
+        slow = max(slow, median(pairs.raw) / EXCHANGE)
         tally.expect(
             RULE,
             cost.low <= SLOWEST_CALL * slow,
@@ -136,7 +141,8 @@ def run(ctx: Context) -> CheckResult:
                 seed=ctx.seed_for(NAME),
             )
             extra = streamed.extra()
-            slow = max(slow, slowness(time.perf_counter))
+            # What two processes wait for each other on a busy machine is nothing that streaming costs.
+            slow = max(slow, slowness(time.perf_counter), median(exchange() for _ in range(LOOKS)) / EXCHANGE)
             tally.expect(
                 RULE,
                 extra.low <= SLOWEST_TOKEN * slow,
