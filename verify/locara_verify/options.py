@@ -51,7 +51,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
     add("--profile", choices=[*PROFILES], help="amount of work (default: quick; strict with --strict)")
     add("--budget", metavar="LIMIT", help="end after 30s or 2m, or use examples=N; not in strict runs")
     add("--seed", type=_seed, help="repeat a run: 0x… or decimal (default: a new one, which is printed)")
-    add("--jobs", type=jobs, default=None, metavar="N", help="checks at a time (default: three for two cores)")
+    add(
+        "--jobs", type=jobs, default=None, metavar="N", help="checks at a time (default: three for two cores)"
+    )
     declare_output(parser)
     add("--durations", type=jobs, default=0, metavar="N", help="name the N slowest checks")
     add(

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from statistics import median
 from typing import TYPE_CHECKING, Final
@@ -16,6 +16,7 @@ from locara.errors import ModelError
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.bench.compare import Cost, interval, measure, slowness
 from locara_verify.checks.bench.inference import ENDLESS, report
+from locara_verify.checks.bench.processor import clock_of
 from locara_verify.checks.models.answers import ENDLESS as LONG_ANSWER
 from locara_verify.checks.models.probe import CALL_SECONDS, Tally, roles
 from locara_verify.context import Context
@@ -31,10 +32,9 @@ TOKENS: Final = 60
 SLOWEST_CALL: Final = 1e-3
 """Seconds: 1,000 calls a second, one after the other."""
 SLOWEST_TOKEN: Final = 100e-6
-"""Seconds that streaming may add to a token: 10,000 tokens a second."""
+"""Processor seconds that streaming may add to a token: 10,000 tokens a second."""
 EXCHANGE: Final = 40e-6
 """Seconds that an exchange with a bare process takes where these bounds were set."""
-LOOKS: Final = 15
 
 ECHO: Final = """
 import json, os
@@ -90,8 +90,8 @@ def calling(client: Client) -> Cost:
     return cost
 
 
-def answering(client: Client, model: str, *, stream: bool) -> Cost:
-    """The cost of one token of a long answer, as the caller sees it."""
+def answering(client: Client, model: str, clock: Callable[[], float], *, stream: bool) -> Cost:
+    """The cost of one token of a long answer by ``clock``."""
     messages: JSON = [{"role": "user", "content": ENDLESS}]
     args: Mapping[str, JSON] = {
         "model": model,
@@ -102,12 +102,12 @@ def answering(client: Client, model: str, *, stream: bool) -> Cost:
     }
 
     def cost() -> float:
-        start = time.perf_counter()
+        start = clock()
         call = client.stream("llm.chat", args, timeout=CALL_SECONDS)
         for _ in call:
             pass
         tokens = int(call.result["usage"]["outputTokens"])
-        return (time.perf_counter() - start) / max(1, tokens)
+        return (clock() - start) / max(1, tokens)
 
     return cost
 
@@ -134,15 +134,15 @@ def run(ctx: Context) -> CheckResult:
         model = _chat_model(ctx)
         if model is not None:
             ctx.progress(1, 2, "streamed tokens")
+            clock = clock_of(app.pid)
             streamed = measure(
-                answering(app.client, model, stream=True),
-                answering(app.client, model, stream=False),
+                answering(app.client, model, clock, stream=True),
+                answering(app.client, model, clock, stream=False),
                 seconds=seconds,
                 seed=ctx.seed_for(NAME),
             )
             extra = streamed.extra()
-            # What two processes wait for each other on a busy machine is nothing that streaming costs.
-            slow = max(slow, slowness(time.perf_counter), median(exchange() for _ in range(LOOKS)) / EXCHANGE)
+            slow = max(slow, slowness(clock))
             tally.expect(
                 RULE,
                 extra.low <= SLOWEST_TOKEN * slow,
