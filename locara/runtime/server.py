@@ -26,6 +26,7 @@ MAX_IN_FLIGHT: Final = 64
 MAX_HELD: Final = 64 * 1024 * 1024  # bytes of frames whose calls are open
 _CALL_KEYS: Final = frozenset({"id", "cmd", "args"})
 _CLOSE_SECONDS: Final = 5.0
+_LOOK_SECONDS: Final = 0.5
 # What can take as long as it likes is cancelled when the input ends; the rest was asked for and is finished.
 _WORK: Final = frozenset({Lane.MODEL, Lane.NET, Lane.PROGRAM, Lane.SPEECH, Lane.TOOL})
 _LONG: Final = _WORK | {Lane.PICK, Lane.DEVICE, Lane.WATCH}
@@ -41,7 +42,6 @@ class Server:
         self._write_fd = write_fd
         self._write_lock = threading.Lock()
         self._peer_gone = False
-        self._left = False
         self._calls: dict[CallId, Call] = {}
         self._calls_lock = threading.Lock()
         self._lanes: dict[Lane, ThreadPoolExecutor] = {}
@@ -50,8 +50,13 @@ class Server:
     def serve(self) -> None:
         """Answer frames until the input ends, then finish or cancel what is open, within a few seconds."""
         try:
-            while not self._peer_gone and not self._left:
-                payload = self._reader.read()
+            while not self._peer_gone and not self._is_over():
+                # Without a window an app is looked at again: it may have given up going on.
+                shown = self._session.background.window_open
+                try:
+                    payload = self._reader.read(None if shown else _LOOK_SECONDS)
+                except TimeoutError:
+                    continue
                 if payload is None:
                     return
                 self._accept(payload)
@@ -120,10 +125,13 @@ class Server:
             raise CallError(
                 'a window frame is {"window": "open"} or {"window": "closed"}', code="bad_request"
             )
+        self._session.background.window(is_open=frame["window"] == "open")
+
+    def _is_over(self) -> bool:
+        """Whether the window is closed and the app does not go on without it: nothing new can be asked for. What
+        runs under passive is finished while the process ends."""
         background = self._session.background
-        background.window(is_open=frame["window"] == "open")
-        # What runs under passive is finished while the process ends: nothing new can be asked for.
-        self._left = not background.window_open and background.mode != "active"
+        return not background.window_open and background.mode != "active"
 
     def _start(self, call_id: CallId, frame: Mapping[str, Any], size: int) -> None:
         cmd, args = frame.get("cmd"), frame.get("args", {})

@@ -220,6 +220,16 @@ def test_active_goes_on_until_its_input_ends(world: World) -> None:
         assert app.leave() == 0
 
 
+def test_an_app_that_gives_up_going_on_ends_without_its_window(world: World) -> None:
+    with begin(world, "active", "given-up") as app:
+        app.client.call("background.begin", {"mode": "active"})
+        window(app, "closed")
+        assert app.client.call("background.status")["window"] == "closed"
+        app.client.call("background.end")
+        assert world.told[-1] == "Probe (acme/probe) ends with its window"
+        app.process.wait(20)
+
+
 def test_an_app_that_stays_without_a_grant_is_ended_from_outside(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

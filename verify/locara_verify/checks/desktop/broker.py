@@ -3,12 +3,16 @@ combination of grants. What happened on the desktop must be what another reading
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.desktop import unread
+from locara_verify.checks.desktop.programs import servers
 from locara_verify.checks.desktop.stage import (
     CLIPBOARD,
     DEVICES,
@@ -17,6 +21,7 @@ from locara_verify.checks.desktop.stage import (
     NOTES,
     PAGES,
     WILD_HOST,
+    Flood,
     Tally,
     Watched,
     manifest_of,
@@ -30,6 +35,7 @@ from locara_verify.strategies import hosts
 
 RULES: Final = (PAGES, ENDS, DEVICES, CLIPBOARD, NOTES)
 _SOON: Final = 10.0
+_MOST_DEVICES: Final = 4
 _BAD_NAMES: Final[tuple[Any, ...]] = (
     "",
     "Microphone",
@@ -85,6 +91,8 @@ def devices(ctx: Context, tally: Tally) -> None:
                 tally.judge(DEVICES, held, "a name that is no device switched one on", repr(name))
         _off_at_the_end(tally, desk)
     _tells_and_lets_go(ctx, tally)
+    _counted(ctx, tally)
+    unread.sound(tally)
 
 
 def _switch_on(peer: Peer, desk: Watched, device: str) -> bool:
@@ -126,6 +134,43 @@ def _tells_and_lets_go(ctx: Context, tally: Tally) -> None:
         tally.judge(DEVICES, gone, "a device nobody reads from stays on", "its end was not told within 10 s")
 
 
+def _counted(ctx: Context, tally: Tally) -> None:
+    """More devices at a time than there may be; each that goes off makes room, and all are off in the end."""
+    _, grants = manifest_of(ctx, {"device.microphone": True, "device.camera": True})
+    flood, desk = Flood(0), watched(ctx)
+    with (
+        serving(grants, desktop=replace(desk.desktop, recorder=flood)) as peer,
+        contextlib.ExitStack() as held,
+    ):
+
+        def begin(number: int) -> str:
+            told = (
+                {"op": "watch", "width": 64, "height": 48}
+                if number % 3 == 2
+                else {"op": "listen", "device": "microphone", "rate": 16_000, "channels": 1}
+            )
+            return str(peer.hold(held, **told).reply.get("recording", ""))
+
+        names = [begin(number) for number in range(_MOST_DEVICES + 4)]
+        held_back = len(flood.recordings) <= _MOST_DEVICES
+        told = f"{len(flood.recordings)} of {len(names)}"
+        tally.judge(DEVICES, held_back, "as many devices are on as an app likes", told)
+        first = next((name for name in names if name), "")
+        peer.ask(op="stop", recording=first)
+        off = any("no longer uses" in line for line in desk.told)
+        tally.judge(DEVICES, off, "a device that was stopped stays on", "its end was not told")
+        tally.twin(DEVICES, bool(begin(0)), "a device that goes off makes room for another")
+    mute = Flood(0)
+    with serving(grants, desktop=replace(desk.desktop, recorder=mute, tell=_says_nothing)) as peer:
+        answer = peer.ask(op="listen", device="microphone", rate=16_000, channels=1)
+        silent = not answer.ok and soon(lambda: mute.on == 0)
+        tally.judge(DEVICES, silent, "a device goes on though the person cannot be told", f"{answer.reply}")
+
+
+def _says_nothing(_text: str) -> None:
+    raise OSError("the terminal is gone")
+
+
 def soon(there: Callable[[], bool]) -> bool:
     """Whether something comes true within a short while."""
     end = time.monotonic() + _SOON
@@ -153,6 +198,13 @@ def clipboard(ctx: Context, tally: Tally) -> None:
             tally.judge(
                 CLIPBOARD, wrote == put == ("write" in granted), "the clipboard was written or not", told
             )
+            if "read" in granted:
+                kept, desk.clipboard.text = desk.clipboard.text, b"x" * 1_048_577
+                much = peer.ask(op="clipboard-read")
+                desk.clipboard.text = kept
+                tally.judge(
+                    CLIPBOARD, not much.ok, "more was read than a clipboard may hold", "1 MiB and a byte"
+                )
             if "write" not in granted:
                 continue
             for bad in (b"a\0b", b"\xff\xfe", b"x" * 1_048_577):
@@ -184,6 +236,8 @@ def notifications(ctx: Context, tally: Tally) -> None:
                 told = f"asked for {asked}, granted {granted}"
                 tally.judge(NOTES, seen == wanted, "a notification came in other modes than granted", told)
     _texts(ctx, tally)
+    _badges(ctx, tally)
+    servers(ctx, tally)
 
 
 def _texts(ctx: Context, tally: Tally) -> None:
@@ -206,6 +260,18 @@ def _texts(ctx: Context, tally: Tally) -> None:
         tally.judge(
             NOTES, sum(asked) <= 20, "a flood of notifications was shown", f"{sum(asked)} of 40 at once"
         )
+
+
+def _badges(ctx: Context, tally: Tally) -> None:
+    """Counts that no icon shows."""
+    _, grants = manifest_of(ctx, {"notifications": {"modes": ["badge"]}})
+    desk = watched(ctx)
+    with serving(grants, desktop=desk.desktop) as peer:
+        for badge in (10_000, -1, 2**63, True, 1.5, "9", None, [1]):
+            peer.ask(op="notify", modes=["badge"], title="", body="", badge=badge)
+            tally.judge(NOTES, not desk.notes.shown, "a badge showed what is no count", repr(badge))
+        peer.ask(op="notify", modes=["badge"], title="", body="", badge=9_999)
+        tally.twin(NOTES, [note.badge for note in desk.notes.shown] == [9_999], "a count is shown")
 
 
 def pages(ctx: Context, tally: Tally) -> None:

@@ -1,5 +1,5 @@
-"""LC311, LC811 to LC813 and LC408 through the running app: everything is asked for under three manifests, and what
-happened on the desktop, what came back, and what was written down are compared with another reading of each."""
+"""LC311, LC422, LC811 to LC813 and LC408 through the running app: everything is asked for under three manifests, and
+what happened on the desktop, what came back, and what was written down are compared with another reading of each."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from locara_verify.check import CheckResult, check
 from locara_verify.checks.desktop.stage import (
     CLIPBOARD,
     DEVICES,
+    ENDS,
     GRANTED_HOST,
     NOTES,
     PAGES,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from locara.runtime.launch import RunningApp
 
 RECORD: Final = "LC408"
-RULES: Final = (PAGES, DEVICES, CLIPBOARD, NOTES, RECORD)
+RULES: Final = (PAGES, ENDS, DEVICES, CLIPBOARD, NOTES, RECORD)
 WRITTEN: Final = "text-of-the-app-5d1c"
 TITLE: Final = "title-of-a-note-77ae"
 TOPIC: Final = "topic-of-a-page-90bd"
@@ -47,6 +48,7 @@ SETS: Final[tuple[Mapping[str, Any], ...]] = (
         "clipboard": {"write": True},
         "notifications": {"modes": ["badge"]},
         "open-external": {"hosts": [GRANTED_HOST]},
+        "background": {"mode": "passive", "reasons": ["index"]},
     },
     {
         "device.system-audio": True,
@@ -94,6 +96,9 @@ def tries() -> Iterator[Try]:
     for host in (GRANTED_HOST, "a.wild.example", "wild.example", "evil.test"):
         asks = ({"kind": "open-external", "host": host},)
         yield Try(PAGES, "shell.openExternal", {"url": f"https://{host}/{TOPIC}"}, "pages", asks)
+    for mode in policy.BACKGROUND_MODES:
+        asks = ({"kind": "background", "mode": mode},)
+        yield Try(ENDS, "background.begin", {"mode": mode}, "background", asks)
 
 
 @check("desktop.live", rules=RULES, needs=frozenset({"live"}))
@@ -154,6 +159,7 @@ def _use(tally: Tally, app: RunningApp, desk: Watched, one: Try, opened: Mapping
     handle = {"handle": opened["handle"]}
     code, result = call(app, f"{area}.read", handle)
     gives = code == "ok" and bool(base64.b64decode(result["data"]))
+    desk.reads[f"{area}.read"] = desk.reads.get(f"{area}.read", 0) + gives
     tally.twin(DEVICES, gives, f"{one.effect} gives data ({code})")
     for forged in ("x" * 32, opened["handle"][:-1], opened["handle"].upper() + "0", ""):
         code, _ = call(app, f"{area}.read", {"handle": forged})
@@ -247,6 +253,8 @@ def _recorded(tally: Tally, log: Path, desk: Watched) -> None:
         "clipboard.write": desk.effects()["clipboard.write"],
         "notify.show": len(desk.notes.shown),
         "shell.openExternal": len(desk.pages()),
+        "background.begin": desk.effects()["background"],
+        **desk.reads,
     }
     for command, count in effects.items():
         held = allowed.get(command, 0) >= count

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from locara.errors import LocaraError
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.desktop import unread
 from locara_verify.checks.desktop.stage import ENDS, SUBSCRIBED, Tally, narrowed, watched
 from locara_verify.checks.escape.processes import family
 from locara_verify.context import Context
@@ -36,6 +37,8 @@ def run(ctx: Context) -> CheckResult:
     variant = ctx.variant("sessions", partial(narrowed, capabilities={}))
     with ctx.open_app(variant) as app:
         subscriptions(tally, app, ctx.rng("subscriptions"))
+    unread.changes(tally, ctx.rng("unread"))
+    unread.after_the_disk(tally, ctx.fresh_dir("told"))
     return tally.result()
 
 
@@ -44,10 +47,10 @@ def run_window(ctx: Context) -> CheckResult:
     """Four apps whose window is closed; the first that does otherwise ends the check."""
     tally = Tally()
     for mode, asked, stays in (
-        (None, None, False),
-        ("active", None, False),
-        ("passive", "active", False),
-        ("active", "active", True),
+        (None, (), False),
+        ("active", (), False),
+        ("passive", ("active", "passive"), False),
+        ("active", ("active",), True),
     ):
         if not tally.findings:
             window_closed(ctx, tally, (mode, asked), stays=stays)
@@ -111,34 +114,50 @@ def _many(tally: Tally, app: RunningApp) -> None:
         ended = client.call("settings.unsubscribe", {"subscription": wrong}, _SECONDS)["ended"]
         tally.judge(SUBSCRIBED, not ended, "a name nobody was given ended a subscription", wrong)
     client.call("settings.unsubscribe", {"subscription": names.pop()}, _SECONDS)
-    room = next(client.stream("settings.subscribe", None, _SECONDS))["type"] == "subscribed"
-    tally.judge(SUBSCRIBED, room, "an ended subscription makes no room", "the next was refused")
+    # The next takes the place of one that was ended, and further ones that of one that was cancelled.
+    for how in ("unsubscribed", "cancelled"):
+        stream = client.stream("settings.subscribe", None, _SECONDS)
+        try:
+            room = next(stream)["type"] == "subscribed"
+        except LocaraError:
+            room = False
+        tally.judge(SUBSCRIBED, room, "an ended subscription makes no room", f"the one before was {how}")
+        if not room:
+            return
+        stream.cancel()
+        tally.twin(SUBSCRIBED, stream.result["reason"] == "cancelled", "a subscription is cancelled")
 
 
-def window_closed(ctx: Context, tally: Tally, modes: tuple[str | None, str | None], *, stays: bool) -> None:
-    """Close the window of an app that declares the first mode and asks for the second."""
+def window_closed(
+    ctx: Context, tally: Tally, modes: tuple[str | None, tuple[str, ...]], *, stays: bool
+) -> None:
+    """Close the window of an app that declares a mode and asks for others, one after the other."""
     declared, asked = modes
     given: Mapping[str, Json] = {"background": {"mode": declared, "reasons": ["index"]}} if declared else {}
     variant = ctx.variant("window", partial(narrowed, capabilities=given))
     desk = watched(ctx)
     with ctx.open_app(variant, desktop=desk.desktop) as app:
-        if asked is not None:
+        for mode in asked:
             try:
-                app.client.call("background.begin", {"mode": asked}, _SECONDS)
+                app.client.call("background.begin", {"mode": mode}, _SECONDS)
             except LocaraError as error:
-                told = f"{asked} under {declared}: {error.code}"
+                told = f"{mode} under {declared}: {error.code}"
                 tally.judge(
-                    ENDS, declared == "passive" and asked == "active", "what is granted was refused", told
+                    ENDS, declared == "passive" and mode == "active", "what is granted was refused", told
                 )
         inside = family(app.pid)
         frame = json.dumps({"window": "closed"}).encode()
         app.client.send_raw(struct.pack(">I", len(frame)) + frame)
         gone = _gone(inside, _STAYS_SECONDS if stays else _END_SECONDS)
-        told = f"declared {declared}, asked for {asked}: its processes are {'gone' if gone else 'there'}"
+        what = f"declared {declared}, asked for {', '.join(asked) or 'nothing'}"
+        told = f"{what}: its processes are {'gone' if gone else 'there'}"
         tally.judge(ENDS, gone != stays, "an app did not do with its window as it was granted", told)
         if stays and not gone:
             works = app.client.call("background.status", {}, _SECONDS)["window"] == "closed"
             tally.twin(ENDS, works, "an app that may go on answers")
+            app.client.call("background.end", {}, _SECONDS)
+            gone = _gone(inside, _END_SECONDS)
+            tally.judge(ENDS, gone, "an app that gave up going on goes on", "its window is closed")
 
 
 def _gone(pids: tuple[int, ...], seconds: float) -> bool:

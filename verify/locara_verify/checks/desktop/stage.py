@@ -8,6 +8,8 @@ from __future__ import annotations
 import copy
 import json
 import os
+import threading
+import time
 import wave
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,8 +20,8 @@ from urllib.parse import urlsplit
 from locara.core.grant import Grants, compile_grants
 from locara.core.manifest import parse_manifest
 from locara.sandbox.desktop.opener import SessionOpener
-from locara.sandbox.desktop.ports import Desktop
-from locara.sandbox.desktop.scripted import FileRecorder, HeldClipboard, KeptNotes
+from locara.sandbox.desktop.ports import Desktop, Recording, SoundSource
+from locara.sandbox.desktop.scripted import FedRecording, FileRecorder, HeldClipboard, KeptNotes
 from locara_verify.check import CheckResult
 from locara_verify.context import Context
 from locara_verify.finding import Finding
@@ -78,8 +80,44 @@ class Tally:
 
 
 @dataclass(slots=True)
+class Flood:
+    """A microphone that gives ``first`` bytes as quickly as they are taken, and goes on until nobody reads it.
+
+    ``given`` is set once all of them were taken; ``on`` counts what is on now.
+    """
+
+    first: int
+    given: threading.Event = field(default_factory=threading.Event)
+    recordings: list[FedRecording] = field(default_factory=list)
+
+    @property
+    def on(self) -> int:
+        """How many devices are on now."""
+        return sum(recording.running() for recording in self.recordings)
+
+    def listen(self, _source: SoundSource, _rate: int, _channels: int) -> Recording:
+        """See Recorder."""
+        self.recordings.append(FedRecording(self._feed))
+        return self.recordings[-1]
+
+    def watch(self, _width: int, _height: int) -> Recording:
+        """See Recorder."""
+        return self.listen("microphone", 0, 0)
+
+    def _feed(self, fd: int) -> None:
+        left = self.first
+        while left:
+            left -= os.write(fd, bytes(min(left, 65_536)))
+        self.given.set()
+        while True:
+            time.sleep(0.01)
+            os.write(fd, bytes(64))
+
+
+@dataclass(slots=True)
 class Watched:
-    """The desktop and what happened on it. ``minutes`` is its clock: a minute for each look, unless it stands."""
+    """The desktop and what happened on it. ``minutes`` is its clock: a minute for each look, unless it stands;
+    ``reads`` counts what was read of devices, by command."""
 
     folder: Path
     canary: str
@@ -89,6 +127,7 @@ class Watched:
     clipboard: HeldClipboard = field(default_factory=HeldClipboard)
     notes: KeptNotes = field(default_factory=KeptNotes)
     recorder: FileRecorder = field(default_factory=FileRecorder)
+    reads: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.clipboard.text = self.canary.encode()
@@ -137,6 +176,7 @@ class Watched:
             "clipboard.read": self.clipboard.reads,
             "clipboard.write": written,
             "pages": len(self.pages()),
+            "background": sum("goes on" in line for line in self.told),
         }
 
 

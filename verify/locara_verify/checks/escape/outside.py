@@ -12,7 +12,7 @@ import itertools
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -89,9 +89,7 @@ class Peer:
 
     def ask(self, **message: Any) -> Answer:  # noqa: ANN401 - anything a JSON object can hold
         """Send one request, use the descriptor that comes back, close it."""
-        self._sock.sendall(json.dumps(message).encode())
-        data, fds, _, _ = socket.recv_fds(self._sock, _DATAGRAM, 4)
-        reply = json.loads(data)
+        reply, fds = self._exchange(message)
         read, put = b"", False
         for fd in fds:
             with contextlib.suppress(OSError):
@@ -100,6 +98,18 @@ class Peer:
                 put = os.write(fd, b"!") == 1
             os.close(fd)
         return Answer(reply, read, put)
+
+    def hold(self, held: contextlib.ExitStack, **message: Any) -> Answer:  # noqa: ANN401 - as above
+        """Send one request; the descriptor that comes back stays open, unread, until ``held`` ends."""
+        reply, fds = self._exchange(message)
+        for fd in fds:
+            held.callback(os.close, fd)
+        return Answer(reply)
+
+    def _exchange(self, message: Mapping[str, Any]) -> tuple[dict[str, Any], list[int]]:
+        self._sock.sendall(json.dumps(message).encode())
+        data, fds, _, _ = socket.recv_fds(self._sock, _DATAGRAM, 4)
+        return json.loads(data), fds
 
     def pick(self, kind: str, access: str) -> Answer:
         """Ask the person."""

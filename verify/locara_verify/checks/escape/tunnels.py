@@ -7,10 +7,13 @@ purpose, of which the product's list is independent.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import random
+import select
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -37,6 +40,8 @@ SPECIAL: Final = (
 )
 _REPLY_BYTES: Final = 4_096
 _SECONDS: Final = 20.0
+_END_SECONDS: Final = 4.0  # less than a proxy waits for the end of a head
+MOST_TUNNELS: Final = 64
 
 
 def special_addresses(rng: random.Random) -> Iterator[str]:
@@ -62,14 +67,17 @@ def special_addresses(rng: random.Random) -> Iterator[str]:
 class World:
     """What the proxy is given in place of the network; it remembers what it was asked."""
 
-    answers: list[Sequence[str]] = field(default_factory=list)
+    answers: list[Sequence[str] | None] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     dialled: list[tuple[str, int]] = field(default_factory=list)
 
     def resolve(self, host: str, _port: int) -> Sequence[str]:
-        """The next answer; the last one again and again."""
+        """The next answer; the last one again and again. None: the name server fails."""
         self.asked.append(host)
-        return self.answers[min(len(self.asked), len(self.answers)) - 1]
+        found = self.answers[min(len(self.asked), len(self.answers)) - 1]
+        if found is None:
+            raise OSError("no answer")
+        return found
 
     def dial(self, address: str, port: int) -> socket.socket:
         """A connection whose far end has said goodbye."""
@@ -88,20 +96,35 @@ class Tunnel:
     dialled: tuple[tuple[str, int], ...]
 
 
-def connect(grants: Grants, target: str, *answers: Sequence[str]) -> Tunnel:
-    """Ask a fresh proxy for one tunnel."""
-    world = World(list(answers))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+@contextlib.contextmanager
+def proxying(grants: Grants, world: World) -> Iterator[tuple[str, int]]:
+    """Where a proxy listens that has these grants and this world."""
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
         proxy = Proxy(grants, listener, resolver=world.resolve, dial=world.dial)
         proxy.begin()
         try:
-            with socket.create_connection(listener.getsockname(), timeout=_SECONDS) as client:
-                client.sendall(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
-                reply = client.recv(_REPLY_BYTES)
+            yield listener.getsockname()
         finally:
             proxy.close()
-    status = reply.split(b" ")[1].decode("ascii", "replace") if b" " in reply else ""
+
+
+def connect(grants: Grants, target: str, *answers: Sequence[str] | None) -> Tunnel:
+    """Ask a fresh proxy for one tunnel."""
+    world = World(list(answers))
+    with proxying(grants, world) as place:
+        status = _ask(place, f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
     return Tunnel(status, tuple(world.asked), tuple(world.dialled))
+
+
+def _ask(place: tuple[str, int], head: bytes, seconds: float = _SECONDS) -> str:
+    """The status that a proxy answers with; empty when it answers with nothing."""
+    with socket.create_connection(place, timeout=seconds) as client:
+        try:
+            client.sendall(head)
+            reply = client.recv(_REPLY_BYTES)
+        except OSError:
+            return ""
+    return reply.split(b" ")[1].decode("ascii", "replace") if b" " in reply else ""
 
 
 def granted(ctx: Context, net: Any) -> tuple[dict[str, Any], Grants]:  # noqa: ANN401 - a manifest's JSON
@@ -163,6 +186,14 @@ def run(ctx: Context) -> CheckResult:
     if tunnel.dialled != ((PUBLIC[0], 443),) or len(tunnel.asked) != 1:
         because = "a name is resolved once, and the address that was judged is the one that is dialled"
         findings.append(_finding("the proxy looks a name up again", because, tunnel))
+    for silent in (None, ()):
+        tunnel = connect(grants, f"{GRANTED}:443", silent)
+        tried += 1
+        if tunnel.dialled or tunnel.status == "200":
+            findings.append(_finding("the proxy dials what has no address", str(silent), tunnel))
+    for message, because in (*heads(grants), *places(grants)):
+        findings.append(Finding(POLICY, message, because=because))
+    tried += 12
     ordinary = connect(grants, f"{GRANTED}:443", PUBLIC[1:])
     works = ordinary.status == "200" and ordinary.dialled == ((PUBLIC[1], 443),)
     twin = (
@@ -171,6 +202,57 @@ def run(ctx: Context) -> CheckResult:
     return CheckResult(
         findings=tuple(findings[:5]), attempts={POLICY: tried + 1}, attacks=tried + 1, inconclusive=twin
     )
+
+
+def heads(grants: Grants) -> Iterator[tuple[str, str]]:
+    """Heads that are no request for a tunnel, or never end: what was dialled for them, and what stays unanswered."""
+    world = World([PUBLIC[:1]])
+    line, host = f"{GRANTED}:443", f"Host: {GRANTED}\r\n"
+    odd = [f"{method} {line} HTTP/1.1\r\n{host}\r\n" for method in ("GET", "POST", "connect", "OPTIONS")]
+    odd += [
+        f"CONNECT {line} HTTP/1.1\r\n{host}X: {'x' * 20_000}\r\n\r\n",
+        f"CONNECT {line} HTTP/2\r\n{host}\r\n",
+    ]
+    odd += [f"CONNECT {line}\r\n{host}\r\n", f"CONNECT  {line} HTTP/1.1\r\n\r\n"]
+    with proxying(grants, world) as place:
+        for head in odd:
+            status = _ask(place, head.encode())
+            if world.dialled or status == "200":
+                yield "the proxy takes what is no request for a tunnel", f"{head[:60]!r} answered {status}"
+                return
+        begin = time.monotonic()
+        status = _ask(place, f"CONNECT {line} HTTP/1.1\r\n".encode() + b"X: y\r\n" * 40_000, _END_SECONDS)
+        if not status and time.monotonic() - begin >= _END_SECONDS:
+            yield "the proxy takes in a head without end", "240,000 bytes, and no answer"
+
+
+def places(grants: Grants) -> Iterator[tuple[str, str]]:
+    """More tunnels than there may be are refused at once; each that is refused or ends gives its place back."""
+    world = World([PUBLIC[:1]])
+    with proxying(grants, world) as place:
+        with contextlib.ExitStack() as held:
+            open_ = [held.enter_context(socket.create_connection(place)) for _ in range(MOST_TUNNELS + 16)]
+            poll = select.poll()
+            for client in open_:
+                poll.register(client, select.POLLIN)
+            end = time.monotonic() + _END_SECONDS
+            while (refused := len(poll.poll(100))) < len(open_) - MOST_TUNNELS and time.monotonic() < end:
+                pass
+        if refused < len(open_) - MOST_TUNNELS:
+            yield "an app opens as many tunnels as it likes", f"{len(open_) - refused} are held open"
+            return
+        end = time.monotonic() + _END_SECONDS
+        ordinary = f"CONNECT {GRANTED}:443 HTTP/1.1\r\n\r\n".encode()
+        while (status := _ask(place, ordinary)) != "200" and time.monotonic() < end:
+            time.sleep(0.02)
+        for _ in range(MOST_TUNNELS + 2):
+            _ask(place, b"CONNECT other.example:443 HTTP/1.1\r\n\r\n")
+        last = _ask(place, ordinary)
+        if (status, last) != ("200", "200"):
+            yield (
+                "a tunnel that was refused or ended keeps its place",
+                f"a granted one was answered {status}, {last}",
+            )
 
 
 def _finding(message: str, because: str, tunnel: Tunnel) -> Finding:

@@ -35,8 +35,8 @@ class Caller:
         """ "" when the call was answered, else the code of its refusal."""
         return self.told(**args)[0]
 
-    def told(self, **args: Json) -> tuple[str, dict[str, Json]]:
-        """The code ("" for an answer) and the answer."""
+    def told(self, *, cancelled: bool = False, **args: Json) -> tuple[str, dict[str, Json]]:
+        """The code ("" for an answer) and the answer; of a call that was cancelled meanwhile, if it says so."""
         from pydantic import ValidationError  # noqa: PLC0415 - loads the framework
 
         from locara.errors import CallError, CapabilityDenied  # noqa: PLC0415
@@ -47,8 +47,11 @@ class Caller:
             given = FetchArgs.model_validate(args)
         except ValidationError:
             return "bad_request", {}
+        call = Call(1, "net.fetch", lambda _event: None)
+        if cancelled:
+            call.cancelled.set()
         try:
-            return "", dict(net_fetch(self.session, Call(1, "net.fetch", lambda _event: None), given))
+            return "", dict(net_fetch(self.session, call, given))
         except CapabilityDenied:
             return "capability_denied", {}
         except CallError as error:

@@ -94,9 +94,10 @@ def _request(line: ssl.SSLSocket) -> bytes:
 
 
 @contextlib.contextmanager
-def servers(folder: Path, *names: str) -> Iterator[tuple[list[Server], Path]]:
-    """A server for each name, and the file with the authority that vouches for all of them."""
-    authority, leaf = certify(folder, names)
+def servers(folder: Path, *names: str, ended: bool = False) -> Iterator[tuple[list[Server], Path]]:
+    """A server for each name, and the file with the authority that vouches for all of them; ``ended``: until
+    yesterday."""
+    authority, leaf = certify(folder, names, ended=ended)
     running: list[Server] = []
     try:
         for name in names:
@@ -113,8 +114,9 @@ def servers(folder: Path, *names: str) -> Iterator[tuple[list[Server], Path]]:
             one.listener.close()
 
 
-def certify(folder: Path, names: tuple[str, ...]) -> tuple[Path, Path]:
-    """An authority of an hour, and one key with a certificate for all names: two files of PEM."""
+def certify(folder: Path, names: tuple[str, ...], *, ended: bool = False) -> tuple[Path, Path]:
+    """An authority of an hour, and one key with a certificate for all names: two files of PEM. ``ended``: the
+    certificate was good until yesterday."""
     from cryptography import x509  # noqa: PLC0415 - only these checks need it
     from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
@@ -126,15 +128,17 @@ def certify(folder: Path, names: tuple[str, ...]) -> tuple[Path, Path]:
     def named(name: str) -> x509.Name:
         return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
-    def begun(subject: str, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+    def begun(
+        subject: str, public: ec.EllipticCurvePublicKey, until: datetime.datetime
+    ) -> x509.CertificateBuilder:
         return (
             x509.CertificateBuilder()
             .subject_name(named(subject))
             .issuer_name(named("authority of a check"))
             .public_key(public)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(hours=1))
-            .not_valid_after(now + datetime.timedelta(hours=1))
+            .not_valid_before(until - datetime.timedelta(hours=2))
+            .not_valid_after(until)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()), critical=False
             )
@@ -145,14 +149,15 @@ def certify(folder: Path, names: tuple[str, ...]) -> tuple[Path, Path]:
         digital_signature=True, content_commitment=False, key_encipherment=False, data_encipherment=False,
         key_agreement=False, key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False,
     )  # fmt: skip
-    root = begun("authority of a check", root_key.public_key())
+    soon = now + datetime.timedelta(hours=1)
+    root = begun("authority of a check", root_key.public_key(), soon)
     root = root.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     root = root.add_extension(usage, critical=True)
     alternatives = [
         x509.IPAddress(ipaddress.ip_address(name)) if name[0].isdigit() else x509.DNSName(name)
         for name in names
     ]
-    leaf = begun("server of a check", key.public_key())
+    leaf = begun("server of a check", key.public_key(), now - datetime.timedelta(days=1) if ended else soon)
     leaf = leaf.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
     pem = serialization.Encoding.PEM
     authority, own = folder / "authority.pem", folder / "server.pem"

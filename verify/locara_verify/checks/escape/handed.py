@@ -1,0 +1,311 @@
+"""LC203 and LC207 at the broker: how much is handed over, to how many names, and what is left of it.
+
+A runtime that was taken over asks the real broker for more than was asked of the person, for more handles than there
+may be, and for what no runtime asks. What is open is counted in this process, where the broker runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from locara.sandbox.broker import ScriptedPicker, Services
+from locara_verify.check import CheckResult, check
+from locara_verify.checks.escape.outside import FORGERY, WIDENING, Case, Peer, granted, talking
+from locara_verify.context import Context
+from locara_verify.finding import Finding, first_of_each
+
+MOST_HANDLES: Final = 256
+MOST_PENDING: Final = 64
+_OPERATIONS: Final = (
+    *(
+        "pick",
+        "dropped",
+        "handed",
+        "kept",
+        "reopen",
+        "forget",
+        "release",
+        "open",
+        "commit",
+        "abort",
+        "list",
+        "stat",
+    ),
+    *(
+        "mkdir",
+        "remove",
+        "clipboard-read",
+        "clipboard-offer",
+        "clipboard-write",
+        "notify",
+        "open-external",
+        "listen",
+    ),
+    *("watch", "stop", "background", "program", "facts", "close", "__class__", ""),
+)
+_FIELDS: Final = (
+    *(
+        "handle",
+        "path",
+        "mode",
+        "offset",
+        "size",
+        "commit",
+        "grant",
+        "kind",
+        "access",
+        "multiple",
+        "recursive",
+    ),
+    *(
+        "remember",
+        "offer",
+        "modes",
+        "title",
+        "body",
+        "badge",
+        "url",
+        "device",
+        "rate",
+        "channels",
+        "width",
+        "recording",
+    ),
+    *("program", "options"),
+)
+_ODD: Final[tuple[Any, ...]] = (
+    *(
+        None,
+        True,
+        -1,
+        0,
+        2**31,
+        2**63,
+        2**64,
+        10**300,
+        1.5,
+        1e308,
+        "",
+        "\0",
+        "..",
+        "x" * 4_000,
+        "\ud800",
+        "𝄞" * 300,
+    ),
+    *([], {}, [[]], {"a": {}}, [None], [{}], ["alert", []], {"": ""}),
+)
+# Each 250 bytes or less on the disk, and up to six times as many in an answer.
+_NAMES: Final = ("\x01" * 240, "Ж" * 120, "𝄞" * 60, '\\"' * 120, "a" * 240)
+
+
+@check("escape-handed", rules=(FORGERY, WIDENING), quick=True)
+def run(ctx: Context) -> CheckResult:
+    """Everything that is counted or given back."""
+    findings: list[Finding] = []
+    tried: dict[str, int] = {}
+    case = Case(ctx, "read-write", "read-write", findings, tried)
+    rng = ctx.rng("escape-handed")
+    works = (answers(case), counted(case), drafts(case), names(case, rng), overwritten(case))
+    broken = [told for told in works if told]
+    odd_requests(case, rng)
+    return CheckResult(
+        findings=first_of_each(findings),
+        attempts=tried,
+        attacks=sum(tried.values()),
+        inconclusive=dict.fromkeys((FORGERY, WIDENING), f"the allow twin failed: {broken[0]}")
+        if broken
+        else {},
+    )
+
+
+def _folder(case: Case, files: int = 3) -> Path:
+    folder = case.ctx.fresh_dir("handed")
+    (folder / "sub").mkdir()
+    for number in range(files):
+        (folder / f"{number:03}").write_bytes(b"a")
+    return folder
+
+
+@contextlib.contextmanager
+def _asked(case: Case, *answers: Sequence[Path]) -> Iterator[Peer]:
+    """A broker whose person gives these answers, in this order, whatever is asked."""
+    with talking(granted(case.ctx, "read-write"), Services(picker=ScriptedPicker(answers))) as peer:
+        yield peer
+
+
+def _open_on(place: Path) -> int:
+    """How many descriptors of this process are open on a place."""
+    count = 0
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names alone
+        with contextlib.suppress(OSError):
+            count += os.readlink(f"/proc/self/fd/{name}") == str(place)  # noqa: PTH115
+    return count
+
+
+def answers(case: Case) -> str | None:
+    """A person's dialog that gives more, or something else, than the app asked for."""
+    folder = _folder(case)
+    one, two = folder / "000", folder / "001"
+    wrong = (
+        ("file", [one, two]),
+        ("file", [folder]),
+        ("directory", [one]),
+        ("directory", [folder, folder / "sub"]),
+    )
+    for kind, answer in wrong:
+        for multiple in (False, True):
+            if multiple and len(answer) > 1:
+                continue
+            with _asked(case, answer) as peer:
+                reply = peer.ask(op="pick", kind=kind, access="read", multiple=multiple)
+                told = f"asked for one {kind}, given {len(answer)}"
+                case.judge(
+                    FORGERY,
+                    reply.ok,
+                    "more, or another kind of thing, was handed over than was asked for",
+                    told,
+                )
+                held = sum(map(_open_on, answer))
+                case.judge(FORGERY, held > 0, "what was refused is still held open", f"{held} descriptors")
+    with _asked(case, [one, two]) as peer:
+        both = peer.ask(op="pick", kind="file", access="read", multiple=True)
+        return (
+            None
+            if len(both.reply.get("handles", ())) == 2
+            else f"two files could not be picked ({both.reply})"
+        )
+
+
+def counted(case: Case) -> str | None:
+    """As many handles as there may be, one more in each way, and room again after one was given back."""
+    folder = _folder(case, MOST_HANDLES + 1)
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    for first in (MOST_HANDLES, MOST_HANDLES - 6):
+        with _asked(case, files[:first], files[:10], files[:1]) as peer:
+            some = peer.ask(op="pick", kind="file", access="read", multiple=True)
+            if not some.ok or not some.reply["handles"]:
+                return f"{first} files could not be picked ({some.reply})"
+            more = peer.ask(op="pick", kind="file", access="read", multiple=True)
+            told = f"{first} handles, and ten more"
+            case.judge(FORGERY, more.ok, "an app holds more handles than there may be", told)
+            handle, place = some.reply["handles"][0]["handle"], files[0]
+            before = _open_on(place)
+            peer.ask(op="release", handle=handle)
+            case.judge(
+                FORGERY, _open_on(place) >= before, "a released handle stays open", "its descriptor is there"
+            )
+            again = peer.ask(op="pick", kind="file", access="read", multiple=True)
+            if not again.ok:
+                return f"a released handle makes no room ({again.reply})"
+        case.judge(FORGERY, _open_on(files[1]) > 0, "handles outlive their app", "a descriptor is there")
+    return None
+
+
+def drafts(case: Case) -> str | None:
+    """Replacements that are begun and never ended: counted, hidden, and gone with the app."""
+    folder = _folder(case)
+    before = sorted(path.name for path in folder.iterdir())
+    with _asked(case, [folder]) as peer:
+        handle = peer.ask(op="pick", kind="directory", access="read-write").reply["handles"][0]["handle"]
+        begun = 0
+        for _ in range(MOST_PENDING + 2):
+            begun += peer.ask(op="open", handle=handle, path="000", mode="replace").ok
+        case.judge(
+            FORGERY, begun > MOST_PENDING, "an app begins more replacements than there may be", f"{begun}"
+        )
+        shown = [
+            entry["name"] for entry in peer.ask(op="list", handle=handle, path="").reply.get("entries", ())
+        ]
+        case.judge(FORGERY, sorted(shown) != before, "a listing tells of drafts", f"{len(shown)} names")
+    left = sorted(path.name for path in folder.iterdir())
+    case.judge(
+        FORGERY, left != before, "drafts stay when the app is gone", f"{len(left) - len(before)} more names"
+    )
+    return None if begun else "a file in a picked folder could not be replaced"
+
+
+def names(case: Case, rng: random.Random) -> str | None:
+    """Folders full of long names in every script: all of them are told, and the broker goes on."""
+    for number, name in enumerate((_NAMES[0], rng.choice(_NAMES[1:]))):
+        folder = case.ctx.fresh_dir(f"names-{number}")
+        files = [folder / f"{name}{at:03}" for at in range(MOST_HANDLES)]
+        for file in files:
+            file.touch()
+        with _asked(case, [folder], files[1:]) as peer:
+            told: list[str] = []
+            following: int | None = 0
+            handle = peer.ask(op="pick", kind="directory", access="read").reply["handles"][0]["handle"]
+            try:
+                while following is not None:
+                    page = peer.ask(op="list", handle=handle, path="", offset=following).reply
+                    told += [entry["name"] for entry in page["entries"]]
+                    following = page["next"]
+                reply = peer.ask(op="pick", kind="file", access="read", multiple=True).reply
+                handed = len(reply["handles"])
+                while reply["left"]:
+                    reply = peer.ask(op="handed").reply
+                    handed += len(reply["handles"])
+            except (OSError, ValueError, KeyError) as error:
+                because = f"{type(error).__name__} after {len(told)} of {len(files)} names"
+                case.judge(FORGERY, True, "names in a picked folder end the broker", because)
+                continue
+            case.judge(
+                FORGERY, told != [file.name for file in files], "a listing is not whole", f"{len(told)}"
+            )
+            case.judge(
+                FORGERY, handed != len(files) - 1, "not all that was picked was handed over", f"{handed}"
+            )
+    return None
+
+
+def overwritten(case: Case) -> str | None:
+    """`create` where something is, and `remove` where more is below: nothing is lost."""
+    folder = _folder(case)
+    (folder / "sub/inner").write_bytes(b"inner")
+    with _asked(case, [folder]) as peer:
+        asked = {"op": "pick", "kind": "directory", "access": "read-write", "recursive": True}
+        handle = peer.ask(**asked).reply["handles"][0]["handle"]
+        for path in ("000", "sub/inner", "sub"):
+            reply = peer.ask(op="open", handle=handle, path=path, mode="create")
+            case.judge(WIDENING, reply.ok, "create took what was there already", path)
+        for path in ("sub", "sub/"):
+            peer.ask(op="remove", handle=handle, path=path)
+        whole = (folder / "sub/inner").exists() and (folder / "sub/inner").read_bytes() == b"inner"
+        case.judge(
+            WIDENING, not whole, "removing a folder took what lay in it", "sub/inner is gone or changed"
+        )
+        case.judge(
+            WIDENING, (folder / "000").read_bytes() != b"a", "create emptied what was there already", "000"
+        )
+        peer.ask(op="remove", handle=handle, path="sub/inner")
+        gone = peer.ask(op="remove", handle=handle, path="sub").ok and not (folder / "sub").exists()
+    return None if gone else "an empty folder could not be removed"
+
+
+def odd_requests(case: Case, rng: random.Random) -> None:
+    """Requests that no runtime makes: each is answered, and the broker still knows what was picked."""
+    folder = _folder(case)
+    with _asked(case, [folder]) as peer:
+        handle = peer.ask(op="pick", kind="directory", access="read").reply["handles"][0]["handle"]
+        for operation in _OPERATIONS:
+            for number in range(4):
+                message: dict[str, Any] = {"op": operation, "handle": handle, "path": ""}
+                for field in rng.sample(_FIELDS, 2 * number + 1):
+                    message[field] = rng.choice(_ODD)
+                if operation == "release" and message["handle"] == handle:
+                    message["handle"] = handle + "x"
+                try:
+                    peer.ask(**message)
+                    lives = peer.ask(op="stat", handle=handle, path="").ok
+                except (OSError, ValueError):
+                    lives = False
+                because = ascii(json.dumps(message, default=str))[:160]
+                case.judge(FORGERY, not lives, "a request ended the broker, or what it holds", because)
+                if not lives:
+                    return

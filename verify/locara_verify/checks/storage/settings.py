@@ -1,0 +1,79 @@
+"""LC224 at the settings of an app: what they hold counts against its quota, and their number and size are bounded.
+
+Settings are kept by a connection of the runtime's own, which none of the bounds of the app's SQL reach by itself. The
+real store is filled up in this process.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from locara.errors import StorageError
+from locara.storage.store import Store
+from locara_verify.check import CheckResult, check
+from locara_verify.checks.desktop.stage import Tally
+from locara_verify.context import Context
+
+RULE: Final = "LC224"
+NAME: Final = "storage-settings"
+_MIB: Final = 1024 * 1024
+_LARGE: Final = 60_000
+_MOST: Final = 10_000
+
+
+@check(NAME, rules=(RULE,))
+def run(ctx: Context) -> CheckResult:
+    """More bytes, more keys and larger values than there may be."""
+    tally = Tally()
+    _bytes(tally, ctx.fresh_dir("settings-bytes") / "app.sqlite3")
+    _keys(tally, ctx.fresh_dir("settings-keys") / "app.sqlite3")
+    return tally.result()
+
+
+def _refused(store: Store, keys: Iterator[str], value: str, scope: str = "user") -> int | None:
+    """After how many of these settings the next was refused; None when none was."""
+    for number, key in enumerate(keys):
+        try:
+            store.settings.set(key, value, scope)
+        except StorageError:
+            return number
+    return None
+
+
+def _bytes(tally: Tally, path: Path) -> None:
+    with Store.open(path, schema_dir=None, quota_mb=1) as store:
+        for size in (65_536, 8 * _MIB):
+            one = _refused(store, iter(("large",)), "x" * size)
+            tally.judge(RULE, one == 0, "a setting may be of any size", f"{size} bytes")
+        keys = (f"k{number}" for number in range(40))
+        fitted = _refused(store, keys, "x" * _LARGE, "profile:a")
+        tally.judge(
+            RULE, fitted is not None, "settings grow beyond the app's quota", "1 MiB, and 40 times 60 kB"
+        )
+        tally.twin(RULE, bool(fitted), "a setting within the quota is kept")
+        store.settings.delete("k0", "profile:a")
+        tally.twin(
+            RULE, _refused(store, iter(("k0",)), "x", "profile:a") is None, "what is removed makes room"
+        )
+    size = path.stat().st_size
+    tally.judge(RULE, size <= _MIB, "the database is larger than its quota", f"{size} bytes")
+
+
+def _keys(tally: Tally, path: Path) -> None:
+    Store.open(path, schema_dir=None, quota_mb=16).close()
+    with closing(sqlite3.connect(path)) as other, other:
+        rows = ((f"k{number}", "1", 1, f"profile:p{number % 5}") for number in range(_MOST - 1))
+        other.executemany("INSERT INTO __locara_settings VALUES(?, ?, ?, ?)", rows)
+    with Store.open(path, schema_dir=None, quota_mb=16) as store:
+        last = _refused(store, iter(("last", "one more")), "1")
+        tally.judge(
+            RULE, last is not None, "an app keeps any number of settings", f"{_MOST + 1} in six scopes"
+        )
+        tally.twin(RULE, last == 1, f"{_MOST} settings can be kept")
+        tally.twin(
+            RULE, _refused(store, iter(("last",)), "2") is None, "a setting that is there can be changed"
+        )
