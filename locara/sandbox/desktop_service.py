@@ -197,7 +197,7 @@ class DesktopService:
 
     def _listen(self, message: dict[str, Any]) -> Reply:
         device = message.get("device")
-        if device not in {"microphone", "system-audio"}:
+        if device not in ("microphone", "system-audio"):
             raise _bad("device is microphone or system-audio")
         rate, channels = _whole(message, "rate", *RATES), _whole(message, "channels", 1, MAX_CHANNELS)
         self._require(DeviceRequest(cast(SoundSource, device)))

@@ -7,16 +7,16 @@ may be, and for what no runtime asks. What is open is counted in this process, w
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from locara.sandbox.broker import ScriptedPicker, Services
 from locara_verify.check import CheckResult, check
-from locara_verify.checks.escape.outside import FORGERY, WIDENING, Case, Peer, granted, talking
+from locara_verify.checks.escape.outside import FORGERY, WIDENING, Answer, Case, Peer, granted, talking
 from locara_verify.context import Context
 from locara_verify.finding import Finding, first_of_each
 
@@ -99,6 +99,21 @@ _ODD: Final[tuple[Any, ...]] = (
         "𝄞" * 300,
     ),
     *([], {}, [[]], {"a": {}}, [None], [{}], ["alert", []], {"": ""}),
+)
+_BROKEN: Final = (
+    *(
+        b"[]",
+        b"{",
+        b"null",
+        b"1",
+        b"\xff",
+        b'{"op":',
+        b'{"op":[]}',
+        b'{"op":{}}',
+        b"[" * 60_000,
+        b'{"a":' * 12_000,
+    ),
+    *(b'{"op":"list"}x', b"{}" + b" " * 70_000, b'{"offset":' + b"9" * 5_000 + b"}"),
 )
 # Each 250 bytes or less on the disk, and up to six times as many in an answer.
 _NAMES: Final = ("\x01" * 240, "Ж" * 120, "𝄞" * 60, '\\"' * 120, "a" * 240)
@@ -294,18 +309,31 @@ def odd_requests(case: Case, rng: random.Random) -> None:
     with _asked(case, [folder]) as peer:
         handle = peer.ask(op="pick", kind="directory", access="read").reply["handles"][0]["handle"]
         for operation in _OPERATIONS:
-            for number in range(4):
-                message: dict[str, Any] = {"op": operation, "handle": handle, "path": ""}
-                for field in rng.sample(_FIELDS, 2 * number + 1):
-                    message[field] = rng.choice(_ODD)
-                if operation == "release" and message["handle"] == handle:
-                    message["handle"] = handle + "x"
-                try:
-                    peer.ask(**message)
-                    lives = peer.ask(op="stat", handle=handle, path="").ok
-                except (OSError, ValueError):
-                    lives = False
-                because = ascii(json.dumps(message, default=str))[:160]
-                case.judge(FORGERY, not lives, "a request ended the broker, or what it holds", because)
-                if not lives:
+            for odd in _ODD:
+                told = dict.fromkeys(_FIELDS, odd)
+                if operation != "release" and rng.random() < 0.5:
+                    told["handle"] = handle
+                for field in rng.sample(_FIELDS, rng.randrange(4)):
+                    told[field] = rng.choice(_ODD)
+                ask = partial(peer.ask, op=operation, **told)
+                if not _survives(case, ask, operation, ascii(odd)):
                     return
+            lives = _survives(
+                case, partial(peer.ask, op="stat", handle=handle, path=""), operation, "then stat"
+            )
+            if not lives:
+                return
+        for data in _BROKEN:
+            if not _survives(case, partial(peer.send, data), "no request", ascii(data[:40])):
+                return
+
+
+def _survives(case: Case, asks: Callable[[], Answer], operation: str, because: str) -> bool:
+    """Whether a request is answered."""
+    try:
+        lives = asks().reply.get("code") != "internal"
+        what = "a request is a fault of the broker's own"
+    except (OSError, ValueError):
+        lives, what = False, "a request ended the broker"
+    case.judge(FORGERY, not lives, what, f"{operation}: {because[:120]}")
+    return lives

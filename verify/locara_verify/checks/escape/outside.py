@@ -106,6 +106,11 @@ class Peer:
             held.callback(os.close, fd)
         return Answer(reply)
 
+    def send(self, data: bytes) -> Answer:
+        """Send one datagram as it is."""
+        self._sock.sendall(data)
+        return Answer(json.loads(self._sock.recv(_DATAGRAM)))
+
     def _exchange(self, message: Mapping[str, Any]) -> tuple[dict[str, Any], list[int]]:
         self._sock.sendall(json.dumps(message).encode())
         data, fds, _, _ = socket.recv_fds(self._sock, _DATAGRAM, 4)

@@ -33,6 +33,7 @@ MINE: Final = b"what was picked"
 REFUSED: Final = frozenset({"capability_denied", "io_error"})
 """It is not what was picked; or it is a link, which is not followed."""
 WRITES: Final = ("create", "append", "replace")
+MOST: Final = 32
 
 Json = Any
 Place = Callable[[Path], None]
@@ -68,16 +69,22 @@ class Trial:
 
     @contextlib.contextmanager
     def starts(
-        self, *picks: Path, app: str = APP, manifest: str = "one", remembers: bool = True
+        self,
+        *picks: Path,
+        app: str = APP,
+        manifest: str = "one",
+        remembers: bool = True,
+        private: tuple[Path, ...] = (),
     ) -> Iterator[Peer]:
-        """A start of the app, as the broker sees it, with a person who picks these in this order."""
+        """A start of the app, as the broker sees it, with a person who picks these in this order and whose places of
+        their own are private."""
         from locara.runtime.private_places import PrivatePlaces  # noqa: PLC0415 - only this check needs it
         from locara.runtime.remembered import PickMemory  # noqa: PLC0415 - as above
         from locara.runtime.state import StateFolder  # noqa: PLC0415 - as above
         from locara.sandbox.broker import ScriptedPicker, Services  # noqa: PLC0415 - as above
 
         folder = StateFolder(self.state)
-        places = PrivatePlaces(self.top / "home", (self.state,))
+        places = PrivatePlaces(self.top / "home", (self.state, *private))
         memory = PickMemory(folder, app, Digest.of(manifest.encode()), places)
         picker = ScriptedPicker([[path] for path in picks], remembers=remembers)
         with talking(self.grants, Services(picker=picker, memory=memory)) as peer:
@@ -186,7 +193,7 @@ def _canaries(place: Path) -> None:
 def run(ctx: Context) -> CheckResult:
     """Replaced things, widened uses, grants that were taken back, other versions, forged names, spoilt lists."""
     trial = Trial(ctx.fresh_dir("remembered"), granted(ctx, "read-write"))
-    parts = (replaced, widened, taken_back, elsewhere, forged, spoilt, unsaid)
+    parts = (replaced, widened, taken_back, elsewhere, forged, spoilt, unsaid, closed_later, counted)
     for number, part in enumerate(parts):
         part(trial)
         ctx.progress(number + 1, len(parts) + 1, part.__name__.replace("_", " "))
@@ -321,6 +328,12 @@ def elsewhere(trial: Trial) -> None:
         trial.opens(grant, app="verifier/other"), "another app opens what this one was given", "a copy"
     )
     copy.unlink()
+    for start in ({"manifest": "two"}, {"app": "verifier/other"}):
+        with trial.starts(**start) as peer:  # type: ignore[arg-type]
+            peer.ask(op="forget", grant=grant)
+        trial.closed(
+            not trial.opens(grant), "what this version was given was given up by another", str(start)
+        )
     trial.twin(trial.opens(grant), "the version that it was given to does not open it")
 
 
@@ -389,6 +402,46 @@ def unsaid(trial: Trial) -> None:
         trial.twin(bool(reply.get("handles")), "a pick that is not remembered is not handed over")
         kept = "grant" in (reply.get("handles") or [{}])[0] or trial.list.read_bytes() != before
         trial.closed(kept, "a pick was remembered that nobody agreed to", f"asked {asks}, agreed {agrees}")
+
+
+def closed_later(trial: Trial) -> None:
+    """What became a private place since it was picked, or holds one; and a list nobody can read when consent ends."""
+    from locara.runtime.remembered import forget_all  # noqa: PLC0415 - only this check needs it
+    from locara.runtime.state import StateFolder  # noqa: PLC0415 - as above
+
+    place = trial.fresh("closed-later")
+    grant = trial.remember(place)
+    for private in (place, place / "sub", place.parent):
+        told = f"private now: {private.relative_to(trial.top)}"
+        trial.closed(trial.opens(grant, private=(private,)), "a place that became private opens again", told)
+    trial.twin(
+        trial.opens(grant, private=(trial.top / "nothing",)), "a place that is not private does not open"
+    )
+    good = trial.list.read_bytes()
+    for what, text, mode in (("others may write to it", good, 0o666), ("it is cut off", good[:-9], 0o600)):
+        trial.list.write_bytes(text)
+        trial.list.chmod(mode)
+        forget_all(StateFolder(trial.state), APP)
+        if trial.list.exists():
+            trial.list.write_bytes(good)
+            trial.list.chmod(0o600)
+        trial.closed(trial.opens(grant), "a list that cannot be read outlived the consent", what)
+        trial.list.write_bytes(good)
+        trial.list.chmod(0o600)
+
+
+def counted(trial: Trial) -> None:
+    """As many picks as an app may find again, and more: the last are not remembered, and none before is lost."""
+    places = [trial.fresh(f"counted-{number}") for number in range(MOST + 2)]
+    app = "verifier/counting"
+    with trial.starts(*places, app=app) as peer:
+        asked = {"op": "pick", "kind": "directory", "access": "read", "remember": True}
+        for _ in places:
+            peer.ask(**asked)
+        kept = [str(one["grant"]) for one in peer.ask(op="kept").reply.get("grants", ())]
+        trial.closed(len(kept) > MOST, "an app finds any number of picks again", f"{len(kept)}")
+        trial.twin(len(kept) == MOST, f"{MOST} picks are remembered")
+        trial.twin(peer.ask(op="forget", grant=kept[0]).reply.get("forgotten") is True, "a pick is given up")
 
 
 def _tree(folder: Path) -> dict[str, bytes | None]:
