@@ -53,25 +53,28 @@ def followed_instance(state: StateFolder, *, now: float) -> TrustInstance:
     except UpdateRefused as error:
         reason = _REASONS.get(error.code, Reason.MATERIAL_UNTRUSTED)
         raise TrustError(reason, error.message, fix=error.fix) from error
+    latest = latest_time(state, now)
     until = min(copy.metadata.root.expires, copy.metadata.roles["targets"].expires)
-    if until.timestamp() < latest_time(state, now):
+    if until.timestamp() < latest:
         raise TrustError(
             Reason.MATERIAL_STALE,
             f"what the registry says to check against was good until {until:%Y-%m-%d %H:%M} UTC",
             fix="get the newest: locara trust update",
         )
     instance = TrustInstance.read(raw)
-    instance.fresh(datetime.fromtimestamp(now, UTC))
+    instance.fresh(datetime.fromtimestamp(latest, UTC))
     return instance
 
 
 def recalled_here(state: StateFolder, *, now: float) -> Recalled:
     """The judge by the lists that this machine has: those of the registry, or the one it was shipped with.
 
-    Raises TrustError `MATERIAL_UNTRUSTED` when they cannot be relied on.
+    How old they are is told by the latest time ever seen, so a clock that is set back makes none younger. Raises
+    TrustError `MATERIAL_UNTRUSTED` when they cannot be relied on.
     """
     try:
         lists = read_lists(state)
     except StartError as error:
         raise TrustError(Reason.MATERIAL_UNTRUSTED, error.message, fix=error.fix) from error
-    return recalled_by(lists.known, now=now, follows=lists.memory.since is not None)
+    latest = max(now, lists.memory.clock)
+    return recalled_by(lists.known, now=latest, follows=lists.memory.since is not None)

@@ -24,7 +24,8 @@ NOTHING: Final = "nothing"
 
 @dataclass(frozen=True, slots=True)
 class Releases:
-    """What the publisher signed: by version, once more with other files, and what must never be installed."""
+    """What the publisher signed: by version, once more with other files, and what must never be installed: ``never``
+    for its version, ``unbelievable`` for what comes with it, ``stranger`` where the publisher is expected."""
 
     app: str
     expected: tuple[str, ...]
@@ -32,6 +33,8 @@ class Releases:
     releases: Mapping[str, Any]
     otherwise: Mapping[str, Any]
     never: Mapping[str, Any]
+    unbelievable: Mapping[str, Any]
+    stranger: Mapping[str, Any]
 
     @classmethod
     def read(cls, fixtures: Path) -> Releases:
@@ -39,7 +42,8 @@ class Releases:
         told = json.loads((fixtures / PLACE).read_bytes())
         expected = [f"--expect-{what}={told[what]}" for what in ("source", "builder", "identity")]
         trust = json.dumps(told["trust"]).encode()
-        return cls(told["app"], tuple(expected), trust, told["releases"], told["otherwise"], told["never"])
+        bundles = ("releases", "otherwise", "never", "unbelievable", "stranger")
+        return cls(told["app"], tuple(expected), trust, *(told[name] for name in bundles))
 
     def named(self, files: Mapping[str, str]) -> str:
         """Whose files these are, all of them and no others: a version, or ``1.10.0 otherwise``; else `BROKEN`."""
@@ -75,8 +79,21 @@ class Machine:
     folder: Path
     offer: Releases
 
-    def install(self, bundle: Path, *more: str) -> tuple[int, str]:
-        """`locara install` with this process's own environment set to the machine: exit code, and what it said."""
+    @property
+    def state(self) -> Path:
+        """The folder of the person's decisions."""
+        return self.folder / "state/Locara"
+
+    @property
+    def shelf(self) -> Path:
+        """The folder of what is installed."""
+        return self.folder / "data/Locara/bundles"
+
+    def install(self, bundle: Path, *more: str, expecting: bool = True) -> tuple[int, str]:
+        """`locara install` with this process's own environment set to the machine: exit code, and what it said.
+
+        ``expecting``: the person says of whom the app must be.
+        """
         from locara.cli.__main__ import main  # noqa: PLC0415 - loads the framework
 
         trust = self.folder / "trust.json"
@@ -87,9 +104,9 @@ class Machine:
             XDG_STATE_HOME=str(self.folder / "state"),
             XDG_DATA_HOME=str(self.folder / "data"),
         )
-        said = io.StringIO()
+        said, expected = io.StringIO(), self.offer.expected if expecting else ()
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(said):
-            code = main(["install", str(bundle), f"--trust-root={trust}", *self.offer.expected, *more])
+            code = main(["install", str(bundle), f"--trust-root={trust}", *expected, *more])
         return code, said.getvalue()
 
     def starts(self) -> str:
@@ -98,9 +115,8 @@ class Machine:
         from locara.runtime.installed import Shelf, app_of  # noqa: PLC0415
         from locara.runtime.state import StateFolder  # noqa: PLC0415
 
-        state, shelf = self.folder / "state/Locara", self.folder / "data/Locara/bundles"
         try:
-            place = app_of(StateFolder(state), Shelf(shelf), self.offer.app)
+            place = app_of(StateFolder(self.state), Shelf(self.shelf), self.offer.app)
         except LocaraError:
             return NOTHING
         if place is None:

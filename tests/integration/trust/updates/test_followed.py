@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,12 @@ import pytest
 from fixtures.trust.generate import HERE
 from fixtures.trust.world import ARTIFACT
 from locara.cli.__main__ import main
-from locara.runtime.followed import followed_instance
+from locara.core.digest import Digest
+from locara.runtime.followed import followed_instance, recalled_here
 from locara.runtime.state import StateFolder
+from locara.trust.attestation import Expectation
+from locara.trust.bundle.instance import TrustInstance
+from locara.trust.published import verify_file
 from locara.trust.refusal import Reason, TrustError
 from locara_registry.trust.repository.contents import checked
 from locara_verify.strategies.bundles import vectors
@@ -21,6 +26,9 @@ from .tuf_world import World
 
 GOOD = vectors(HERE.parent)[0].twin
 NOW = GOOD.now.timestamp()
+WANT = Expectation(
+    Digest(GOOD.want["artifact"] or ""), GOOD.want["source"], GOOD.want["builder"], GOOD.want["identity"]
+)
 
 
 @pytest.fixture
@@ -83,6 +91,36 @@ def test_a_clock_set_back_makes_old_material_no_younger(state: StateFolder, tuf:
     followed_instance(state, now=NOW)
     state.write("revocations-seen.json", {**memory, "clock": ended + 60})
     refused(state, Reason.MATERIAL_STALE)
+
+
+def test_a_clock_set_back_makes_neither_the_instance_nor_the_lists_younger(
+    state: StateFolder, tuf: World
+) -> None:
+    day = 86_400.0
+    value = json.loads(GOOD.trust) | {
+        "expires": f"{datetime.fromtimestamp(NOW + day, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    }
+    tuf.repository.publish({"trust_instance.json": checked("trust-instance", json.dumps(value).encode())})
+    tuf.update()
+    believed = verify_file(
+        GOOD.bundle, TrustInstance.read(GOOD.trust), WANT, now=GOOD.now, recalled=lambda _: None
+    )
+    memory = {"format": "locara-revocations-seen/1", "seq": 1, "urgent": 0, "since": NOW}
+    listed = {"format": "locara-revocations/2", "seq": 1, "updated": NOW, "entries": []}
+    state.write("revocations.json", listed)
+    for clock, stale in ((NOW, False), (NOW + day, False), (NOW + day + 1, True), (NOW + 15 * day, True)):
+        state.write("revocations-seen.json", {**memory, "clock": clock})
+        if stale:
+            refused(state, Reason.MATERIAL_STALE)
+        else:
+            followed_instance(state, now=NOW)
+        recalled = recalled_here(state, now=NOW)
+        if clock > NOW + 14 * day:
+            with pytest.raises(TrustError) as caught:
+                recalled(believed[0].attestation)
+            assert caught.value.reason is Reason.MATERIAL_STALE
+        else:
+            recalled(believed[0].attestation)
 
 
 def test_without_a_registry_a_copy_or_an_instance_in_it_there_is_no_material(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.attestation import recalled
 from locara_verify.checks.attestation.judge import Client
 from locara_verify.context import Context
 from locara_verify.finding import JSON, Finding
@@ -79,7 +80,12 @@ def judge(ctx: Context, listed: list[Vector]) -> CheckResult:
                     else f"another key was revoked and the attestation is refused as {got}"
                 )
                 findings.append(Finding(RULE, message, f"the key of {where}"))
-    tried = len(listed) + len(near) + 2 * len(stolen)
+    _, believed = client.ask(listed[0].twin)
+    lists, unheard = (0, []) if believed is None else recalled.wrong(believed)
+    for what, came in unheard:
+        message = f"what a list of revocations says of an attestation has another effect: {came}"
+        findings.append(Finding(RULE, message, f"it names {what}"))
+    tried = len(listed) + len(near) + 2 * len(stolen) + lists
     return CheckResult(tuple(findings), {RULE: tried}, attacks=tried, probes=tried)
 
 

@@ -156,6 +156,17 @@ def answers(tries: Tries, ctx: Context) -> None:
     tries.judge(
         ANSWERS, starts(stranger, state) == "started", "a record about another app is believed", "copied"
     )
+    wider = replace(bundle, grants=compile_grants(parse_manifest(edited(ctx, net=True))))
+    for said, count in ((False, 1), (False, 2)):
+        code = starts(wider, state, said)
+        again = starts(wider, state)
+        tries.judge(
+            ANSWERS,
+            "started" in (code, again) or code == "asked",
+            "an update that was refused counts as agreed to",
+            f"after {count} times no: {code}, then {again}",
+        )
+    tries.twin(ANSWERS, starts(bundle, state) == "started", "the version before is still agreed to")
     withdraw(state, bundle.grants.app_id)
     tries.judge(
         ANSWERS, starts(bundle, state) == "started", "an answer that was taken back still counts", "withdrawn"
@@ -218,6 +229,10 @@ def revocations(tries: Tries, ctx: Context) -> None:
             ({"app": app}, True),
             ({"app": "some/body-else"}, False),
         ]
+        if version == versions[0]:
+            cases += [({"model": str(digest)}, True) for digest in grants.models.values()]
+            cases += [({"tool": str(digest)}, False) for digest in grants.models.values()]
+            cases += [({"tool": str(digest)}, True) for digest in grants.tools.values()]
         for span in ranges:
             low = [int(part) for part in span.get("from", "0.0.0").split(".")]
             high = [int(part) for part in span.get("before", "9.0.0").split(".")]

@@ -18,6 +18,7 @@ from locara.trust.note_keys import VerifierKey
 from locara.trust.tiles import Edge, Tile, tiles_of
 from locara.trust.witness import Witness
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.log import readers
 from locara_verify.checks.log.trial import Trial, installed
 from locara_verify.context import Context
 from locara_verify.oracle import log as oracle
@@ -68,6 +69,9 @@ def run(ctx: Context) -> CheckResult:
         entries = [b"%d %d" % (turn, number) for number in range(seen + rng.randint(2, 300))]
         witnesses(trial, folder, entries, seen)
         monitors(trial, rng, folder, entries, seen)
+    served = readers.Served(folder / "read", serve, policy())
+    readers.read_apart(trial, rng, served, entries)
+    readers.watched(trial, served, folder / "watching", ctx.fixtures)
     return trial.result()
 
 
@@ -97,6 +101,7 @@ def witnesses(trial: Trial, folder: Path, entries: list[bytes], seen: int) -> No
         )
         changed = (folder / "witness/seen.json").read_bytes() != before
         trial.holds(MEMORY, f"{what} changed the witness's memory", "seen.json is another one", fault=changed)
+    forged_evidence(trial, folder / "witness/evidence")
     stranger = serve(folder / "stranger", entries, key=KEY + 1)
     trial.refused(MEMORY, "a log of another key", "unsigned", visit(stranger))
     forget(trial, folder / "witness", visit(serve(at, entries[:seen])))
@@ -116,6 +121,34 @@ def _evidence(folder: Path, shown: bytes) -> bool | None:
             if evidence.shown == shown and evidence.seen != shown:
                 return check_evidence(evidence, policy())
     return None
+
+
+def forged_evidence(trial: Trial, folder: Path) -> None:
+    """Evidence that anybody can write: of what the log did not sign, of two logs, of nothing that is wrong."""
+    found = [Evidence.parse(place.read_bytes()) for place in sorted(folder.glob("*.json"))]
+    for one in found:
+        trial.believed(MEMORY, "the evidence as it was kept", lambda one=one: check_evidence(one, policy()))  # type: ignore[misc]
+        head, gap, own = one.shown.partition(b"\n\n")
+        text = (head + b"\n").decode()
+        stranger = oracle.Key.of(ORIGIN, 1, KEY + 1)
+        elsewhere = text.replace(ORIGIN, "log.example.org/other")
+        another = oracle.Key.of("log.example.org/other", 1, KEY)
+        both = LogPolicy((*policy().logs, VerifierKey.parse(another.vkey)))
+        size = text.split("\n")[1]
+        cases = {
+            "by a stranger": ("unsigned", oracle.note(text, stranger.line(text)), policy()),
+            "by nobody of the log": ("unsigned", oracle.note(text, oracle.line("x", bytes(68))), policy()),
+            "of another size": ("bad_signature", head.replace(size.encode(), b"9", 1) + gap + own, policy()),
+            "of two logs": ("wrong_origin", oracle.note(elsewhere, another.line(elsewhere)), both),
+            "of a log of nobody": ("wrong_origin", oracle.note(elsewhere, another.line(elsewhere)), policy()),
+            "of nothing wrong": ("proof_malformed", one.seen, policy()),
+        }
+        for what, (code, shown, believed) in cases.items():
+            for forged in (Evidence(one.kind, one.seen, shown, 1), Evidence(one.kind, shown, one.seen, 1)):
+                trial.refused(
+                    MEMORY, f"evidence {what}", code,
+                    lambda forged=forged, believed=believed: check_evidence(forged, believed),  # type: ignore[misc]
+                )  # fmt: skip
 
 
 def forget(trial: Trial, folder: Path, visit: Callable[[], object]) -> None:
@@ -179,11 +212,15 @@ def monitors(trial: Trial, rng: random.Random, folder: Path, entries: list[bytes
             sound(trial, monitor, serve(at, entries[:seen]), seen)
         known = seen if begun else 0
         for what, place in changes(rng, folder, entries, seen, followed=begun):
-            kept = (state / "monitor.json").read_bytes() if begun else None
+            kept = _bytes(state / "monitor.json")
             alarms(trial, monitor, place, what, known)
-            now = (state / "monitor.json").read_bytes() if (state / "monitor.json").exists() else None
+            now = _bytes(state / "monitor.json")
             trial.holds(SERVED, f"{what} moved the monitor on", "its state changed", fault=now != kept)
         sound(trial, monitor, serve(at, entries), size)
+
+
+def _bytes(place: Path) -> bytes | None:
+    return place.read_bytes() if place.exists() else None
 
 
 def sound(trial: Trial, monitor: Monitor, place: Path, size: int) -> None:

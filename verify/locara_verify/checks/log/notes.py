@@ -89,6 +89,7 @@ def run(ctx: Context) -> CheckResult:
                 trial.believed(
                     QUORUM, f"{count} witnesses", opens(world.note(*lines, world.stranger.line("x", 1)))
                 )
+        aged(trial, world, policy)
         policies(trial, world)
         tables(trial, world)
         files(trial, rng, world, policy)
@@ -233,6 +234,31 @@ def quorums(world: World) -> Iterator[tuple[str, str, bytes]]:
         yield what, "bad_signature", world.note(first.line(text, NOW), line)
     late = world.note(first.line(text, NOW), second.line(text, NOW + 86_400))
     yield "one in the future", "cosignature_time", late
+
+
+def aged(trial: Trial, world: World, policy: LogPolicy) -> None:
+    """Cosignatures under a policy that says how old they may be, on both sides of each bound."""
+    first, second = world.witnesses[:2]
+    most = 3_600
+    for age, code in ((0, ""), (most, ""), (most + 1, "cosignature_time"), (NOW, "cosignature_time")):
+        raw = world.note(first.line(world.text, NOW), second.line(world.text, NOW - age))
+
+        def opens(raw: bytes = raw) -> object:
+            return open_checkpoint(raw, policy, now=NOW, max_age=most)
+
+        if code:
+            trial.refused(QUORUM, f"one {age} seconds old", code, opens)
+        else:
+            trial.believed(QUORUM, f"one {age} seconds old", opens)
+    newer = world.note(
+        *(key.line(world.text, NOW - 2 * most) for key in (first, second)), second.line(world.text, NOW)
+    )
+    trial.refused(
+        QUORUM,
+        "one old, one old and new",
+        "cosignature_time",
+        lambda: open_checkpoint(newer, policy, now=NOW, max_age=most),
+    )
 
 
 def policies(trial: Trial, world: World) -> None:

@@ -109,8 +109,8 @@ class Forge(FetcherInterface):
         """Let a role name these bytes, and serve them."""
         target = TargetFile.from_data(path, data, ["sha256"])
         self.signed[role].targets[path] = target
-        folder, _, name = path.rpartition("/")
-        self.files[f"targets/{folder}/{target.hashes['sha256']}.{name}"] = data
+        folder, slash, name = path.rpartition("/")
+        self.files[f"targets/{folder}{slash}{target.hashes['sha256']}.{name}"] = data
         self.first.setdefault(path, data)
 
     def write(

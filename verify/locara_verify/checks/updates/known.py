@@ -1,0 +1,285 @@
+"""LC773, on the machine: lists that are gone or older than those seen, the administrator's policy, and running apps.
+
+What a start, an installation and a running app are told is asked from a folder of decisions that is made for it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Final
+
+from locara.core.grant import Grants, compile_grants
+from locara.core.manifest import parse_manifest
+from locara.errors import LocaraError
+from locara.runtime.recall import recalled
+from locara.runtime.revocation import (
+    LIST_NAME,
+    MEMORY_NAME,
+    URGENT_NAME,
+    follow,
+    latest_time,
+    read_limits,
+    refuse_revoked,
+    take_lists,
+    verdict_on,
+)
+from locara.runtime.state import StateFolder
+from locara.trust.revocation.document import Known, parse_listed, parse_urgent
+from locara.trust.revocation.judgement import Limits, Subject
+from locara.trust.revocation.policy import limits_of
+from locara_verify.check import CheckResult, check
+from locara_verify.context import Context
+from locara_verify.finding import Finding, has_room
+
+RULE: Final = "LC773"
+NOW: Final = 1_800_000_000.0
+DAY: Final = 86_400.0
+_NOBODY: Final = 65_534
+_SOON: Final = 20.0  # seconds; what must happen happens in hundredths of one
+_ABOUT: Final[Mapping[str, Any]] = {"severity": "block", "kind": "defect", "reason": "a test", "time": 1.0}
+
+
+@check("revocations-known", rules=(RULE,))
+def run(ctx: Context) -> CheckResult:
+    """Files, policies, starts and running apps."""
+    findings: list[Finding] = []
+    tried = 0
+    for said, wanted, what in (*_files(ctx), *_policies(ctx), *_starts(ctx), *_material(ctx), *_running(ctx)):
+        tried += 1
+        if said != wanted and has_room(findings, RULE):
+            message = "what is known of revocations on this machine has another effect than it must have"
+            findings.append(Finding(RULE, message, because=f"{what}: {said}, not {wanted}"[:600]))
+    return CheckResult(tuple(findings), {RULE: tried}, attacks=tried)
+
+
+def _lists(seq: int, urgent: int, *entries: Mapping[str, Any], updated: float = NOW) -> Known:
+    listed = {"format": "locara-revocations/2", "seq": seq, "updated": updated, "entries": entries}
+    second = {
+        "format": "locara-revocations-urgent/1",
+        "seq": urgent,
+        "updated": updated,
+        "after": seq,
+        "entries": [],
+    }
+    return Known(parse_listed(json.dumps(listed).encode()), parse_urgent(json.dumps(second).encode()))
+
+
+def _asked(state: StateFolder, subject: Subject, **more: Any) -> str:  # noqa: ANN401 - as of the function
+    try:
+        return verdict_on(state, subject, "run", now=NOW, **more).action
+    except LocaraError as error:
+        return error.code
+
+
+def _files(ctx: Context) -> Iterator[tuple[object, object, str]]:
+    """Each file of the known lists is gone, from before, of nothing, or a link: that is an error, never a pass."""
+    subject = Subject(app="acme/notes", version="1.0.0")
+    state = StateFolder(ctx.fresh_dir("known") / "state")
+    follow(state, now=NOW)
+    take_lists(state, _lists(4, 2), now=NOW)
+    names = (LIST_NAME, URGENT_NAME, MEMORY_NAME)
+    older = {name: (state.path / name).read_bytes() for name in names}
+    take_lists(state, _lists(5, 3), now=NOW)
+    good = {name: (state.path / name).read_bytes() for name in names}
+    yield _asked(state, subject), "allow", "the lists as they were taken"
+    for name in names:
+        ways = {"empty": b"", "null": b"null", "an object": b"{}", "cut": good[name][:-9], "a list": b"[]"}
+        if name != MEMORY_NAME:
+            ways |= {"older": older[name], "gone": b"-"}
+        for what, data in ways.items():
+            (state.path / name).unlink()
+            if what != "gone":
+                (state.path / name).write_bytes(data)
+                (state.path / name).chmod(0o600)
+            yield _asked(state, subject), "revocation_unreadable", f"{name} is {what}"
+        (state.path / name).unlink(missing_ok=True)
+        (state.path / name).write_bytes(good[name])
+        (state.path / name).chmod(0o600)
+    yield _asked(state, subject), "allow", "the lists put back"
+
+
+def _policies(ctx: Context) -> Iterator[tuple[object, object, str]]:
+    """A policy of somebody else is an error; one of the administrator only ever shortens what holds without it."""
+    plain = Limits()
+    for name in ("warn", "install", "network", "local"):
+        now = getattr(plain, name)
+        for days in (0.5, 6.0, 13.0, 29.0, 31.0, 400.0):
+            told = limits_of({"format": "locara-policy/1", "revocation": {f"{name}Days": days}})
+            wanted = days * DAY if now is None else min(now, days * DAY)
+            yield getattr(told, name), wanted, f"a policy with {name}Days {days}"
+    place = ctx.fresh_dir("policy") / "policy.json"
+    text = json.dumps({"format": "locara-policy/1", "revocation": {"allow": ["R-1"], "warnDays": 1}})
+    is_root = os.geteuid() == 0
+    forms: list[tuple[str, int, int, bool]] = [
+        ("that its group may write", 0, 0o664, False), ("that all may write", 0, 0o646, False),
+        ("of an ordinary person", _NOBODY if is_root else os.geteuid(), 0o644, False),
+    ]  # fmt: skip
+    forms += [("of the administrator", 0, 0o644, True)] if is_root else []
+    for what, owner, mode, good in forms:
+        place.unlink(missing_ok=True)
+        place.write_text(text, "utf-8")
+        place.chmod(mode)
+        if is_root:
+            os.chown(place, owner, owner)
+        yield _policy(place), "R-1" if good else "revocation_unreadable", f"a policy {what}"
+    link = place.with_name("link.json")
+    link.symlink_to(place)
+    yield _policy(link), "revocation_unreadable", "a policy that is a link"
+    yield _policy(place.with_name("none.json")), "", "no policy"
+
+
+def _policy(place: Path) -> str:
+    try:
+        return " ".join(read_limits(place).lifted_here)
+    except LocaraError as error:
+        return error.code
+
+
+def _grants(ctx: Context, **capabilities: Any) -> Grants:  # noqa: ANN401 - values of a manifest
+    told = json.loads(ctx.target.manifest_bytes)
+    told |= {"capabilities": capabilities, "modalities": [], "tooling": [], "profiles": {}}
+    return compile_grants(parse_manifest(json.dumps(told).encode()))
+
+
+def _starts(ctx: Context) -> Iterator[tuple[object, object, str]]:
+    """What a version pins and may reach, as a start says it to the lists; and that a start remembers the time."""
+    digest = "sha256:" + "ab" * 32
+    apps = {
+        "a model": (_grants(ctx, models=[f"m@{digest}"]), {"model": digest}),
+        "a tool": (_grants(ctx, tools=[f"t@{digest}"]), {"tool": digest}),
+    }
+    for what, (grants, entry) in apps.items():
+        for named, wanted in ((entry, "revoked"), (dict.fromkeys(entry, digest[:-1] + "c"), "")):
+            state = StateFolder(ctx.fresh_dir("pins") / "state")
+            take_lists(state, _lists(1, 1, {**_ABOUT, "id": "R-1", **named}), now=NOW)
+            yield (
+                _started(state, grants, NOW),
+                wanted,
+                f"an app pins {what}, the list names {json.dumps(named)}",
+            )
+    reaching, local = _grants(ctx, net={"allowed_hosts": ["api.example.org"]}), _grants(ctx)
+    for what, grants, late in (
+        ("with the network", reaching, "revocation_stale"),
+        ("that is fully local", local, ""),
+    ):
+        state = StateFolder(ctx.fresh_dir("reach") / "state")
+        take_lists(state, _lists(1, 1), now=NOW)
+        follow(state, now=NOW)
+        yield _started(state, grants, NOW + DAY), "", f"an app {what}, lists of yesterday"
+        yield _started(state, grants, NOW + 31 * DAY), late, f"an app {what}, lists of a month ago"
+        yield latest_time(state, NOW), NOW + 31 * DAY, "the clock is set back after a start"
+        yield _started(state, grants, NOW), late, f"an app {what}, and the clock was set back"
+
+
+def _started(state: StateFolder, grants: Grants, now: float) -> str:
+    try:
+        refuse_revoked(state, grants, now=now)
+    except LocaraError as error:
+        return error.code
+    return ""
+
+
+def _material(ctx: Context) -> Iterator[tuple[object, object, str]]:
+    """What signatures are checked against, out of a registry's copy: good until its end, by the latest time seen."""
+    from locara.runtime.followed import followed_instance, recalled_here  # noqa: PLC0415 - slow to load
+    from locara.trust.repository.client import update  # noqa: PLC0415
+    from locara.trust.repository.home import Home  # noqa: PLC0415
+    from locara.trust.repository.names import TRUST_INSTANCE  # noqa: PLC0415
+    from locara_verify.checks.updates.forge import URL, Forge  # noqa: PLC0415
+
+    def instance(state: StateFolder, at: float) -> str:
+        try:
+            followed_instance(state, now=at)
+        except LocaraError as error:
+            return error.code
+        return ""
+
+    def recall(state: StateFolder, at: float, thing: Any) -> str:  # noqa: ANN401 - what an attestation has
+        try:
+            recalled_here(state, now=at)(thing)
+        except LocaraError as error:
+            return error.code
+        return ""
+
+    now = float(int(time.time()))  # the library that fetches judges the machine's clock
+    trust = json.loads((ctx.fixtures / "trust/trust.json").read_bytes())["plain"]
+    for what, ends in (("the instance", DAY), ("those who signed it", 2 * DAY)):
+        state = StateFolder(ctx.fresh_dir("material") / "state")
+        state.path.mkdir(mode=0o700)
+        forge, home = Forge(what.encode(), now=now), Home(state.path / "registry")
+        home.follow(URL, forge.root)
+        told = trust | (
+            {"expires": datetime.fromtimestamp(now + DAY, UTC).isoformat()} if ends == DAY else {}
+        )
+        forge.put("targets", TRUST_INSTANCE, json.dumps(told).encode())
+        forge.publish(("targets",))
+        update(home, now=now, fetcher=forge)
+        for late, wanted in (
+            (0.0, ""),
+            (ends - 2, ""),
+            (ends + 2, "material_stale"),
+            (400 * DAY, "material_stale"),
+        ):
+            _seen(state, now)
+            yield (
+                instance(state, now + late),
+                wanted,
+                f"{what} ends, {late - ends:.0f} s ago",
+            )
+            _seen(state, now + late)
+            back = f"{what} ends, {late - ends:.0f} s ago, and the clock was set back"
+            yield instance(state, now), wanted, back
+    place = home.good / "targets" / TRUST_INSTANCE
+    place.write_bytes(place.read_bytes().replace(b"accounts", b"anybody", 1) + b" ")
+    _seen(state, now)
+    yield instance(state, now), "material_untrusted", "an edited instance"
+    signer = SimpleNamespace(identity="ci", commit=None)
+    signature = SimpleNamespace(signer=signer, times=(datetime.fromtimestamp(now, UTC),), keys=frozenset())
+    subject = SimpleNamespace(digest="sha256:" + "0" * 64)
+    thing: Any = SimpleNamespace(signature=signature, statement=SimpleNamespace(subjects=(subject,)))
+    take_lists(state, _lists(1, 1, updated=now), now=now)
+    for late, wanted in ((DAY, ""), (15 * DAY, "material_stale")):
+        _seen(state, now + late, since=now, seq=1)
+        yield (
+            recall(state, now, thing),
+            wanted,
+            f"lists {late:.0f} s old, a clock set back",
+        )
+        yield recall(state, now + late, thing), wanted, f"lists {late:.0f} s old"
+
+
+def _seen(state: StateFolder, clock: float, *, since: float | None = None, seq: int = 0) -> None:
+    """The latest time that this machine saw."""
+    told = {"format": "locara-revocations-seen/1", "seq": seq, "urgent": seq, "clock": clock, "since": since}
+    place = state.path / MEMORY_NAME
+    place.write_text(json.dumps(told), "utf-8")
+    place.chmod(0o600)
+
+
+def _running(ctx: Context) -> Iterator[tuple[object, object, str]]:
+    """An app that runs while a list arrives: malware ends at once, any other block is told, and nothing else is."""
+    grants = _grants(ctx)
+    about = {**_ABOUT, "id": "R-1", "app": grants.app_id}
+    for what, entry, wanted in (
+        ("malware", about | {"kind": "malware"}, "told and ended"),
+        ("a hole", about | {"kind": "vulnerability"}, "told"),
+        ("a warning", about | {"kind": "malware", "severity": "warn"}, ""),
+        ("malware of another app", about | {"kind": "malware", "app": "some/body-else"}, ""),
+    ):
+        state = StateFolder(ctx.fresh_dir("running") / "state")
+        take_lists(state, _lists(1, 1), now=NOW)
+        told, ended = threading.Event(), threading.Event()
+        with recalled(state, grants, kill=ended.set, tell=lambda _, told=told: told.set(), every=0.005):  # type: ignore[misc]
+            told.wait(0.03)  # the watch has looked, and found nothing
+            take_lists(state, _lists(2, 2, entry), now=NOW)
+            told.wait(_SOON if wanted else 0.05)
+            ended.wait(_SOON if "ended" in wanted else 0.05)
+        said = " and ".join(word for word, event in (("told", told), ("ended", ended)) if event.is_set())
+        yield said, wanted, f"a list arrives with {what}"
