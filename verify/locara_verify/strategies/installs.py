@@ -25,7 +25,7 @@ NOTHING: Final = "nothing"
 @dataclass(frozen=True, slots=True)
 class Releases:
     """What the publisher signed: by version, once more with other files, and what must never be installed: ``never``
-    for its version, ``unbelievable`` for what comes with it, ``stranger`` where the publisher is expected."""
+    for its version, ``unbelievable`` for what comes with it, ``strangers`` where the publisher is expected."""
 
     app: str
     expected: tuple[str, ...]
@@ -34,7 +34,7 @@ class Releases:
     otherwise: Mapping[str, Any]
     never: Mapping[str, Any]
     unbelievable: Mapping[str, Any]
-    stranger: Mapping[str, Any]
+    strangers: Mapping[str, Any]
 
     @classmethod
     def read(cls, fixtures: Path) -> Releases:
@@ -42,7 +42,7 @@ class Releases:
         told = json.loads((fixtures / PLACE).read_bytes())
         expected = [f"--expect-{what}={told[what]}" for what in ("source", "builder", "identity")]
         trust = json.dumps(told["trust"]).encode()
-        bundles = ("releases", "otherwise", "never", "unbelievable", "stranger")
+        bundles = ("releases", "otherwise", "never", "unbelievable", "strangers")
         return cls(told["app"], tuple(expected), trust, *(told[name] for name in bundles))
 
     def named(self, files: Mapping[str, str]) -> str:

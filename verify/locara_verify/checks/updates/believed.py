@@ -100,12 +100,13 @@ class _Trial:
 
     def of_whom(self) -> None:
         """An update is of whom the app was; a first one of whom the person says."""
-        theirs = honest(self.shop / "stranger.locapp", self.offer.stranger)
         machine = self.machine()
-        self.refused(machine, theirs, "an update by a stranger")
-        self.refused(
-            machine, theirs, "an update by a stranger, nobody says of whom it must be", expecting=False
-        )
+        for number, (what, bundle) in enumerate(self.offer.strangers.items()):
+            theirs = honest(self.shop / f"stranger-{number}.locapp", bundle)
+            self.refused(machine, theirs, f"an update {what}")
+            self.refused(
+                machine, theirs, f"an update {what}, and nobody says of whom it must be", expecting=False
+            )
         self.taken(machine, self.good, NEW, "an update, nobody says of whom it must be", expecting=False)
         self.refused(
             self.machine(empty=True), self.good, "a first one that nobody says anything of", expecting=False
