@@ -86,6 +86,12 @@ def test_what_is_read_is_all_of_the_text_and_what_the_standard_library_reads(tex
     assert (parts.hostname, parts.port, parts.netloc) == (host, port, text)
 
 
+def test_a_host_has_253_characters_at_most() -> None:
+    longest = ".".join(["a" * 63] * 3 + ["a" * 61])
+    assert authority(longest) == (longest, None)
+    assert authority(f"{longest}a") is None
+
+
 def test_numbers_are_told_from_names() -> None:
     assert is_number("127.0.0.1")
     assert is_number("::1")
