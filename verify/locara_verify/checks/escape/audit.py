@@ -107,6 +107,16 @@ def attack_completeness(trial: Trial, count: int) -> None:
     if wrong:
         trial.fail(CHAIN, "the audit log's chain is broken", wrong)
     compare(trial, asked, entries)
+    begun(trial, entries[0] if entries else {})
+
+
+def begun(trial: Trial, first: Mapping[str, Json]) -> None:
+    """The log of a session begins with the manifest that rules it."""
+    digest = hashlib.sha256((trial.arena.app.bundle.path / "locara.json").read_bytes()).hexdigest()
+    told = first.get("request", {}).get("manifest")
+    trial.tried(CHAIN)
+    if first.get("cmd") != "runtime.start" or told != f"sha256:{digest}":
+        trial.fail(CHAIN, "the log does not begin with the manifest that rules", f"{first.get('cmd')} {told}")
 
 
 def compare(trial: Trial, asked: list[tuple[str, str, bool]], entries: list[dict[str, Json]]) -> None:

@@ -1,4 +1,5 @@
-"""LC224 at the settings of an app: what they hold counts against its quota, and their number and size are bounded.
+"""LC224 at the settings of an app: what they hold counts against its quota, and their number and size are bounded; and
+at batches, whose statements are counted.
 
 Settings are kept by a connection of the runtime's own, which none of the bounds of the app's SQL reach by itself. The
 real store is filled up in this process.
@@ -23,6 +24,7 @@ NAME: Final = "storage-settings"
 _MIB: Final = 1024 * 1024
 _LARGE: Final = 60_000
 _MOST: Final = 10_000
+_STATEMENTS: Final = 1_000
 
 
 @check(NAME, rules=(RULE,))
@@ -31,6 +33,7 @@ def run(ctx: Context) -> CheckResult:
     tally = Tally()
     _bytes(tally, ctx.fresh_dir("settings-bytes") / "app.sqlite3")
     _keys(tally, ctx.fresh_dir("settings-keys") / "app.sqlite3")
+    _batches(tally, ctx.fresh_dir("batches") / "app.sqlite3")
     return tally.result()
 
 
@@ -77,3 +80,21 @@ def _keys(tally: Tally, path: Path) -> None:
         tally.twin(
             RULE, _refused(store, iter(("last",)), "2") is None, "a setting that is there can be changed"
         )
+
+
+def _batches(tally: Tally, path: Path) -> None:
+    """Batches of more statements than there may be, counted before the first of them runs."""
+    with Store.open(path, schema_dir=None, quota_mb=1) as store:
+        store.exec("CREATE TABLE t(a)")
+        for count in (_STATEMENTS, _STATEMENTS + 1, 4 * _STATEMENTS):
+            done = True
+            try:
+                store.batch([("INSERT INTO t VALUES(1)", None)] * count)
+            except StorageError:
+                done = False
+            if count == _STATEMENTS:
+                tally.twin(RULE, done, f"a batch of {count} statements is run")
+            else:
+                tally.judge(RULE, not done, "a batch has any number of statements", f"{count}")
+        rows = store.query("SELECT count(*) FROM t").rows
+        tally.judge(RULE, rows == ((_STATEMENTS,),), "a refused batch left something", f"{rows}")

@@ -1,0 +1,99 @@
+"""LC207 at the quota of an app's folder: whatever is written, appended, replaced and removed in which order, the folder
+holds no more bytes and names than it may, and what would fit is not refused.
+
+The bounded tree of the runtime works on a real folder in this process; the folder itself is measured after each step.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from locara.errors import CallError
+from locara.runtime.files import BoundedTree
+from locara.runtime.trees import LocalTree, Refused
+from locara_verify.check import CheckResult, check
+from locara_verify.checks.desktop.stage import Tally
+from locara_verify.context import Context
+
+RULE: Final = "LC207"
+_BYTES: Final = 10_000
+_NAMES: Final = 12
+_STEPS: Final = 130
+
+
+@check("escape-quota", rules=(RULE,), quick=True)
+def run(ctx: Context) -> CheckResult:
+    """Drawn steps for an app that is alone in a folder, and for one that shares it."""
+    tally, rng = Tally(), ctx.rng("escape-quota")
+    for alone in (True, False):
+        folder = ctx.fresh_dir(f"quota-{alone}")
+        tree = BoundedTree(LocalTree(folder), folder, max_bytes=_BYTES, max_files=_NAMES, alone=alone)
+        _steps(tally, rng, folder, tree, alone=alone)
+    _removing(tally, ctx.fresh_dir("quota-remove"))
+    return tally.result()
+
+
+def held(folder: Path) -> tuple[int, int]:
+    """The bytes and the names that a folder holds."""
+    found = [Path(top, name) for top, folders, files in os.walk(folder) for name in (*folders, *files)]
+    return sum(path.lstat().st_size for path in found if not path.is_dir()), len(found)
+
+
+def _steps(tally: Tally, rng: random.Random, folder: Path, tree: BoundedTree, *, alone: bool) -> None:
+    done = refused = 0
+    for number in range(_STEPS):
+        name = f"{rng.choice(('', 'd/', 'e/'))}{rng.randrange(10)}"
+        size, mode = (
+            rng.choice((0, 1, 500, 3_000, 9_999, 10_001)),
+            rng.choice(("create", "replace", "append")),
+        )
+        what = rng.choice(("write", "write", "write", "remove", "folder"))
+        if not alone and number % 9 == 0:
+            (folder / f"of-the-other-{number % 2}").write_bytes(bytes(rng.randrange(2_000)))
+        before = held(folder)
+        told, code = f"step {number}: {what} {name} {mode} {size}", ""
+        try:
+            if what == "write":
+                tree.write(name, bytes(size), mode)
+            elif what == "remove":
+                tree.remove(name)
+            else:
+                tree.make_folder(rng.choice(("d", "e", f"f{number % 7}")))
+            done += 1
+        except CallError as error:
+            code = error.code
+        except Refused:
+            code = "refused"
+        after = held(folder)
+        over = (after[0] > max(_BYTES, before[0])) or after[1] > max(_NAMES, before[1])
+        tally.judge(
+            RULE,
+            not over,
+            "a folder holds more than its quota",
+            f"{told}: {after[0]} bytes, {after[1]} names",
+        )
+        tally.judge(RULE, not code or after == before, "a refused change left something", told)
+        if code == "quota_exceeded":
+            refused += 1
+            roomy = before[0] + size <= _BYTES and before[1] + 1 <= _NAMES
+            tally.twin(RULE, not roomy, f"what fits is taken ({told}, with {before})")
+    tally.twin(RULE, done > _STEPS // 10 and refused > 5, f"steps are done and refused ({done}, {refused})")
+
+
+def _removing(tally: Tally, folder: Path) -> None:
+    """A folder with something in it is not removed; an empty one is."""
+    (folder / "full/deeper").mkdir(parents=True)
+    (folder / "full/deeper/file").write_bytes(b"x")
+    (folder / "empty").mkdir()
+    tree = LocalTree(folder)
+    for path in ("full", "full/deeper", "full/"):
+        with suppress(CallError, Refused):
+            tree.remove(path)
+        whole = (folder / "full/deeper/file").exists()
+        tally.judge(RULE, whole, "removing a folder took all that was in it", path)
+    tree.remove("empty")
+    tally.twin(RULE, not (folder / "empty").exists(), "an empty folder is removed")
