@@ -41,6 +41,8 @@ class DialogPicker:
         try:
             answer = self._show("dialog.py", {"app": self._app_name, **asdict(ask)})
             chosen, remember = answer["paths"], answer["remember"] is True
+            if not isinstance(chosen, list):
+                return CANCELLED
         except (ValueError, KeyError, TypeError):
             return CANCELLED
         paths = (Path(path) for path in chosen if isinstance(path, str) and path.startswith("/"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import queue
 import random
 import secrets
 import socket
@@ -236,6 +237,7 @@ def run(ctx: Context) -> CheckResult:
             attempt(tally, on, request)
         rebound(tally, on)
         beside(tally, on, rng)
+        guarded(tally, on)
         works(tally, on)
         address = outer_address()
         if address is not None:
@@ -243,6 +245,7 @@ def run(ctx: Context) -> CheckResult:
                 other.settimeout(2.0)
                 open_ = other.connect_ex((address, on.bridge.server_address[1])) == 0
             tally.expect(RULE, not open_, "the development server listens to the network", address)
+    apart(tally)
     only_in_development(tally)
     return tally.result()
 
@@ -327,6 +330,115 @@ def beside(tally: Tally, on: Stage, rng: random.Random) -> None:
             "a file beside the page was served",
             f"{status} for {ascii(text)[:200]}",
         )
+
+
+def guarded(tally: Tally, on: Stage) -> None:
+    """Every answer tells a browser that no other page may hold it, whether it is the page or a refusal."""
+    host = on.bridge.host
+    asked = {
+        "the page": Request("GET", "/", (host,), None, None),
+        "its file": Request("GET", "/index.html", (host,), None, None),
+        "the script": Request("GET", "/__locara/bridge.js", (host,), None, None),
+        "a file that is not there": Request("GET", "/none.html", (host,), None, None),
+        "a refusal of a host": Request("GET", "/", ("evil.example",), None, None),
+        "a refusal of an origin": Request("GET", "/", (host,), "http://evil.example", None),
+        "a refusal of a token": Request("GET", FRAMES, (host,), None, "x"),
+    }
+    for what, request in asked.items():
+        tally.attacks += 1
+        _, answer = on.ask(request.data(str(uuid.uuid4())))
+        head = answer.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:]
+        fields = {
+            name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in head)
+        }
+        said = dict(
+            part.strip().partition(" ")[::2] for part in fields.get("content-security-policy", "").split(";")
+        )
+        closed = {
+            name: said.get(name) for name in ("default-src", "frame-ancestors", "form-action", "base-uri")
+        }
+        loose = [word for word in ("unsafe-inline", "'unsafe-eval'", "http:", "*") if word in str(said)]
+        kept = fields.get("cross-origin-resource-policy"), fields.get("x-content-type-options")
+        held = set(closed.values()) == {"'none'"} and not loose and kept == ("same-origin", "nosniff")
+        tally.expect(
+            RULE, held, "an answer may be held or read by another page", f"{what}: {closed} {loose} {kept}"
+        )
+
+
+class _Talking:
+    """A runtime that says what it is told to, to one connection at a time."""
+
+    def __init__(self) -> None:
+        self.said: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self.heard: list[dict[str, Any]] = []
+
+    @property
+    def client(self) -> _Talking:
+        """The connection of a running app."""
+        return self
+
+    def send_raw(self, data: bytes) -> None:
+        """A frame for the app: four bytes of length, and JSON."""
+        self.heard.append(json.loads(data[4:]))
+
+    def recv_frame(self, _seconds: float) -> dict[str, Any] | None:
+        """The next thing that it was told to say."""
+        return self.said.get()
+
+
+def apart(tally: Tally) -> None:
+    """Pages that use the same ids: each gets its own answers, and cancels and leaves its own calls alone."""
+    from locara.cli.dev_link import Pages  # noqa: PLC0415 - loads the framework
+
+    pages, runtime = Pages(), _Talking()
+    pages.attach(cast("Any", runtime), lambda _running: None)
+    names = [str(uuid.uuid4()) for _ in range(3)]
+    lines = {name: pages.lines_of(name) for name in names}
+    wires: dict[str, Any] = {}
+    for name in names:
+        tally.attacks += 1
+        sent = pages.send(name, {"id": 1, "cmd": name, "args": {}})
+        again = pages.send(name, {"id": 1, "cmd": "again", "args": {}})
+        wires[name] = runtime.heard[-1]["id"] if sent and runtime.heard else None
+        tally.expect(RULE, sent and not again, "an id that is open is used twice", f"{sent}, {again}")
+    if len(set(wires.values())) != len(names) or None in lines.values():
+        tally.expect(RULE, False, "two pages share a call", str(wires))
+        return
+    first, second, third = names
+    runtime.heard.clear()
+    pages.send(second, {"cancel": 1})
+    pages.send(third, {"cancel": 2})
+    tally.expect(
+        RULE,
+        runtime.heard == [{"cancel": wires[second]}],
+        "a page cancels what is not its own",
+        str(runtime.heard),
+    )
+    for event in ({"event": "token"}, {}):
+        runtime.said.put({"id": wires[first], "ok": True, "result": "secret", **event})
+    runtime.said.put({"id": wires[third], "ok": True, "result": "other"})
+    runtime.said.put({"id": 99, "ok": True, "result": "nobody's"})
+    got = {name: _drained(lines[name], 2 if name == first else 1 if name == third else 0) for name in names}
+    told = {
+        name: [(one["frame"]["id"], one["frame"]["result"]) for one in found] for name, found in got.items()
+    }
+    wanted = {first: [(1, "secret")] * 2, second: [], third: [(1, "other")]}
+    tally.expect(RULE, told == wanted, "a page is told the answers of another", f"{told}, not {wanted}")
+    runtime.heard.clear()
+    pages.leave(first)
+    pages.leave(second)
+    left = [frame.get("cancel") for frame in runtime.heard]
+    tally.expect(RULE, left == [wires[second]], "a page that leaves takes others' calls with it", str(left))
+    runtime.said.put(None)
+
+
+def _drained(lines: Any, count: int) -> list[Any]:  # noqa: ANN401 - a queue of lines
+    """What a page was told: so many lines, and whatever comes within a moment more."""
+    found: list[Any] = []
+    with contextlib.suppress(queue.Empty):
+        while True:
+            found.append(lines.get(timeout=SECONDS if len(found) < count else 0.02))
+    return found
 
 
 def only_in_development(tally: Tally) -> None:

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.models.probe import Tally
+from locara_verify.checks.network import received
 from locara_verify.checks.network.ground import LOCAL, Server, answer, environment, servers
 from locara_verify.checks.network.redirects import clear, person, quiet
 from locara_verify.context import Context
@@ -74,6 +75,7 @@ def run(ctx: Context) -> CheckResult:
                 quiet(tally, hosts, word, what, rule=RULE)
         challenges(ctx, tally, hosts, word)
         archives(ctx, tally, hosts, rng)
+        received.all_of_it(ctx, tally, hosts[0], rng)
     return tally.result()
 
 

@@ -260,7 +260,8 @@ def _keep(_file: str) -> None:
     """What was written is in the forge."""
 
 
-def _trial(ctx: Context, name: str) -> Trial:
+def new_trial(ctx: Context, name: str) -> Trial:
+    """A client that follows a repository of this name and has its first state."""
     import time  # noqa: PLC0415 - only here: what the library judges is the machine's clock
 
     from locara.trust.repository.home import Home  # noqa: PLC0415 - slow to load
@@ -280,7 +281,7 @@ def run(ctx: Context) -> CheckResult:
     found: list[Trial] = []
     tries = list(plays())
     for number, (name, code, play) in enumerate(tries):
-        trial = _trial(ctx, name)
+        trial = new_trial(ctx, name)
         play(trial)
         _refused(trial, name, code)
         found.append(trial)
@@ -312,7 +313,7 @@ def _refused(trial: Trial, name: str, code: str) -> None:
 
 def _goes_on(ctx: Context, trial: Trial) -> None:
     """The twin of all attacks: the same repository without one, a state later, arrives."""
-    honest = _trial(ctx, "honest")
+    honest = new_trial(ctx, "honest")
     honest.forge.next_state(2)
     code, said = honest.attempt(), honest.believed()
     if code or isinstance(said, str) or b'"seq": 2' not in said["revocations/list.json"]:
@@ -321,7 +322,7 @@ def _goes_on(ctx: Context, trial: Trial) -> None:
 
 def _clock_set_back(ctx: Context) -> Trial:
     """The latest time ever seen counts, not the machine's clock, which is right here."""
-    trial = _trial(ctx, "clock")
+    trial = new_trial(ctx, "clock")
     trial.forge.next_state(2)
     before = trial.believed()
     code = trial.attempt(ahead=3 * DAY)
@@ -349,7 +350,7 @@ def _names_that_lead_out(ctx: Context) -> Iterator[Trial]:
         "evil\0",
         "%2e%2e/evil",
     ):
-        trial = _trial(ctx, name)
+        trial = new_trial(ctx, name)
         forge = trial.forge
 
         def named(signed: Any, name: str = name, forge: Forge = forge) -> None:  # noqa: ANN401 - targets
@@ -377,7 +378,7 @@ def _two_claims(ctx: Context) -> Iterator[Trial]:
     """A further role that names the list of revocations as its own. Which role is asked first is what was signed, never
     the order of names or of a table in memory; so the one that was there before is believed, under every name."""
     for name in ("a", "revocation", "revocationss", "z", "Revocations"):
-        trial = _trial(ctx, f"two claims {name}")
+        trial = new_trial(ctx, f"two claims {name}")
         forge = trial.forge
 
         def named(signed: Any, name: str = name, forge: Forge = forge) -> None:  # noqa: ANN401 - targets
@@ -425,7 +426,7 @@ def _first_version() -> Any:  # noqa: ANN401 - a class of a library that loads s
 
 def _edited_copies(ctx: Context) -> Trial:
     """Each file of the copy, damaged in several ways; parts of other states; files that a thief signed."""
-    trial = _trial(ctx, "copy")
+    trial = new_trial(ctx, "copy")
     trial.forge.write("root")
     trial.forge.next_state(2)
     trial.update()
