@@ -196,7 +196,8 @@ def read(code: int, out: str, errors: str) -> Verdict:
         for rule in rules
         for found in rule["findings"][:2]
     ]
-    return Verdict(code, results, reasons, "\n".join(said) or errors[-2_000:])
+    # With a report, the rest of what was said is the summary that a person reads: nothing new.
+    return Verdict(code, results, reasons, "\n".join(said))
 
 
 def killed(fault: Planted, verdict: Verdict) -> str | None:

@@ -115,6 +115,40 @@ def host_list(rng: random.Random) -> list[str]:
     return list(dict.fromkeys(hosts.pattern(rng) for _ in range(rng.randint(1, 5))))
 
 
+def plenty(rng: random.Random) -> dict[str, Json]:
+    """A manifest that declares as many objects of each power as may be, or nearly: what a short text leaves out."""
+    value = minimal()
+    names = [f"{letter}{number}" for letter in "abcd" for number in range(16)]
+    longest = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 56, "test"])
+    some = [hosts.pattern(rng) for _ in range(rng.randint(0, 20))]
+    ports = rng.sample(range(1, 65_536), rng.choice((1, 5, 40, 200)))
+    if rng.random() < 0.5:  # neighbours, which are told as one span
+        ports = sorted({port for port in ports[:100] for port in (port, min(port + 1, 65_535))})
+    value["capabilities"] = {
+        "net": {"allowed_hosts": list(dict.fromkeys([longest, *some])), "allowed_ports": ports},
+        "fs.user-paths": {name: rng.choice(ACCESS) for name in rng.sample(USER_PATHS, rng.randint(1, 6))},
+        "models": [pin(rng, name) for name in rng.sample(names, rng.randint(1, 64))],
+        "tools": [pin(rng, name) for name in rng.sample(names, rng.randint(1, 64))],
+        "shared-folders": [
+            {
+                "id": name,
+                "with": rng.sample([f"acme/{other}" for other in names], rng.randint(1, 16)),
+                "access": rng.choice(ACCESS),
+            }
+            for name in rng.sample(names, rng.randint(1, 16))
+        ],
+        "notifications": {"modes": rng.sample(("alert", "badge", "sound"), rng.randint(1, 3))},
+        "background": {
+            "mode": rng.choice(("passive", "active")),
+            "reasons": [
+                f"{name} {'x' * rng.randint(1, 130)}" for name in rng.sample(names, rng.randint(0, 5))
+            ],
+        },
+        "open-external": {"hosts": list(dict.fromkeys([longest, *some]))},
+    }
+    return value
+
+
 def valid(rng: random.Random) -> dict[str, Json]:
     """A random manifest which must be accepted."""
     value = minimal()

@@ -7,7 +7,7 @@ import copy
 import json
 import random
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from locara.core.changes import gains
@@ -16,6 +16,7 @@ from locara.core.grant import Grants, compile_grants
 from locara.core.manifest import parse_manifest
 from locara.runtime.standing import Standing
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.consent.objects import misnamed
 from locara_verify.checks.decide.translate import to_ask
 from locara_verify.context import Context
 from locara_verify.finding import Finding
@@ -98,28 +99,24 @@ def faults(value: Mapping[str, Json], text: ConsentText) -> Iterator[str]:
     ):
         yield "a character of it could steer a terminal"
     by_key = {keys[0]: line for line, keys in named.items() if keys}
-    for key in ("fs.user-selected", "fs.app-data"):
-        access = capabilities.get(key, "read-write")
-        if key in by_key and by_key[key].startswith("read and change") != (access == "read-write"):
-            yield f"the access of {key} is not the declared one"
-    yield from unnamed(capabilities, by_key)
+    yield from misnamed({"fs.app-data": "read-write", **capabilities}, by_key)
+    yield from unlisted(capabilities.get("models", ()), text.models)
 
 
-def unnamed(capabilities: Mapping[str, Json], by_key: Mapping[str, str]) -> Iterator[str]:
-    """Objects that a line leaves out: hosts up to twelve, folders with their access."""
-    net = capabilities.get("net")
-    listed = net.get("allowed_hosts", ()) if isinstance(net, Mapping) else ()
-    if listed and len(listed) <= 12:
-        wide = [host[1:] for host in listed if host.startswith("*.")]
-        plain = [host for host in listed if not any(host.removeprefix("*").endswith(end) for end in wide)]
-        if missing := [host for host in plain if host not in by_key.get("net", "")]:
-            yield f"it does not name {missing[0]}"
-    if net is True and "every host" not in by_key.get("net", ""):
-        yield "it does not say that every host can be reached"
-    for folder, access in capabilities.get("fs.user-paths", {}).items():
-        verb = "read and change" if access == "read-write" else "read"
-        if f"{verb} everything in your {folder.capitalize()} folder" not in by_key.get("fs.user-paths", ""):
-            yield f"it does not tell the access to {folder}"
+def unlisted(pins: Sequence[str], lines: Sequence[str]) -> Iterator[str]:
+    """Models that are not listed with their own fingerprint, and lines about others."""
+    wanted = [
+        (f"{name}: ", digest.removeprefix("sha256:")[:12]) for name, _, digest in map(_halves, sorted(pins))
+    ]
+    if len(wanted) != len(lines) or not all(
+        line.startswith(name) and digest in line
+        for line, (name, digest) in zip(sorted(lines), sorted(wanted), strict=False)
+    ):
+        yield "the models that it lists are not the pinned ones, each with its fingerprint"
+
+
+def _halves(pin: str) -> tuple[str, str, str]:
+    return pin.partition("@")
 
 
 def untrue(old: Mapping[str, Json], new: Mapping[str, Json], rng: random.Random) -> Iterator[str]:
@@ -166,7 +163,7 @@ def run(ctx: Context) -> CheckResult:
     count = max(150, ctx.profile.fuzz_examples // 4)
     own = json.loads(ctx.target.manifest_bytes)
     for number in range(count):
-        value = own if number == 0 else manifests.valid(rng)
+        value = own if number == 0 else manifests.valid(rng) if number % 8 else manifests.plenty(rng)
         problems = [*faults(value, consent_text(compiled(value)))]
         old = {**value, "modalities": [], "tooling": []}
         old.pop("profiles", None)
