@@ -1,5 +1,6 @@
-"""LC224 at the settings of an app: what they hold counts against its quota, and their number and size are bounded; and
-at batches, whose statements are counted.
+"""LC224 at the store itself: settings count against the quota of an app and are bounded in number and size, batches in
+their statements, full-text work in the length of documents and expressions, and functions refuse what would grow before
+they build it.
 
 Settings are kept by a connection of the runtime's own, which none of the bounds of the app's SQL reach by itself. The
 real store is filled up in this process.
@@ -8,6 +9,7 @@ real store is filled up in this process.
 from __future__ import annotations
 
 import sqlite3
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -20,20 +22,25 @@ from locara_verify.checks.desktop.stage import Tally
 from locara_verify.context import Context
 
 RULE: Final = "LC224"
-NAME: Final = "storage-settings"
+NAME: Final = "storage-bounds"
 _MIB: Final = 1024 * 1024
 _LARGE: Final = 60_000
 _MOST: Final = 10_000
 _STATEMENTS: Final = 1_000
+_DOCUMENT: Final = 1_048_576
+_GROWN: Final = 32 * _MIB
 
 
 @check(NAME, rules=(RULE,))
 def run(ctx: Context) -> CheckResult:
-    """More bytes, more keys and larger values than there may be."""
+    """More bytes, keys, statements, words and characters than there may be."""
     tally = Tally()
     _bytes(tally, ctx.fresh_dir("settings-bytes") / "app.sqlite3")
     _keys(tally, ctx.fresh_dir("settings-keys") / "app.sqlite3")
     _batches(tally, ctx.fresh_dir("batches") / "app.sqlite3")
+    with Store.open(ctx.fresh_dir("texts") / "app.sqlite3", schema_dir=None, quota_mb=64) as store:
+        _texts(tally, store)
+        _grows(tally, store)
     return tally.result()
 
 
@@ -98,3 +105,65 @@ def _batches(tally: Tally, path: Path) -> None:
                 tally.judge(RULE, not done, "a batch has any number of statements", f"{count}")
         rows = store.query("SELECT count(*) FROM t").rows
         tally.judge(RULE, rows == ((_STATEMENTS,),), "a refused batch left something", f"{rows}")
+
+
+def _does(store: Store, sql: str, *values: str) -> bool:
+    """Whether a statement is run to its end."""
+    try:
+        if sql.startswith("SELECT"):
+            store.query(sql, list(values))
+        else:
+            store.exec(sql, list(values))
+    except StorageError:
+        return False
+    return True
+
+
+def _texts(tally: Tally, store: Store) -> None:
+    """Texts that are too long for a full-text table, by every way into one, and searches with too much in them."""
+    store.exec("CREATE VIRTUAL TABLE f USING fts5(a)")
+    store.exec("CREATE TABLE plain(a)")
+    store.exec("CREATE TRIGGER copy AFTER INSERT ON plain BEGIN INSERT INTO f VALUES(new.a); END")
+    long, fits = "x" * (_DOCUMENT + 1), "a b c"
+    ways = (
+        "INSERT INTO f VALUES(?)",
+        "INSERT INTO plain VALUES(?)",
+        "INSERT INTO f SELECT ?",
+        "UPDATE f SET a = ?",
+        "INSERT INTO f VALUES('b' || ?)",
+        "REPLACE INTO f(rowid, a) VALUES(1, ?)",
+    )
+    for way in ways:
+        tally.twin(RULE, _does(store, way, fits), f"a short text is kept: {way}")
+        tally.judge(RULE, not _does(store, way, long), "a text of any length is indexed", way)
+    for words in (17, 40, 64):
+        near = f"NEAR({' '.join(f'w{number}' for number in range(words))}, 5)"
+        done = _does(store, "SELECT rowid FROM f WHERE f MATCH ?", near)
+        tally.judge(RULE, not done, "NEAR takes as many words as an app likes", f"{words}")
+    tally.twin(
+        RULE, _does(store, "SELECT rowid FROM f WHERE f MATCH ?", "NEAR(a b c, 5)"), "NEAR of three words"
+    )
+
+
+def _grows(tally: Tally, store: Store) -> None:
+    """Functions whose result is many times what they are given: refused before it is built."""
+    store.exec("INSERT INTO f VALUES(?)", ["grow " * 20_000])
+    marks = "m" * 4_000
+    for name, sql, values in (
+        ("replace", "SELECT length(replace(?, 'x', ?))", ("x" * 20_000, marks)),
+        ("highlight", "SELECT length(highlight(f, 0, ?, '')) FROM f WHERE f MATCH 'grow'", (marks,)),
+        ("highlight", "SELECT length(highlight(f, 0, '', ?)) FROM f WHERE f MATCH 'grow'", (marks,)),
+    ):
+        tracemalloc.start()
+        done = _does(store, sql, *values)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        held = not done and peak < _GROWN
+        tally.judge(
+            RULE,
+            held,
+            f"{name} builds a text of any length",
+            f"{peak // _MIB} MiB, {'done' if done else 'refused'}",
+        )
+    short = ("SELECT highlight(f, 0, '<', '>') FROM f WHERE f MATCH 'a'", "SELECT replace('xx', 'x', 'yy')")
+    tally.twin(RULE, all(_does(store, sql) for sql in short), "short texts are replaced and highlighted")
