@@ -359,7 +359,11 @@ def _await_ready(
         raise explain_failure()
     message = json.loads(data)
     if "ready" in message and (listener is not None) == (plan.net == "proxy"):
-        return message["ready"], listener
+        # What it left out was not looked at: that is no confirmation.
+        unproven = plan.required - set(message["ready"].get("proven", ()))
+        if not unproven:
+            return message["ready"], listener
+        message = {"refused": {layer: ["it was not read back"] for layer in unproven}}
     if listener is not None:
         listener.close()
     refused = message.get("refused", {"stage2": ["an unexpected report"]})

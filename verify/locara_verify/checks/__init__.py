@@ -99,6 +99,7 @@ MODULES: Final = (
     "locara_verify.checks.storage.full_disk",
     "locara_verify.checks.storage.sql",
     "locara_verify.checks.tools.attacks",
+    "locara_verify.checks.tools.bounds",
     "locara_verify.checks.tools.cache",
     "locara_verify.checks.tools.code",
     "locara_verify.checks.tools.rights",

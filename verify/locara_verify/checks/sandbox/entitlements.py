@@ -4,15 +4,20 @@ Apple's keys.
 
 from __future__ import annotations
 
+import json
 import plistlib
+import random
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from locara.core.grant import Grants, compile_grants
+from locara.core.manifest import parse_manifest
 from locara.sandbox.entitlements import entitlements, entitlements_plist, refused_entitlements
 from locara_verify.check import CheckResult, check
 from locara_verify.context import Context
 from locara_verify.finding import Finding
+from locara_verify.strategies import manifests
 from locara_verify.target import MANIFEST
 
 _SECURITY: Final = "com.apple.security."
@@ -21,6 +26,26 @@ _FORBIDDEN: Final = re.compile(
     r"|network\.server|automation\..*|scripting-targets|device\.(usb|bluetooth|serial))"
     r"|com\.apple\.(private|developer)\..*|get-task-allow"
 )
+_WEAKENING: Final = (
+    *("cs.allow-jit", "cs.allow-unsigned-executable-memory", "cs.disable-library-validation", "cs.debugger"),
+    *("get-task-allow", "files.all", "network.server", "temporary-exception.files.absolute-path.read-write"),
+    *(
+        "files.user-selected.executable",
+        "automation.apple-events",
+        "device.usb",
+        "personal-information.location",
+    ),
+    *(
+        "com.apple.private.tcc.allow",
+        "files.downloads",
+        "assets.pictures.",
+        "app-sandbox.",
+        "App-Sandbox",
+        "",
+    ),
+)
+_DRAWN: Final = 60
+_MOST: Final = 5
 _ENDS: Final = {"read": "read-only", "read-write": "read-write"}
 _FOLDERS: Final = {
     "downloads": "files.downloads.",
@@ -52,20 +77,21 @@ def run(ctx: Context) -> CheckResult:
     """Compare the projection with the second table; refuse what may never be signed; judge files the app
     ships.
     """
-    import json  # noqa: PLC0415
-
-    capabilities = json.loads(ctx.target.manifest_bytes).get("capabilities", {})
-    wanted = expected(capabilities)
-    emitted = entitlements(ctx.grants)
-    findings = [
-        _finding(f"{key} is emitted and nothing declares it") for key in sorted(emitted.keys() - wanted)
+    findings = projected(json.loads(ctx.target.manifest_bytes), ctx.grants)
+    emitted, rng = entitlements(ctx.grants), ctx.rng("entitlements")
+    for _ in range(_DRAWN):
+        document = manifests.valid(rng)
+        told = projected(document, compile_grants(parse_manifest(json.dumps(document).encode())))
+        findings += told[:1] if len(findings) < _MOST else []
+    wrong: list[Mapping[str, object]] = [
+        *_hostile(rng),
+        *({key: value} for key in emitted for value in (False, 1, "true", None, [True])),
     ]
-    findings += [_finding(f"{key} is declared and not emitted") for key in sorted(wanted - emitted.keys())]
-    findings += [_finding(f"{key} may never be emitted") for key in emitted if _FORBIDDEN.fullmatch(key)]
-    findings += [_finding(f"{key}: {why}") for key, why in refused_entitlements(emitted).items()]
-    data = entitlements_plist(ctx.grants)
-    if plistlib.loads(data) != emitted or data != entitlements_plist(ctx.grants):
-        findings.append(_finding("the property list differs from the entitlements or from itself"))
+    findings += [
+        _finding(f"{sorted(found)} is taken for what may be signed")
+        for found in wrong
+        if not refused_entitlements(found)
+    ]
     shipped = [
         entry.path
         for entry in ctx.target.entries
@@ -73,8 +99,34 @@ def run(ctx: Context) -> CheckResult:
     ]
     for path in shipped:
         findings += _shipped(ctx, path, emitted)
-    attempts = len(wanted) + len(emitted) + 1 + len(shipped)
+    attempts = _DRAWN + len(wrong) + len(emitted) + 1 + len(shipped)
     return CheckResult(findings=tuple(findings), attempts={"LC105": attempts}, decisions=attempts)
+
+
+def projected(document: Mapping[str, Any], grants: Grants) -> list[Finding]:
+    """What is wrong with the entitlements of one manifest."""
+    wanted, emitted = expected(document.get("capabilities", {})), entitlements(grants)
+    findings = [
+        _finding(f"{key} is emitted and nothing declares it") for key in sorted(emitted.keys() - wanted)
+    ]
+    findings += [_finding(f"{key} is declared and not emitted") for key in sorted(wanted - emitted.keys())]
+    findings += [_finding(f"{key} may never be emitted") for key in emitted if _FORBIDDEN.fullmatch(key)]
+    findings += [_finding(f"{key}: {why}") for key, why in refused_entitlements(emitted).items()]
+    data = entitlements_plist(grants)
+    if plistlib.loads(data) != emitted or data != entitlements_plist(grants):
+        findings.append(_finding("the property list differs from the entitlements or from itself"))
+    return findings
+
+
+def _hostile(rng: random.Random) -> Iterator[Mapping[str, object]]:
+    """Keys that weaken the sandbox or the runtime, alone and beside good ones; and helpers that carry more."""
+    good = {f"{_SECURITY}app-sandbox": True}
+    for key in _WEAKENING:
+        for name in (f"{_SECURITY}{key}", key, f"{_SECURITY}{key}{rng.randrange(10)}"):
+            yield {name: True}
+            yield {**good, name: True}
+    yield {**good, f"{_SECURITY}inherit": True, f"{_SECURITY}network.client": True}
+    yield {f"{_SECURITY}inherit": True}
 
 
 def _shipped(ctx: Context, path: str, emitted: Mapping[str, bool]) -> list[Finding]:

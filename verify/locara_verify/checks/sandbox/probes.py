@@ -7,9 +7,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from locara.errors import SandboxError
-from locara.sandbox.launcher import LaunchPlan, start
+from locara.sandbox.launcher import LaunchPlan, Payload, start
+from locara.sandbox.linux.landlock import Policy
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.sandbox.control import Control, controls
 from locara_verify.checks.sandbox.inside import desktop, files, kernel, network, processes  # noqa: F401 - they register
@@ -157,6 +159,8 @@ def run_variants(ctx: Context) -> CheckResult:
                 for name in expected
                 if run.outcomes[name] != "open"
             ]
+    findings += _never_confined(plan)
+    attempts += 1
     return CheckResult(
         findings=tuple(findings),
         attempts={"LC103": attempts},
@@ -164,6 +168,20 @@ def run_variants(ctx: Context) -> CheckResult:
         inconclusive={"LC103": "; ".join(broken)} if broken else {},
         notes=tuple(notes),
     )
+
+
+def _never_confined(plan: LaunchPlan) -> list[Finding]:
+    """A start whose confinement cannot be made: nothing runs."""
+    rules = Policy((), ()) if plan.landlock is None else plan.landlock
+    absent = replace(rules, paths=(*rules.paths, ("/nowhere/at/all", "read")))
+    try:
+        process = start(replace(plan, landlock=absent, payload=Payload("inside.wait")))
+    except SandboxError:
+        return []
+    process.kill()
+    process.close()
+    message = "a sandbox was started although its rules could not be applied"
+    return [Finding("LC103", message, because="one of them is about a path that does not exist")]
 
 
 def _refused(variant: Variant, plan: LaunchPlan, there: Outside) -> list[Finding]:

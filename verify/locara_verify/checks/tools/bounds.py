@@ -1,0 +1,195 @@
+"""LC603, LC604 and LC606 to LC608 at the host of tools itself: what one call leaves, what its rights and its manifest
+bound, and whose compiled code is run. The real host runs in this process, with tools of this check.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from locara.core.grant import Grants
+from locara.errors import ToolError
+from locara_verify.check import CheckResult, check
+from locara_verify.checks.desktop.stage import Tally
+from locara_verify.checks.tools.attacks import ISOLATION, LIMITS, SCHEMA
+from locara_verify.checks.tools.modules import Made, echo, make, numbers, prober, program, wasi
+from locara_verify.checks.tools.rights import RULE as RIGHTS
+from locara_verify.context import Context
+
+CACHE: Final = "LC608"
+NAME: Final = "tool-bounds"
+_SECONDS: Final = 5.0
+_KEYWORDS: Final = (
+    *(
+        "$ref",
+        "$dynamicRef",
+        "$recursiveRef",
+        "$id",
+        "$anchor",
+        "$defs",
+        "definitions",
+        "$vocabulary",
+        "format",
+        "if",
+    ),
+    *(
+        "dependentSchemas",
+        "unevaluatedProperties",
+        "contentSchema",
+        "patternProperties",
+        "propertyNames",
+        "contains",
+    ),
+)
+
+
+@check(NAME, rules=(ISOLATION, LIMITS, SCHEMA, RIGHTS, CACHE))
+def run(ctx: Context) -> CheckResult:
+    """Scratch folders, rights, time, output, schemas, compiled code."""
+    tally = Tally()
+    bench = Bench(ctx)
+    try:
+        scratch(tally, bench)
+        rights(tally, bench)
+        bounds(tally, bench)
+    finally:
+        bench.host.close()
+    schemas(tally)
+    compiled(tally, ctx.fresh_dir("compiled"))
+    return tally.result()
+
+
+class Bench:
+    """A host of tools with a file of the app and an empty place for scratch folders."""
+
+    def __init__(self, ctx: Context) -> None:
+        from locara.tools.host import Folders, ToolHost  # noqa: PLC0415 - loads Wasmtime
+
+        self.scratch = ctx.fresh_dir("scratch")
+        data = ctx.fresh_dir("data")
+        (data / "own.txt").write_text("own", encoding="utf-8")
+        self.host = ToolHost(Folders(app_data=data, scratch=self.scratch))
+
+    def call(
+        self, made: Made, value: object = None, *, granted: bool = True, timeout_ms: int | None = None
+    ) -> tuple[str, object]:
+        """How a call of a tool ends, "ok" or the code, and its output; with its needs granted, or nothing."""
+        from locara.tools.manifest import read_tool  # noqa: PLC0415 - as above
+
+        tool = read_tool(made.manifest)
+        if not self.host.is_loaded(tool):
+            self.host.load(tool, made.wasm)
+        rights = tool.needs if granted else Grants.none("acme/app")
+        try:
+            answer = self.host.invoke(tool, value, rights=rights, timeout_ms=timeout_ms)
+        except ToolError as error:
+            return error.code, None
+        return "ok", answer.output
+
+
+def scratch(tally: Tally, bench: Bench) -> None:
+    """A file that is made in a scratch folder is not there in the next call, of the same tool or another."""
+    makes = (
+        "(call $number (call $path_open (i32.const 3) (i32.const 0) (i32.const 512) (i32.const 4)"
+        " (i32.const 5) (i64.const 66) (i64.const 66) (i32.const 0) (i32.const 64))) (call $list)"
+    )
+    wasm = program(
+        makes, imports=wasi("path_open", 9, sixty_four=(5, 6)), parts='(data (i32.const 512) "mark")'
+    )
+    for turn in range(3):
+        for name in ("leaves", "looks"):
+            code, output = bench.call(make(name, wasm, needs={"scratch": True}))
+            fresh = code == "ok" and numbers(output) == [0]
+            if turn == 0 and name == "leaves":
+                tally.twin(ISOLATION, fresh, f"a tool makes a file in its scratch folder ({code} {output})")
+            tally.judge(
+                ISOLATION, fresh, "a scratch folder holds what an earlier call left", f"{name}: {output}"
+            )
+            left = [path.name for path in bench.scratch.iterdir()]
+            tally.judge(ISOLATION, not left, "a scratch folder outlives its call", str(left))
+
+
+def rights(tally: Tally, bench: Bench) -> None:
+    """A tool that needs the app's data, called with and without the right to it."""
+    reader = make("reader", prober(("own.txt", "."), (3, 4)), needs={"fs.app-data": "read"})
+    tally.twin(
+        RIGHTS, 0 in numbers(bench.call(reader)[1]), "a tool with the right to the app's data reads it"
+    )
+    code, output = bench.call(reader, granted=False)
+    opened = numbers(output)
+    tally.judge(
+        RIGHTS, code == "ok" and not opened, "a tool was given what the app may not do", f"{code} {opened}"
+    )
+
+
+def bounds(tally: Tally, bench: Bench) -> None:
+    """Calls that ask for more time than their tool has, and tools that write more than they may."""
+    long = {"fuel": 20_000_000_000, "timeout_ms": 200}
+    spin = make("spin", program("(loop $on (br $on))"), limits=long)
+    for asked in (None, 1, 60_000):
+        begin = time.monotonic()
+        code, _ = bench.call(spin, timeout_ms=asked)
+        took = time.monotonic() - begin
+        held = code == "limit_exceeded" and took < _SECONDS
+        tally.judge(
+            LIMITS,
+            held,
+            "a call took more time than its tool has",
+            f"asked for {asked}: {code}, {took:.1f} s",
+        )
+    for most, size in ((100, 101), (100, 5_000), (4_000, 5_000)):
+        large = make(f"large-{most}-{size}", echo(), limits={"output_bytes": most, "input_bytes": 8_000})
+        code, _ = bench.call(large, "x" * (size - 2))
+        tally.judge(
+            LIMITS, code == "limit_exceeded", "a tool wrote more than it may", f"{size} of {most}: {code}"
+        )
+        code, output = bench.call(large, "x" * (most - 2))
+        tally.twin(
+            LIMITS, code == "ok" and output == "x" * (most - 2), f"{most} bytes of output are taken ({code})"
+        )
+
+
+def schemas(tally: Tally) -> None:
+    """Keywords that refer elsewhere, or that nobody keeps, wherever they stand in a schema."""
+    from locara.tools.manifest import read_tool  # noqa: PLC0415 - loads the framework
+
+    wasm = echo()
+    tally.twin(
+        SCHEMA,
+        read_tool(make("plain", wasm, takes={"type": "object"}).manifest).id == "plain",
+        "a plain schema",
+    )
+    for keyword in _KEYWORDS:
+        part: dict[str, Any] = {keyword: "#/properties/a" if keyword.startswith("$") else {}}
+        for schema in (part, {"properties": {"a": part}}, {"anyOf": [{}, part]}, {"items": {"not": part}}):
+            taken = True
+            try:
+                read_tool(make("refers", wasm, takes=schema).manifest)
+            except ToolError:
+                taken = False
+            tally.judge(
+                SCHEMA, not taken, "a schema refers elsewhere, or says what nobody keeps", json.dumps(schema)
+            )
+
+
+def compiled(tally: Tally, folder: Path) -> None:
+    """A secret that others may write is made anew, and with it the code that was kept under it."""
+    import wasmtime  # noqa: PLC0415 - only this check needs it
+
+    from locara.tools.compiled import Compiled  # noqa: PLC0415 - as above
+    from locara.tools.engine import engine_key, make_engine  # noqa: PLC0415 - as above
+
+    engine, wasm, key = make_engine(), echo(), folder / "key"
+    keeper = Compiled(wasmtime.Module, engine, folder, engine_key=engine_key())
+    keeper.get(wasm)
+    first = key.read_bytes()
+    keeper.get(wasm)
+    tally.twin(CACHE, key.read_bytes() == first, "compiled code is kept")
+    for mode in (0o620, 0o602, 0o666):
+        key.write_bytes(b"\1" * 32)
+        key.chmod(mode)
+        keeper.get(wasm)
+        anew = key.read_bytes() != b"\1" * 32 and not key.stat().st_mode & 0o022
+        tally.judge(CACHE, anew, "a secret that others may write is relied on", oct(mode))
