@@ -147,10 +147,10 @@ def _texts(tally: Tally, store: Store) -> None:
 
 def _grows(tally: Tally, store: Store) -> None:
     """Functions whose result is many times what they are given: refused before it is built."""
-    store.exec("INSERT INTO f VALUES(?)", ["grow " * 20_000])
-    marks = "m" * 4_000
+    store.exec("INSERT INTO f VALUES(?)", ["grow " * 5_000])
+    marks = "m" * 16_000
     for name, sql, values in (
-        ("replace", "SELECT length(replace(?, 'x', ?))", ("x" * 20_000, marks)),
+        ("replace", "SELECT length(replace(?, 'x', ?))", ("x" * 5_000, marks)),
         ("highlight", "SELECT length(highlight(f, 0, ?, '')) FROM f WHERE f MATCH 'grow'", (marks,)),
         ("highlight", "SELECT length(highlight(f, 0, '', ?)) FROM f WHERE f MATCH 'grow'", (marks,)),
     ):
