@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.models.probe import Tally, refusal, survives
+from locara_verify.checks.programs import answers  # noqa: F401 - it registers its check
 from locara_verify.checks.programs.stage import (
     CALL_SECONDS,
     PICTURES,

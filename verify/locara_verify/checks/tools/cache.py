@@ -9,6 +9,7 @@ from typing import Final
 
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.models.probe import Tally
+from locara_verify.checks.tools import bounds  # noqa: F401 - it registers its check
 from locara_verify.checks.tools.modules import Made, counter, echo, make
 from locara_verify.checks.tools.stage import fill, stage, variant
 from locara_verify.context import Context
