@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from locara.core.grant import Grants
 from locara.errors import ToolError
-from locara_verify.check import CheckResult, check
+from locara_verify.check import CheckResult
 from locara_verify.checks.desktop.stage import Tally
 from locara_verify.checks.tools.attacks import ISOLATION, LIMITS, SCHEMA
 from locara_verify.checks.tools.modules import Made, echo, make, numbers, prober, program, wasi
@@ -45,7 +45,9 @@ _KEYWORDS: Final = (
 )
 
 
-@check(NAME, rules=(ISOLATION, LIMITS, SCHEMA, RIGHTS, CACHE))
+RULES: Final = (ISOLATION, LIMITS, SCHEMA, RIGHTS, CACHE)
+
+
 def run(ctx: Context) -> CheckResult:
     """Scratch folders, rights, time, output, schemas, compiled code."""
     tally = Tally()
