@@ -76,6 +76,7 @@ class WindowFront:
     @contextmanager
     def open(self) -> Iterator[None]:
         """The window is there while the block runs, with what was shown last. Raises SandboxError."""
+        from locara.runtime import frames
         from locara.ui.look import look_of
         from locara.ui.theme import following
         from locara.ui.window import open_window
@@ -98,16 +99,21 @@ class WindowFront:
                 )
             lines = self._pages.lines_of(_PAGE) or queue.Queue()
             stack.callback(self._pages.leave, _PAGE)
-            stack.callback(lines.put, _END)
             stack.callback(window.kill)
             if self._missing:
                 self._orders.notice(self._missing)
-            for target, args in (
-                (self._read, (ours,)),
-                (self._write, (ours, lines)),
-                (self._wait, (window,)),
-            ):
-                threading.Thread(target=target, args=args, name="locara-dev-window", daemon=True).start()
+            reads, writes, waits = (
+                threading.Thread(target=target, args=args, name="locara-dev-window", daemon=True)
+                for target, args in (
+                    (self._read, (ours,)),
+                    (self._write, (ours, lines)),
+                    (self._wait, (window,)),
+                )
+            )
+            for thread in (reads, writes, waits):
+                thread.start()
+            stack.callback(frames.fall_silent, ours, reads, writes)
+            stack.callback(lines.put, _END)
             stack.enter_context(following(os.environ, self._orders.turn))
             yield
 

@@ -12,9 +12,12 @@ import json
 import math
 import os
 import select
+import socket
 import struct
+import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final, NoReturn
 
 from locara.errors import CallError
@@ -181,3 +184,14 @@ def write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
+
+
+def fall_silent(sock: socket.socket, *threads: threading.Thread) -> None:
+    """End the stream and wait for those who read or write it, so that the descriptor can be closed.
+
+    Its number soon belongs to something else, of which one who still reads would take the bytes.
+    """
+    with suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
+    for thread in threads:
+        thread.join()

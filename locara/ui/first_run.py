@@ -1,7 +1,8 @@
 """The window before an app: asks for the person's answer, and shows models arriving. No code of the app runs.
 
 The page is Locara's own, drawn in the same sandbox as any window. What it says is read strictly: an answer is
-the one value `true`, and everything else, a closed window included, is no.
+the one value `true`, and everything else, a closed window included, is no. Each question has a number, which comes
+back with the answer: a second click, or a click on what stood there before, answers nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import os
 import queue
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +35,18 @@ _ENTRY: Final = "first-run.html"
 _STEP: Final = 1 << 20
 
 
+_WORDS: Final[Mapping[str, tuple[str, Callable[[Mapping[str, Any]], str]]]] = {
+    "first.answer": ("consent", lambda args: "yes" if args.get("agree") is True else "no"),
+    "first.pause": ("download", lambda _args: "pause"),
+    "first.stop": ("download", lambda _args: "stop"),
+}
+"""What the page can say, the step at which it can, and the word it is."""
+
+
+def _is_number(value: object, number: int) -> bool:
+    return type(value) is int and value == number
+
+
 class _Interrupted(Exception):
     """The person paused or stopped a download; what has arrived is kept."""
 
@@ -50,6 +63,7 @@ class FirstRun:
         self._lock = threading.Lock()
         self._watching: object = None
         self._state: Mapping[str, Any] = {"step": "done"}
+        self._question = 0
         self._said: queue.Queue[str] = queue.Queue()
 
     def __enter__(self) -> Self:
@@ -68,7 +82,7 @@ class FirstRun:
 
     def ask(self, text: ConsentText, changes: tuple[str, ...]) -> bool:
         """Show what the app asks for and wait for the answer. True for the person's yes and nothing else."""
-        self._show(
+        self._begin(
             {
                 "step": "consent",
                 "title": text.title,
@@ -113,6 +127,7 @@ class FirstRun:
             found.sources,
             {**found.entry.meta, "id": found.pin.id, "origin": found.origin},
         )
+        self._begin(state)
         while True:
             state.update(paused=False, problem="")
             self._show(state)
@@ -148,9 +163,18 @@ class FirstRun:
 
     # -- the page -----------------------------------------------------------------------------------------
 
+    def _begin(self, state: Mapping[str, Any]) -> None:
+        """Show something new to answer. What was said before it stood there is forgotten, but for a closed window."""
+        with self._lock:
+            self._question += 1
+            said = [self._said.get_nowait() for _ in range(self._said.qsize())]
+            if "closed" in said:
+                self._said.put("closed")
+        self._show(state)
+
     def _show(self, state: Mapping[str, Any]) -> None:
         with self._lock:
-            self._state = dict(state)
+            self._state = {**state, "question": self._question}
         if self._sock is None and state["step"] != "done":
             self._open()
         self._tell()
@@ -167,7 +191,9 @@ class FirstRun:
         )
         theirs.close()
         self._stack.callback(process.kill)
-        threading.Thread(target=self._serve, args=(ours,), name="locara-first-run", daemon=True).start()
+        serving = threading.Thread(target=self._serve, args=(ours,), name="locara-first-run", daemon=True)
+        serving.start()
+        self._stack.callback(frames.fall_silent, ours, serving)
 
     def _hear(self, report: Report) -> None:
         if report.event in {"closed", "crashed", "no-display"}:
@@ -191,12 +217,8 @@ class FirstRun:
             self._watching = frame.get("id")
             self._tell()
             return
-        word = None
-        if cmd == "first.answer" and isinstance(args, dict):
-            word = "yes" if args.get("agree") is True else "no"
-        elif cmd in {"first.pause", "first.stop"}:
-            word = str(cmd).removeprefix("first.")
-        if word is None:
+        step, words = _WORDS.get(str(cmd), ("", None))
+        if words is None or not isinstance(args, dict):
             self._send(
                 {
                     "id": frame.get("id"),
@@ -206,7 +228,9 @@ class FirstRun:
             )
             return
         self._send({"id": frame.get("id"), "ok": True, "result": None})
-        self._said.put(word)
+        with self._lock:  # an answer belongs to the question that it names, while that stands there
+            if self._state["step"] == step and _is_number(args.get("question"), self._question):
+                self._said.put(words(args))
 
     def _tell(self) -> None:
         with self._lock:

@@ -5,6 +5,7 @@ const byId = (id) => document.getElementById(id);
 const port = window.__locara;
 const waiting = new Map();
 let next = 1;
+let question = 0; // the number of what is asked: an answer names it
 
 function call(cmd, args = {}, onEvent) {
   return new Promise((resolve, reject) => {
@@ -65,12 +66,15 @@ const draw = {
   done: () => show("done"),
 };
 
-byId("yes").addEventListener("click", () => call("first.answer", { agree: true }));
-byId("no").addEventListener("click", () => call("first.answer", { agree: false }));
-byId("pause").addEventListener("click", () => call("first.pause"));
-byId("stop").addEventListener("click", () => call("first.stop"));
+byId("yes").addEventListener("click", () => call("first.answer", { agree: true, question }));
+byId("no").addEventListener("click", () => call("first.answer", { agree: false, question }));
+byId("pause").addEventListener("click", () => call("first.pause", { question }));
+byId("stop").addEventListener("click", () => call("first.stop", { question }));
 addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !byId("consent").hidden) call("first.answer", { agree: false });
+  if (event.key === "Escape" && !byId("consent").hidden) call("first.answer", { agree: false, question });
 });
 
-call("first.watch", {}, (state) => draw[state.step](state));
+call("first.watch", {}, (state) => {
+  question = state.question;
+  draw[state.step](state);
+});

@@ -1,0 +1,133 @@
+"""LC411 and LC412 where a person meets them: a real terminal shows the whole text before it takes an answer, and
+takes only one that was typed after it. What the menu of a window tells of an app is the same text."""
+
+from __future__ import annotations
+
+import os
+import random
+import select
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from locara.core.changes import gains
+from locara.core.consent import ConsentText, consent_text
+from locara.runtime.app import AppBundle
+from locara_verify.check import CheckResult, check
+from locara_verify.checks.consent.records import Tries
+from locara_verify.checks.consent.words import compiled
+from locara_verify.context import Context
+from locara_verify.strategies import manifests
+
+WORDS: Final = "LC411"
+ANSWERS: Final = "LC412"
+SECONDS: Final = 20.0
+PROMPT: Final = b"Enter: "
+TEXTS: Final = 8
+# What is typed after the question, and whether it is a yes.
+TYPED: Final = (
+    ("yes\n", True), ("y\n", True), ("no\n", False), ("\n", False), ("yes please\n", False), ("n\n", False),
+    ("oui\n", False), ("1\n", False), ("true\n", False), ("\x04", False), ("ye\n", False), ("yes,no\n", False),
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Meeting:
+    """One question in a terminal: what stood there before the answer, and what the answer counted for."""
+
+    shown: str = ""
+    said: list[object] = field(default_factory=list)
+
+
+@contextmanager
+def terminal() -> Iterator[tuple[int, str]]:
+    """Our end of a terminal, and the name of the other end."""
+    ours, theirs = os.openpty()
+    try:
+        yield ours, os.ttyname(theirs)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def meet(text: ConsentText, changes: tuple[str, ...], *, before: str = "", after: str = "no\n") -> Meeting:
+    """Put the question in a terminal of its own; ``before`` is typed before it stands there, ``after`` then."""
+    from locara.cli.asking import TerminalConsent  # noqa: PLC0415 - only this check asks
+
+    meeting = Meeting()
+    with terminal() as (ours, name):
+        os.write(ours, before.encode())
+        consent = TerminalConsent(name)
+        asking = threading.Thread(
+            target=lambda: meeting.said.append(consent.ask(text, changes)), name="asking", daemon=True
+        )
+        asking.start()
+        seen, until = b"", time.monotonic() + SECONDS
+        while PROMPT not in seen and asking.is_alive() and time.monotonic() < until:
+            if select.select([ours], [], [], 0.05)[0]:
+                seen += os.read(ours, 65_536)
+        os.write(ours, after.encode())
+        asking.join(SECONDS)
+        meeting.shown = seen.decode("utf-8", "replace").replace("\r\n", "\n")
+    return meeting
+
+
+@check("consent.shown", rules=(WORDS, ANSWERS), quick=True)
+def run(ctx: Context) -> CheckResult:
+    """Texts and updates as they are shown, answers as they are typed, and the menu of the target's window."""
+    tries, rng = Tries(), ctx.rng("consent-shown")
+    for number in range(TEXTS):
+        whole(tries, rng, wide=number % 2 == 0)
+    answers(tries, consent_text(compiled(manifests.plenty(rng))))
+    menu(tries, ctx.target.path)
+    tries.tried.pop("LC407")
+    return CheckResult(
+        findings=tuple(tries.findings),
+        attempts=tries.tried,
+        attacks=sum(tries.tried.values()),
+        inconclusive=tries.broken,
+    )
+
+
+def whole(tries: Tries, rng: random.Random, *, wide: bool) -> None:
+    """Every line of a text, and of what an update adds, stands in the terminal when the answer is awaited."""
+    old, new = manifests.minimal(), manifests.plenty(rng) if wide else manifests.valid(rng)
+    grants = compiled(new)
+    text = consent_text(grants)
+    changes = tuple(gain.sentence for gain in gains(compiled(old), grants)) if rng.random() < 0.5 else ()
+    shown = meet(text, changes).shown
+    lines = (text.title, *text.may, *text.may_not, *text.models, *changes)
+    missing = [line for line in lines if line not in shown]
+    told = f"{len(missing)} of {len(lines)} lines, the first: {missing[0][:160]}" if missing else ""
+    tries.judge(WORDS, bool(missing), "the terminal keeps a part of the consent text back", told)
+
+
+def answers(tries: Tries, text: ConsentText) -> None:
+    """Only a yes that was typed after the question counts."""
+    for typed, wanted in TYPED:
+        got = meet(text, (), after=typed).said
+        if wanted:
+            tries.twin(ANSWERS, got == [True], f"{typed!r} in the terminal is a yes ({got})")
+        else:
+            tries.judge(ANSWERS, got != [False], "what is no yes was taken for one", f"typed: {typed!r}")
+    for typed in ("yes\n", "yes\nyes\nyes\n", "y\n"):
+        got = meet(text, (), before=typed, after="no\n").said
+        because = f"typed before the question stood there: {typed!r}"
+        tries.judge(ANSWERS, got != [False], "an answer counted for a question that was not read", because)
+
+
+def menu(tries: Tries, app: Path) -> None:
+    """What the menu of the window tells of the target is its consent text."""
+    from locara.ui.look import about_of  # noqa: PLC0415 - loads the window's side
+
+    bundle = AppBundle.open(app)
+    about, text = about_of(bundle), consent_text(bundle.grants)
+    told = ConsentText("", *(tuple(about.get(part, ())) for part in ("may", "may_not", "models")))
+    right = (told.may, told.may_not, len(told.models)) == (text.may, text.may_not, len(text.models))
+    tries.judge(
+        WORDS, not right, "the menu of the window tells other powers than the app has", str(about)[:200]
+    )
