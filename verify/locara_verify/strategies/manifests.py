@@ -14,6 +14,7 @@ Json = Any
 
 ACCESS = ("read", "read-write")
 USER_PATHS = ("documents", "downloads", "desktop", "pictures", "music", "movies")
+PARTNERS = ("acme/notes", "b/c-2", "x/y")
 CATEGORIES = (
     "productivity",
     "creative",
@@ -83,7 +84,7 @@ def capabilities(rng: random.Random) -> dict[str, Json]:
     sometimes(
         "shared-folders",
         [
-            {"id": name, "with": ["acme/notes"], "access": rng.choice(ACCESS)}
+            {"id": name, "with": rng.sample(PARTNERS, rng.randint(1, 3)), "access": rng.choice(ACCESS)}
             for name in rng.sample(("inbox", "out-2", "x"), rng.randint(0, 3))
         ],
     )
@@ -200,6 +201,129 @@ def decorate(rng: random.Random, value: dict[str, Json]) -> None:
     ):
         if rng.random() < 0.3:
             value[key] = make
+
+
+def full() -> dict[str, Json]:
+    """A manifest with every key that one may have, which must be accepted."""
+    models = [f"{name}@sha256:{name[0] * 64}" for name in ("chat-b", "embed")]
+    return minimal() | {
+        "longDescription": "Line.",
+        "homepage": "https://example.com/app",
+        "repository": "https://example.com/code",
+        "author": {"name": "Verifier", "email": "verify@example.com", "url": "https://example.com/"},
+        "screenshots": ["shot.png", "other.png"],
+        "tags": ["notes", "pdf"],
+        "modalities": ["text-to-text", "image-to-text"],
+        "tooling": ["ocr", "code-exec.python"],
+        "entry": "dist/index.html",
+        "build": {"tool": "none", "out": "dist"},
+        "storage": {"vector": {"engine": "sqlite-vec"}, "quota_mb": 512},
+        "profiles": {
+            "low": {"min_ram_gb": 4, "models": models[:1]}, "mid": {"min_ram_gb": 8, "models": models},
+            "high": {"min_ram_gb": 16, "models": models[1:]},
+        },
+        "capabilities": {
+            "net": {"allowed_hosts": ["api.example.com", "*.example.org"], "allowed_ports": [443, 8443]},
+            "fs.user-selected": "read", "fs.app-data": "read-write",
+            "fs.user-paths": dict.fromkeys(USER_PATHS, "read"),
+            "device.microphone": True, "device.camera": True, "device.system-audio": True,
+            "models": models, "tools": [f"code@sha256:{'a' * 64}", f"text@sha256:{'b' * 64}"],
+            "shared-folders": [
+                {"id": "inbox", "with": ["acme/notes", "b/c-2"], "access": "read"},
+                {"id": "outbox", "with": ["acme/notes"], "access": "read-write"},
+            ],
+            "clipboard": {"read": True, "write": True}, "notifications": {"modes": ["alert", "sound"]},
+            "background": {"mode": "active", "reasons": ["one", "two"]},
+            "open-external": {"hosts": ["example.com", "*.example.org"]},
+        },
+    }  # fmt: skip
+
+
+def near(value: dict[str, Json]) -> Iterator[tuple[dict[str, Json], str]]:
+    """Every manifest that differs from a full one in one place: null, left out, written twice, a number beside; and
+    every rule between two fields broken alone, beside a twin that keeps it."""
+    for place in places(value):
+        if not place:
+            continue
+        here = at(value, place)
+        ways: list[tuple[str, Json]] = [("null", None)]
+        if isinstance(here, list):
+            ways += [("its first twice", [*here, copy.deepcopy(here[0])]), ("nothing in it", [])]
+        elif isinstance(here, int) and not isinstance(here, bool):
+            numbers: tuple[Json, ...] = (float(here), str(here), True, -here, 0)
+            ways += [(f"{here} as {other!r}", other) for other in numbers]
+        elif isinstance(here, bool):
+            words: tuple[Json, ...] = (1, 0, "true", "False", [])
+            ways += [(f"{here} as {other!r}", other) for other in words]
+        for what, other in ways:
+            yield _with(value, place, other), f"{place}: {what}"
+        fewer = copy.deepcopy(value)
+        del at(fewer, place[:-1])[place[-1]]
+        yield fewer, f"{place} left out"
+    for place, other in _between(value):
+        yield _with(value, place, other), f"{place}: {str(other)[:80]}"
+
+
+def _with(value: dict[str, Json], place: Sequence[str | int], other: Json) -> dict[str, Json]:
+    changed = copy.deepcopy(value)
+    at(changed, place[:-1])[place[-1]] = copy.deepcopy(other)
+    return changed
+
+
+def _between(value: dict[str, Json]) -> Iterator[tuple[tuple[str | int, ...], Json]]:
+    granted = value["capabilities"]
+    for key in ("models", "tools"):
+        first = granted[key][0]
+        name, _, digest = first.partition("@")
+        for other in (
+            f"{name}@sha256:{'9' * 64}",
+            first,
+            f"{name}x@{digest}",
+            first.upper(),
+            f"{name}@{digest.upper()}",
+        ):
+            yield ("capabilities", key), [first, other]
+    for other in (
+        f"chat-b@sha256:{'9' * 64}",
+        "none@sha256:" + "c" * 64,
+        granted["tools"][0],
+        granted["models"][1],
+    ):
+        yield ("profiles", "low", "models"), [other]
+        yield ("profiles", "high", "models"), [granted["models"][1], other]
+    for out, entry in (
+        ("dist", "distx/index.html"), ("dist", "dist"), ("dist", "index.html"), ("dist", "x/dist/index.html"),
+        ("dist", "Dist/index.html"), ("a/b", "a/index.html"), ("a/b", "a/bc/index.html"), ("a/b", "a/b/index.html"),
+        ("dist", "dist/deep/page.html"),
+    ):  # fmt: skip
+        yield ("build",), {"tool": "none", "out": out}
+        yield ("entry",), entry
+    me = f"{value['publisher']}/{value['name']}"
+    for others in ([me], ["acme/notes", me], ["acme/notes", "acme/notes"], [f"{me}-2"], [me.upper()]):
+        yield ("capabilities", "shared-folders", 0, "with"), others
+    for name in ("outbox", "Inbox", "inbox2"):
+        yield ("capabilities", "shared-folders", 0, "id"), name
+    yield ("capabilities", "models"), []
+    yield ("capabilities", "tools"), []
+    numbers = (
+        "0",
+        "00",
+        "01",
+        "1",
+        "007",
+        "999999999",
+        "1000000000",
+        "+1",
+        "-1",
+        " 1",
+        "1e1",
+        "0x1",
+        "\u0661",
+        "",
+    )
+    for number in numbers:
+        for text in (f"{number}.0.0", f"0.{number}.0", f"0.0.{number}"):
+            yield ("version",), text
 
 
 def places(value: Json, here: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:

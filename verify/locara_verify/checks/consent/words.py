@@ -12,8 +12,10 @@ from typing import Any, Final
 
 from locara.core.changes import gains
 from locara.core.consent import ConsentText, consent_text
+from locara.core.decision import decide
 from locara.core.grant import Grants, compile_grants
 from locara.core.manifest import parse_manifest
+from locara.core.request import NetRequest
 from locara.runtime.standing import Standing
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.consent.objects import misnamed
@@ -174,6 +176,7 @@ def run(ctx: Context) -> CheckResult:
     sequences = max(20, count // 20)
     for _ in range(sequences):
         findings += [_finding(SLEEP, problem, {}) for problem in astray(rng)]
+    findings += [_finding(SLEEP, problem, {}) for problem in crowded(rng)]
     return CheckResult(
         findings=tuple(_few(findings)),
         attempts={WORDS: count * 2, SLEEP: sequences},
@@ -209,6 +212,32 @@ def astray(rng: random.Random) -> Iterator[str]:
         for key in powers:
             if awake(key) != (key in wakes and wakes[key] <= newest):
                 yield f"{key} is {'awake' if awake(key) else 'asleep'} at step {step}, the table says otherwise"
+
+
+def crowded(rng: random.Random) -> Iterator[str]:
+    """An update every few hours, each with a host more: more sleep than are told apart, and none wakes early."""
+    now, wakes = 1_800_000_000.0, {"first.test": 0.0}
+    standing: Standing | None = None
+    for step in range(40):
+        if step:
+            wakes[f"h{step:02}.test"] = now + WEEK
+        hosts = {"net": {"allowed_hosts": list(wakes)}, "fs.app-data": False}
+        grants = compiled({**manifests.minimal(), "version": f"1.{step}.0", "capabilities": hosts})
+        standing = Standing.first(grants, now) if standing is None else standing.moved_to(grants, now)
+        now += rng.randint(1, 5) * 3_600.0
+    last = max(wakes.values())
+    for later in sorted({*wakes.values(), *(at - 1.0 for at in wakes.values()), last + 1.0}):
+        if standing is None or later < now:
+            continue
+        seen = standing.seen_at(later).awake
+        for host, at in wakes.items():
+            awake = decide(seen, NetRequest(host, 443)).allowed
+            if awake and at > later:
+                yield f"of many updates in a week the {host[:3]} works {at - later:.0f} s before its time"
+                return
+            if not awake and later >= last:
+                yield f"of many updates in a week the {host[:3]} never works"
+                return
 
 
 def policy_of(grants: Grants) -> Any:  # noqa: ANN401 - a small function

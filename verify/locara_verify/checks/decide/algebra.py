@@ -11,9 +11,11 @@ from typing import Any, Final
 
 from locara.core import scope as scopes
 from locara.core.capability import Kind
-from locara.core.grant import Grants, compile_grants, widening
+from locara.core.changes import gains
+from locara.core.decision import decide
+from locara.core.grant import Grants, compile_grants, intersect, widening
 from locara.core.manifest import parse_manifest
-from locara.core.request import Request
+from locara.core.request import FsRequest, Request
 from locara.core.scope import Scope
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.decide.translate import to_ask, to_request
@@ -140,13 +142,64 @@ def wrong_membership(old: Version, new: Version, ask: policy.Ask) -> str | None:
 def wrong_widening(old: Version, new: Version, asks: Sequence[Mapping[str, Json]]) -> str | None:
     """Whether ``widening`` is right: every witness is new power, and no sampled new power is missed."""
     witnesses: tuple[Request, ...] = tuple(widening(old.grants, new.grants))
+    shared = with_more(old, new)
     for named in witnesses:
-        if not new.permits(to_ask(named)) or old.permits(to_ask(named)):
+        of_more = isinstance(named, FsRequest) and named.root.removeprefix("shared/") in shared
+        if not new.permits(to_ask(named)) or (old.permits(to_ask(named)) and not of_more):
             return f"{named} is called a widening and is none"
     grown = {named.kind for named in witnesses}
     for ask in asks:
         if new.permits(ask) and not old.permits(ask) and to_request(ask).kind not in grown:
             return f"{ask} became possible and no widening of its kind is reported"
+    told = {named.root for named in witnesses if isinstance(named, FsRequest)}
+    if missed := sorted(name for name in shared if f"shared/{name}" not in told):
+        return f"the folder {missed[0]} is shared with more apps and no widening says so"
+    told_gains = gains(old.grants, new.grants)
+    said = {gain.kind for gain in told_gains}
+    if said != grown:
+        return f"the words for an update name {sorted(said)}, and what it widens is {sorted(grown)}"
+    spoken = " ".join(gain.sentence for gain in told_gains)
+    for name in shared:
+        if silent := [app for app in sorted(shared[name]) if app not in spoken]:
+            return f"the words for an update do not say that {name} is shared with {silent[0]}"
+    return None
+
+
+def with_more(old: Version, new: Version) -> dict[str, set[str]]:
+    """The folders that the new version shares with apps that it did not share them with before, and those apps."""
+    before, after = ({item["id"]: set(item["with"]) for item in shares(one.value)} for one in (old, new))
+    return {
+        name: apps - before.get(name, set()) for name, apps in after.items() if apps - before.get(name, set())
+    }
+
+
+def shares(value: Mapping[str, Json]) -> Sequence[Mapping[str, Json]]:
+    """The shared folders of a manifest."""
+    listed: Sequence[Mapping[str, Json]] = value.get("capabilities", {}).get("shared-folders", [])
+    return listed
+
+
+def wrong_intersection(old: Version, new: Version, asks: Sequence[Mapping[str, Json]]) -> str | None:
+    """Whether what both allow is that: every question, each pin, and each app that a folder is shared with."""
+    both = intersect(old.grants, new.grants)
+    for name in ("models", "tools"):
+        ours, theirs = (
+            dict(pin.split("@") for pin in one.value["capabilities"].get(name, [])) for one in (old, new)
+        )
+        kept = {one: str(digest) for one, digest in getattr(both, name).items()}
+        if kept != {one: digest for one, digest in ours.items() if theirs.get(one) == digest}:
+            return f"both pin {kept}"
+    partners = {folder.id: set(folder.partners) for folder in both.shared_folders}
+    ours, theirs = ({item["id"]: set(item["with"]) for item in shares(one.value)} for one in (old, new))
+    wanted = {name: apps & theirs[name] for name, apps in ours.items() if apps & theirs.get(name, set())}
+    if partners != wanted:
+        return f"both share {partners}, not {wanted}"
+    for ask in asks:
+        clash = ask["kind"] in {"model", "tool"} and "@" not in str(ask[ask["kind"]])
+        wanted_too = old.permits(ask) and new.permits(ask)
+        allowed = decide(both, to_request(ask)).allowed
+        if allowed != wanted_too and not (clash and not allowed):
+            return f"what both allow says {allowed} to {ask}"
     return None
 
 
@@ -181,6 +234,8 @@ def examine(tally: Tally, rng: random.Random, values: tuple[Mapping[str, Json], 
         tally.sampled += 1
         wrong = wrong_membership(old, new, ask)
         problems += [f"{ask}: {wrong}"] if wrong else []
+    wrong = wrong_intersection(old, new, asks)
+    problems += [wrong] if wrong else []
     wrong = wrong_widening(old, new, asks)
     problems += [wrong] if wrong else []
     tally.widened += bool(widening(old.grants, new.grants))

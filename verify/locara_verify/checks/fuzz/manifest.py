@@ -312,6 +312,8 @@ def run(ctx: Context) -> CheckResult:
     read_one(tally, ctx.target.manifest_bytes, "the target's own", schema)
     for data, how in extremes(rng):
         read_one(tally, data, how, schema)
+    for value, how in manifests.near(manifests.full()):
+        read_one(tally, json.dumps(value, ensure_ascii=False).encode(), how, schema)
     total = ctx.profile.fuzz_examples
     while tally.documents < total and len(tally.findings) < MOST_FINDINGS:
         read_one(tally, *document(rng), schema)

@@ -1,4 +1,4 @@
-"""LC533: GGUF headers that lie, pinned by their own digests, must be refused before native code sees them."""
+"""LC533: headers of model files that lie, pinned by their own digests, are refused before native code sees them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from locara_verify.check import CheckResult, check
 from locara_verify.checks.models.probe import Tally, survives, talks, why_refused
 from locara_verify.checks.models.theatre import theatre
 from locara_verify.context import Context
-from locara_verify.strategies import gguf
+from locara_verify.strategies import gguf, whisper
 from locara_verify.strategies.puppets import parts
 
 RULE: Final = "LC533"
@@ -77,6 +77,17 @@ def table_lies(
         "blocks that do not fit",
         with_tensor(replace(tensors[0], kind=8, dimensions=(31, len(tensors[0].data) // 31)), 0),
     )
+    for kind in (4, 5, 9, 15, 31, 36, 40, 255):
+        for size in (1, 2, 4, 8):  # as many bytes as somebody may take such an element for
+            body = bytes(size * norm.dimensions[0])
+            yield f"tensor type {kind} of {size} bytes", with_tensor(replace(norm, kind=kind, data=body))
+    for rows, items, block, kind in ((32, 32, 34, 8), (256, 256, 144, 12), (64, 32, 18, 2)):
+        for torn in (items + items // 2, items - 1, 1):
+            body = bytes(torn * rows // items * block)
+            yield (
+                f"rows of {torn} in blocks of {items}, whole together",
+                with_tensor(replace(norm, kind=kind, dimensions=(torn, rows), data=body)),
+            )
     for name in ("", tensors[0].name, "x" * 64, "x" * 4_000, "a\0b"):
         yield f"tensor name {name[:20]!r}", with_tensor(replace(norm, name=name))
 
@@ -105,6 +116,12 @@ def key_lies(metadata: dict[str, gguf.Value], tensors: Sequence[gguf.Tensor]) ->
         )
     for kind in (13, 14, 2**31, 2**32 - 1):
         yield f"a value of type {kind}", with_keys(gguf.text("k") + struct.pack("<I", kind) + bytes(8))
+    inner = struct.pack("<IQI", 4, 1, 7)
+    yield "an array of arrays", with_keys(gguf.text("k") + struct.pack("<IIQ", 9, 9, 1) + inner)
+    yield (
+        "an array of arrays of arrays",
+        with_keys(gguf.text("k") + struct.pack("<IIQIQ", 9, 9, 1, 9, 1) + inner),
+    )
     yield "a boolean of 2", with_keys(gguf.text("k") + struct.pack("<IB", 7, 2))
     for alignment in (0, 1, 3, 24, 2**17, 2**31, 2**32 - 1):
         yield f"alignment {alignment}", with_keys(gguf.pair("general.alignment", alignment))
@@ -124,6 +141,7 @@ def run(ctx: Context) -> CheckResult:
             RULE, refusal(data) is not None, f"the reader of headers accepted a lie: {what}", lie=what
         )
     damaged(tally, right, rng, ctx.profile.fuzz_examples)
+    spoken(tally)
     chosen = rng.sample(sorted(cases), MOST if ctx.profile.profile != "quick" else 15)
     models = {"twin": right, **{f"lie-{number}": cases[what] for number, what in enumerate(chosen)}}
     with theatre(ctx, tally, models) as on, survives(tally, RULE, on.client):
@@ -140,6 +158,27 @@ def run(ctx: Context) -> CheckResult:
                 lie=what,
             )
     return tally.result()
+
+
+def spoken(tally: Tally) -> None:
+    """The same of speech models, which can be imported for any app: every lie to their reader."""
+    from locara.errors import ModelError  # noqa: PLC0415 - loads the framework
+    from locara.inference.whisper_file import check_model  # noqa: PLC0415
+
+    for what, data in chain((("", whisper.write()),), whisper.lies()):
+        tally.attacks += bool(what)
+        try:
+            check_model(memoryview(data))
+            said = "accepted"
+        except ModelError as error:
+            said = error.code
+        except Exception as error:
+            said = type(error).__name__
+        if not what and said != "accepted":
+            tally.undecided(RULE, "the allow twin failed: a right speech model is refused by the reader")
+        elif what:
+            told = f"the reader of speech models did not refuse a lie: {what}"
+            tally.expect(RULE, said == "bad_format", told, said, lie=what)
 
 
 def refusal(data: bytes) -> str | None:

@@ -220,6 +220,87 @@ NAMES: Final = (
 )
 
 
+def more_lies() -> Iterator[tuple[str, bytes, int]]:
+    """Files that are wrong in one thing each, and how long each is: what is not written is zero."""
+    body = bytes(32_000)
+    for what, data in lies():
+        if what != "samples that are no numbers":  # which only shows when they are heard
+            yield what, data, len(data)
+    parts = b"junk\0\0\0\0" * 300
+    whole = struct.pack("<4sI4s", b"RIFF", 36 + len(parts) + 32_000, b"WAVE") + parts + header()[12:] + body
+    yield "three hundred parts before the sound", whole, len(whole)
+    long = 8_000 * (12 * 3_600 + 1)
+    eight = {"rate": 8_000, "bytes": 8_000, "align": 1, "bits": 8}
+    yield "twelve hours and a second", header(**eight, data=long, riff=36 + long), 44 + long
+    wide = {"fmt": 40, "code": 0xFFFE}
+    tail = bytes.fromhex("000000001000800000aa00389b71")
+
+    def described(extra: int = 22, bits: int = 16, code: int = 1, family: bytes = tail) -> bytes:
+        return struct.pack("<HHIH", extra, bits, 0, code) + family
+
+    for what, extra in {
+        "no extension": b"",
+        "a longer one": described(extra=23),
+        "other bits": described(bits=12),
+        "another family": described(family=tail[::-1]),
+        "another code": described(code=2),
+    }.items():
+        start = header(**wide, riff=60 + 32_000)
+        data = start[:36] + extra.ljust(24, b"\0") + start[36:] + body
+        yield f"an extended description with {what}", data, len(data)
+    for more in (2, 4, 1_000, 32_000):
+        yield f"{more} bytes of sound more than there are", header(data=32_000 + more) + body, 44 + 32_000
+    for other in (header()[12:36], header(channels=2, align=4, bytes=64_000)[12:36]):
+        twice = header(riff=60 + 32_000)[:36] + other + header()[36:] + body
+        yield "two descriptions, and room for both", twice, len(twice)
+    for offset in (1, 2, 31_999):
+        yield (
+            f"{offset} bytes fewer than it says",
+            (header() + body)[: 44 + 32_000 - offset],
+            44 + 32_000 - offset,
+        )
+    yield (
+        "a part longer than the file",
+        header(riff=36 + 32_000, data=32_000)[:36]
+        + b"junk"
+        + struct.pack("<I", 2**31)
+        + header()[36:]
+        + body,
+        44 + 32_008,
+    )
+    odd = header(channels=2, align=4, bytes=64_000, data=31_998, riff=36 + 31_998) + body
+    yield "half a sample at the end", odd[: 44 + 31_998], 44 + 31_998
+
+
+@check("sound-headers", rules=(SOUND,), quick=True)
+def sound_headers(ctx: Context) -> CheckResult:
+    """The reader of sound files alone, which stands before every speech model."""
+    from locara.errors import InferenceError  # noqa: PLC0415 - loads the framework
+    from locara.inference.audio import read_wav  # noqa: PLC0415
+
+    tally = Tally()
+    place = ctx.fresh_dir("sound") / "one.wav"
+    right = header() + bytes(32_000)
+    for what, data, size in (("", right, len(right)), *more_lies()):
+        place.write_bytes(data)
+        with place.open("r+b") as file:
+            file.truncate(size)
+            try:
+                said = f"{read_wav(file.fileno()).seconds:.0f} seconds"
+            except InferenceError as error:
+                said = error.code
+            except Exception as error:
+                said = type(error).__name__
+        if not what:
+            if said != "1 seconds":
+                tally.undecided(SOUND, f"the allow twin failed: a right file is read as {said}")
+            continue
+        tally.attacks += 1
+        told = f"the reader of sound did not refuse a file: {what}"
+        tally.expect(SOUND, said == "bad_request", told, said, lie=what)
+    return tally.result()
+
+
 @check("hostile-sound", rules=(SOUND,), needs=frozenset({"live", "models"}), applies=listens)
 def hostile_sound(ctx: Context) -> CheckResult:
     """Each lie must be a bad request; names that a shell would run are names; a right file works throughout."""

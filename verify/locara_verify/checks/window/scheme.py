@@ -49,11 +49,66 @@ def run(ctx: Context) -> CheckResult:
             findings.append(_finding(f"the address {uri!r} serves a file outside the page", uri))
         if dict(served.headers).get("Content-Security-Policy") != POLICY:
             findings.append(_finding(f"the address {uri!r} is served without the policy", uri))
+    findings += _elsewhere(page)
     twin = serve(str(page), "locara://app/deep/page.js", "index.html")
     broken = {} if twin is not None and twin.data == b"1" else {"LC432": "the page's own file is not served"}
     return CheckResult(
         findings=tuple(findings[:5]), attempts={"LC432": count}, attacks=count, inconclusive=broken
     )
+
+
+_CLOSED: Final = {
+    "default-src": {"'self'"}, "connect-src": {"'self'"}, "worker-src": {"'self'"}, "frame-src": {"'none'"},
+    "object-src": {"'none'"}, "form-action": {"'none'"}, "base-uri": {"'none'"}, "style-src": {"'self'"},
+    "script-src": {"'self'", "'wasm-unsafe-eval'"},
+}  # fmt: skip
+"""What a page may be let do at most, by the text of the design: nothing of it leads out, and no text becomes code."""
+
+
+def _elsewhere(page: Path) -> list[Finding]:
+    """Other origins of the scheme, things that are no files, and what stands beside each file that is served."""
+    from locara.ui.webkit.files import serve  # noqa: PLC0415 - only this check needs it
+
+    found = []
+    heads = ("locara://", "locara://app.evil", "locara://evil", "locara://x@app", "locara://app:80", "locara://APP.",
+             "https://app", "file://", "locara-x://app", "http://localhost")  # fmt: skip
+    for head in heads:
+        if serve(str(page), f"{head}/index.html", "index.html") is not None:
+            found.append(_finding(f"the page is shown at {head}/, which is another origin", head))
+    os.mkfifo(page / "pipe.txt")
+    (page / "hole").mkdir()
+    with (page / "huge.txt").open("wb") as huge:
+        huge.truncate(300 << 20)
+    for name in ("pipe.txt", "hole", "deep", "huge.txt", "none.txt"):
+        if serve(str(page), f"locara://app/{name}", "index.html") is not None:
+            found.append(_finding(f"{name} is served, which is no file that a page can have", name))
+    for name, kind in (
+        ("index.html", "text/html"),
+        ("deep/page.js", "text/javascript"),
+        ("odd.exe", "application/octet-stream"),
+    ):
+        (page / name).touch()
+        served = serve(str(page), f"locara://app/{name}", "index.html")
+        fields = {} if served is None else {key.lower(): value for key, value in served.headers}
+        policy = {
+            words[0]: set(words[1:])
+            for part in fields.get("content-security-policy", "").split(";")
+            if (words := part.split())
+        }
+        loose = [one for one, most in _CLOSED.items() if not policy.get(one) or not policy[one] <= most]
+        if loose or any(
+            set(words) & {"*", "http:", "https:", "'unsafe-inline'", "'unsafe-eval'"}
+            for words in policy.values()
+        ):
+            found.append(_finding(f"the policy of {name} lets more out or in than it may: {loose}", name))
+        beside = (
+            fields.get("x-content-type-options"),
+            fields.get("referrer-policy"),
+            fields.get("content-type"),
+        )
+        if beside != ("nosniff", "no-referrer", kind):
+            found.append(_finding(f"{name} is served with {beside}", name))
+    return found
 
 
 def _stage(folder: Path) -> tuple[Path, bytes]:
