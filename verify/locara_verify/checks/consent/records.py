@@ -1,4 +1,4 @@
-"""LC411, LC412 and LC407 at their records: words for generated grants, answers on file, lists of revocations, logs.
+"""LC411 to LC413 and LC407 at their records: words for generated grants, answers on file, lists of revocations, logs.
 
 Starting an app for each of these would take minutes; the functions that every start goes through are asked
 directly, with a folder of decisions and a log that are made for it.
@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from locara.core.capability import Kind
 from locara.core.consent import consent_text
 from locara.core.grant import compile_grants
 from locara.core.manifest import parse_manifest
@@ -29,6 +30,7 @@ from locara_verify.finding import Finding, has_room
 
 WORDS: Final = "LC411"
 ANSWERS: Final = "LC412"
+SLEEP: Final = "LC413"
 CHAIN: Final = "LC407"
 NOW: Final = 1_790_000_000.0
 _NO_YES: Final[tuple[object, ...]] = ("no", 1, 0, None, [], "yes")
@@ -40,7 +42,7 @@ class Tries:
 
     def __init__(self) -> None:
         self.findings: list[Finding] = []
-        self.tried = {WORDS: 0, ANSWERS: 0, CHAIN: 0}
+        self.tried = {WORDS: 0, ANSWERS: 0, SLEEP: 0, CHAIN: 0}
         self.broken: dict[str, str] = {}
 
     def judge(self, rule: str, fault: bool, message: str, because: str) -> None:
@@ -55,12 +57,13 @@ class Tries:
             self.broken.setdefault(rule, f"the allow twin failed: {what}")
 
 
-@check("consent-records", rules=(WORDS, ANSWERS, CHAIN), quick=True)
+@check("consent-records", rules=(WORDS, ANSWERS, SLEEP, CHAIN), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Words, answers, revocations, logs."""
     tries = Tries()
     words(tries, ctx)
     answers(tries, ctx)
+    asleep(tries, ctx)
     revocations(tries, ctx)
     logs(tries, ctx)
     return CheckResult(
@@ -147,6 +150,7 @@ def answers(tries: Tries, ctx: Context) -> None:
         )
     record.chmod(0o600)
     damaged(tries, ctx, bundle, state, record)
+    apart(tries, state)
     other = json.loads(ctx.target.manifest_bytes) | {"name": "another-app"}
     theirs = compile_grants(parse_manifest(json.dumps(other).encode()))
     copied = state.path / "consent" / f"{theirs.app_id.replace('/', '.')}.json"
@@ -171,6 +175,76 @@ def answers(tries: Tries, ctx: Context) -> None:
     tries.judge(
         ANSWERS, starts(bundle, state) == "started", "an answer that was taken back still counts", "withdrawn"
     )
+
+
+def asleep(tries: Tries, ctx: Context) -> None:
+    """What an update added sleeps for its week, whatever is done in between that asks the person again."""
+    plain = AppBundle.open(ctx.variant("asleep", lambda document: document["capabilities"].pop("net", None)))
+    # Both are given what is there: only the grants differ.
+    wider = replace(plain, grants=compile_grants(parse_manifest(edited(ctx, net=True))))
+    narrow = replace(plain, grants=compile_grants(parse_manifest(edited(ctx, net=False))))
+
+    def does(*steps: str) -> tuple[StateFolder, float]:
+        state, now = StateFolder(ctx.fresh_dir("state")), NOW
+        admitted(state, narrow, now)
+        admitted(state, wider, now)
+        for step in steps:
+            now += 60.0
+            if step == "withdraws":
+                withdraw(state, plain.grants.app_id)
+            elif step == "goes back":
+                admitted(state, narrow, now)
+            elif step == "a clock ahead":
+                now += 86_400.0
+            else:
+                admitted(state, wider, now)
+        return state, now
+
+    def admitted(state: StateFolder, bundle: AppBundle, now: float) -> bool:
+        given = admit(bundle, state=state, consent=ScriptedConsent([True]), now=now)
+        return Kind.NET in given.bundle.grants.by_kind
+
+    for steps in (
+        (), ("withdraws",), ("withdraws", "withdraws"), ("goes back",), ("goes back", "withdraws"),
+        ("starts", "withdraws"), ("withdraws", "starts", "withdraws"), ("a clock ahead", "withdraws"),
+    ):  # fmt: skip
+        state, now = does(*steps)
+        told = f"the update, then: {', '.join(steps) or 'nothing'}"
+        tries.judge(
+            SLEEP, admitted(state, wider, now + 60), "a power that sleeps works before its time", told
+        )
+        tries.twin(SLEEP, admitted(state, wider, now + 8 * 86_400.0), f"a week later it works ({told})")
+
+
+def apart(tries: Tries, state: StateFolder) -> None:
+    """No folder of an app may hold the decisions, or lie among them; one beside them may."""
+    link = state.path.with_name("link")
+    link.symlink_to(state.path / "consent")
+    among = [state.path, state.path.parent, link, link / "deep"]
+    among += [
+        state.path / name
+        for name in ("consent", "consent/an.app", "picked", "picked/deep/er", "x/../consent")
+    ]
+    beside = [
+        state.path.with_name("state-2"),
+        state.path.with_name("stat"),
+        state.path.parent / "apps/an.app",
+    ]
+    for places, reached in ((among, True), (beside, False)):
+        for place in places:
+            try:
+                state.keep_away_from([state.path.with_name("else"), place])
+                code = ""
+            except LocaraError as error:
+                code = error.code
+            name = str(place.relative_to(state.path.parent.parent))
+            if reached:
+                tries.judge(
+                    ANSWERS, code != "state_exposed", "an app could reach the person's decisions", name
+                )
+            else:
+                tries.twin(ANSWERS, not code, f"a folder beside the decisions may be an app's ({name})")
+    link.unlink()
 
 
 def damaged(tries: Tries, ctx: Context, bundle: AppBundle, state: StateFolder, record: Path) -> None:

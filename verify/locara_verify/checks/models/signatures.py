@@ -27,6 +27,9 @@ SECONDS: Final = 300.0
 MODEL: Final = "model.gguf"
 BESIDE: Final = "model.sig"
 TRUST: Final = "trust.json"
+INDEX: Final = "index.json"
+REVOKED: Final = "../../state/Locara/revocations.json"
+"""Below the folder of all cases, where the state of this person lies."""
 
 Json = Any
 
@@ -119,7 +122,7 @@ def cases_of(known: Shelf, model: bytes) -> list[Case]:
         Case("the public instance", (*take, *public), "[log_unknown]", honest),
         Case("signed where one is required", required, files=honest, shows=signed),
     ]
-    return [*cases, *in_the_cache(known, take, named)]
+    return [*cases, *in_the_cache(known, take, named), *pulled(known, len(model), named)]
 
 
 def in_the_cache(known: Shelf, take: tuple[str, ...], named: tuple[str, ...]) -> list[Case]:
@@ -140,6 +143,53 @@ def in_the_cache(known: Shelf, take: tuple[str, ...], named: tuple[str, ...]) ->
     return [cases[0], *(replace(case, keeps=True, goes_on=True) for case in cases[1:]), last]
 
 
+def pulled(known: Shelf, size: int, named: tuple[str, ...]) -> list[Case]:
+    """The same model out of an index that names its signature, and a signer who was recalled; the last of all."""
+    entry = {
+        "id": "signed", "version": "1", "displayName": "Signed", "license": "MIT", "modality": "text-to-text",
+        "size": size, "sha256": known.digest, "urls": [MODEL],
+    }  # fmt: skip
+
+    def index(**more: Json) -> dict[str, bytes]:
+        return {INDEX: json.dumps({"schema": "locara-models/1", "models": [entry | more]}).encode()}
+
+    get = ("pull", f"signed@sha256:{known.digest}", "--index", INDEX, *named)
+    both, signed = index(signature=BESIDE), f"signed by {known.identity}"
+    honest = {**both, BESIDE: known.honest.bundle}
+    other = next(one for one in known.forged if one.reason == "subject_mismatch")
+    cases = [Case("pulled, honest", get, files=honest, shows=signed)]
+    cases += [
+        Case(f"pulled, {one.name}", get, f"[{one.reason}]", {**both, BESIDE: one.bundle})
+        for one in known.forged[::3]
+    ]
+    required = (*get, "--require-signature")
+    cases += [
+        Case("pulled without a signature where one is required", required, "[statement_missing]", index()),
+        Case("pulled, honest, where one is required", required, files=honest, shows=signed),
+        Case("pulled again", get, keeps=True, goes_on=True, shows=signed),
+        Case(
+            "pulled again, exchanged in the cache", get, f"[{other.reason}]",
+            {f"cache/{known.digest}/{BESIDE}": other.bundle}, keeps=True, goes_on=True,
+        ),
+    ]  # fmt: skip
+    take = ("import", MODEL, "--id", "signed", *named)
+    for name, reason in ((f"{known.identity}2", ""), (known.identity, "[signer_revoked]")):
+        entry_of = {"id": "R-1", "severity": "block", "kind": "compromise", "reason": "stolen", "time": 1.0}
+        told = {
+            "format": "locara-revocations/2",
+            "seq": 1,
+            "updated": 1.0,
+            "entries": [entry_of | {"signer": name}],
+        }
+        known_here = {REVOKED: json.dumps(told).encode()}
+        for what, words in (("pulled", get), ("imported", take)):
+            files = {**honest, **known_here}
+            cases.append(
+                Case(f"{what}, {name} was revoked", words, reason, files, shows="" if reason else signed)
+            )
+    return cases
+
+
 def command(ctx: Context, known: Shelf, model: bytes, cases: list[Case]) -> list[dict[str, Json]] | str:
     """The outcome of each case, or why there is none."""
     top, folder = ctx.fresh_dir("signed"), Path()
@@ -152,7 +202,9 @@ def command(ctx: Context, known: Shelf, model: bytes, cases: list[Case]) -> list
             (folder / TRUST).write_bytes(known.trust)
         files = {name: data.hex() for name, data in case.files.items()}
         jobs.append({"folder": str(folder), "args": list(case.args), "files": files})
-    environment = bare_environment(ctx.fresh_dir("home")) | {"NO_COLOR": "1"}
+    state = top.parent / "state"
+    (state / "Locara").mkdir(parents=True, mode=0o700, exist_ok=True)
+    environment = bare_environment(ctx.fresh_dir("home")) | {"NO_COLOR": "1", "XDG_STATE_HOME": str(state)}
     done = subprocess.run(
         [sys.executable, "-P", "-m", PROGRAM],
         input=json.dumps(jobs).encode(),
