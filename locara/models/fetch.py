@@ -24,7 +24,7 @@ from typing import Final
 
 from locara.core.digest import Digest
 from locara.errors import ModelError
-from locara.models.cache import NO_SPACE, Inspect, ModelCache
+from locara.models.cache import NO_SPACE, Inspect, ModelCache, open_regular
 from locara.models.web import Answer, Unreachable, Url, Web
 
 DOWNLOADS: Final = ".downloads"
@@ -147,9 +147,9 @@ def _copy(cache: ModelCache, wanted: Wanted, source: Path, watch: Watch) -> None
         partial.restart("", "")
         _check_space(cache, wanted.size)
         try:
-            file = source.open("rb")
-        except OSError as error:
-            raise Unreachable(f"{source} cannot be read: {error.strerror}") from error
+            file = open_regular(source.resolve())  # an index may name anything: a pipe would be waited for
+        except ModelError as error:
+            raise Unreachable(f"{source}: {error.message}") from error
         with file:
             while piece := file.read(_CHUNK):
                 partial.write(piece, source.name)

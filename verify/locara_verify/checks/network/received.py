@@ -6,8 +6,10 @@ import contextlib
 import hashlib
 import io
 import json
+import os
 import random
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +22,7 @@ from locara_verify.strategies import gguf, paths
 
 RULE: Final = "LC324"
 COMMIT: Final = "5f" * 20
+SECONDS: Final = 15.0
 PUBLIC: Final = "models.example"
 Reply = Callable[[bytes], bytes]
 
@@ -30,6 +33,7 @@ def all_of_it(ctx: Context, tally: Tally, host: Server, rng: random.Random) -> N
     through_links(ctx, tally, host, rng)
     hubs(tally, host, rng)
     indexes(ctx, tally)
+    local_sources(ctx, tally, rng)
     revoked(ctx, tally, host)
     to_this_machine(ctx, tally, host, rng)
 
@@ -290,6 +294,48 @@ def indexes(ctx: Context, tally: Tally) -> None:
             beside = all(one is None or (isinstance(one, Path) and _below(one, folder)) for one in places)
             tally.expect(
                 RULE, beside, "a path in an index leads out of its folder", f"{key}: {ascii(text)[:200]}"
+            )
+
+
+def local_sources(ctx: Context, tally: Tally, rng: random.Random) -> None:
+    """A source on this machine is a file: a pipe, a device or a folder in its place ends the attempt at once."""
+    from locara.errors import ModelError  # noqa: PLC0415 - loads the framework
+    from locara.models.cache import ModelCache  # noqa: PLC0415
+    from locara.models.fetch import Wanted, fetch  # noqa: PLC0415
+    from locara.models.web import Web  # noqa: PLC0415
+
+    world, data = ctx.fresh_dir("local"), rng.randbytes(2_000)
+    (world / "file").write_bytes(data)
+    (world / "link").symlink_to("file")
+    os.mkfifo(world / "pipe")
+    (world / "to-pipe").symlink_to("pipe")
+    (world / "folder").mkdir()
+    places = [world / name for name in ("file", "link", "pipe", "to-pipe", "folder", "none")]
+    for place in (*places, Path("/dev/zero"), Path("/proc/self/environ")):
+        tally.attacks += 1
+        said: list[str] = []
+
+        def attempt(place: Path = place, said: list[str] = said) -> None:
+            cache = ModelCache(ctx.fresh_dir("local") / "cache")
+            try:
+                fetch(
+                    cache, Wanted(Digest.of(data), len(data), (place,), {"id": "demo"}), web=Web(timeout=5.0)
+                )
+                said.append("taken")
+            except ModelError as error:
+                said.append(error.code)
+
+        trying = threading.Thread(target=attempt, daemon=True)
+        trying.start()
+        trying.join(SECONDS)
+        is_file = place.name in {"file", "link"}
+        came = said[0] if said else "it waits"
+        if is_file and came != "taken":
+            tally.undecided(RULE, f"the allow twin failed: a source that is a {place.name}: {came}")
+        elif not is_file:
+            held = came not in {"taken", "it waits"}
+            tally.expect(
+                RULE, held, "a source that is no file is waited for or taken", f"{place.name}: {came}"
             )
 
 
