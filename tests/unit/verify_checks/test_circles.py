@@ -38,4 +38,4 @@ def test_one_word_of_one_side_closes_it(app: str, change: dict[str, object]) -> 
 
 def test_both_outcomes_are_drawn_often() -> None:
     outcomes = [should_open(sides) for sides in drawn(random.Random(1))]
-    assert 20 < sum(outcomes) < len(outcomes) - 20
+    assert 12 < sum(outcomes) < len(outcomes) - 12

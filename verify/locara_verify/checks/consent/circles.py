@@ -28,7 +28,7 @@ from locara_verify.finding import Finding, has_room
 RULE: Final = "LC415"
 NOW: Final = 1_790_000_000.0
 WEEK: Final = 7 * 86_400.0
-CASES: Final = 90
+CASES: Final = 60
 APPS: Final = ("acme/one", "acme/two", "other/three")
 
 

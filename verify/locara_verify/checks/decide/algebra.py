@@ -275,7 +275,7 @@ def run(ctx: Context) -> CheckResult:
     rng = ctx.rng(NAME)
     tally = Tally()
     own = json.loads(ctx.target.manifest_bytes)
-    pairs = max(30, ctx.profile.decisions // 600)
+    pairs = max(30, ctx.profile.decisions // 900)
     for number in range(pairs):
         examine(tally, rng, chosen(number, own, rng))
         ctx.progress(number, pairs, "pairs of manifests")

@@ -160,7 +160,7 @@ def pulled(known: Shelf, size: int, named: tuple[str, ...]) -> list[Case]:
     cases = [Case("pulled, honest", get, files=honest, shows=signed)]
     cases += [
         Case(f"pulled, {one.name}", get, f"[{one.reason}]", {**both, BESIDE: one.bundle})
-        for one in known.forged[::3]
+        for one in known.forged[::5]
     ]
     required = (*get, "--require-signature")
     cases += [

@@ -27,7 +27,7 @@ _ALLOW: Final = "--allow-older"
 _STEPS: Final = ("fsync", "rename", "replace", "link", "fchmod", "unlink", "mkdir")
 _MOST_STEPS: Final = 400
 _KILLED: Final = 99
-_WALKS: Final = 1_000  # one walk for so many of the fuzzer's inputs: each is a dozen installations
+_WALKS: Final = 2_000  # one walk for so many of the fuzzer's inputs: each is a dozen installations
 _EVERY: Final = 500  # with so many of them, a kill before every single step
 
 
