@@ -67,11 +67,14 @@ def wrong(rng: random.Random, app: Mapping[str, Json], tool: Mapping[str, Json])
     from locara.core.decision import decide  # noqa: PLC0415
     from locara.core.grant import compile_grants  # noqa: PLC0415
     from locara.core.manifest import parse_manifest  # noqa: PLC0415
+    from locara.core.request import FsRequest  # noqa: PLC0415
 
     grants = [compile_grants(parse_manifest(json.dumps(value).encode())) for value in (app, tool)]
     found = compose(*grants)
     for named in found.missing:
         ask = to_ask(named)
+        if isinstance(named, FsRequest) and named.root in further_partners(app, tool):
+            continue  # more apps could read what is in that folder
         if policy.judge(app, ask).allowed or not policy.judge(tool, ask).allowed:
             return f"{named} is called missing and is not"
     lacking = set(tool.get("tooling", [])) - set(app.get("tooling", []))
@@ -94,6 +97,15 @@ def wrong(rng: random.Random, app: Mapping[str, Json], tool: Mapping[str, Json])
         if in_tool and not in_app and request.kind not in grown:
             return f"{ask} is missing and no request of its kind is reported"
     return None
+
+
+def further_partners(app: Mapping[str, Json], tool: Mapping[str, Json]) -> frozenset[str]:
+    """The shared folders, as roots, that the tool declares with an app of which the app itself says nothing."""
+    ours, theirs = (
+        {folder["id"]: {*folder["with"]} for folder in value["capabilities"].get("shared-folders", ())}
+        for value in (app, tool)
+    )
+    return frozenset(f"shared/{name}" for name, apps in theirs.items() if apps - ours.get(name, apps))
 
 
 def live(ctx: Context, tally: Tally) -> None:

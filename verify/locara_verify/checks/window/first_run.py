@@ -157,11 +157,11 @@ def run(ctx: Context) -> CheckResult:
     for question in NUMBERS:
         answered(tries, text, "first.answer", {"agree": True, "question": question})
     repeated(tries, text)
-    tries.tried.pop("LC407")
+    attempts = {rule: tries.tried[rule] for rule in (WORDS, ANSWERS)}
     return CheckResult(
         findings=tuple(tries.findings),
-        attempts=tries.tried,
-        attacks=sum(tries.tried.values()),
+        attempts=attempts,
+        attacks=sum(attempts.values()),
         inconclusive=tries.broken,
     )
 
