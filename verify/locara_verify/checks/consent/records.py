@@ -40,9 +40,9 @@ _REASON: Final = "keeps the clock right"
 class Tries:
     """What was tried and found."""
 
-    def __init__(self) -> None:
+    def __init__(self, *rules: str) -> None:
         self.findings: list[Finding] = []
-        self.tried = {WORDS: 0, ANSWERS: 0, SLEEP: 0, CHAIN: 0}
+        self.tried = dict.fromkeys(rules, 0)
         self.broken: dict[str, str] = {}
 
     def judge(self, rule: str, fault: bool, message: str, because: str) -> None:
@@ -50,6 +50,15 @@ class Tries:
         self.tried[rule] += 1
         if fault and has_room(self.findings, rule):
             self.findings.append(Finding(rule, message, because=because))
+
+    def result(self) -> CheckResult:
+        """All of it, for the engine."""
+        return CheckResult(
+            findings=tuple(self.findings),
+            attempts=self.tried,
+            attacks=sum(self.tried.values()),
+            inconclusive=self.broken,
+        )
 
     def twin(self, rule: str, works: bool, what: str) -> None:
         """An ordinary use that must work."""
@@ -60,18 +69,13 @@ class Tries:
 @check("consent-records", rules=(WORDS, ANSWERS, SLEEP, CHAIN), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Words, answers, revocations, logs."""
-    tries = Tries()
+    tries = Tries(WORDS, ANSWERS, CHAIN, SLEEP)
     words(tries, ctx)
     answers(tries, ctx)
     asleep(tries, ctx)
     revocations(tries, ctx)
     logs(tries, ctx)
-    return CheckResult(
-        findings=tuple(tries.findings),
-        attempts=tries.tried,
-        attacks=sum(tries.tried.values()),
-        inconclusive=tries.broken,
-    )
+    return tries.result()
 
 
 def edited(ctx: Context, **capabilities: Any) -> bytes:  # noqa: ANN401 - values of a manifest

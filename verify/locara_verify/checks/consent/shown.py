@@ -79,18 +79,12 @@ def meet(text: ConsentText, changes: tuple[str, ...], *, before: str = "", after
 @check("consent.shown", rules=(WORDS, ANSWERS), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Texts and updates as they are shown, answers as they are typed, and the menu of the target's window."""
-    tries, rng = Tries(), ctx.rng("consent-shown")
+    tries, rng = Tries(WORDS, ANSWERS), ctx.rng("consent-shown")
     for number in range(TEXTS):
         whole(tries, rng, wide=number % 2 == 0)
     answers(tries, consent_text(compiled(manifests.plenty(rng))))
     menu(tries, ctx.target.path)
-    attempts = {rule: tries.tried[rule] for rule in (WORDS, ANSWERS)}
-    return CheckResult(
-        findings=tuple(tries.findings),
-        attempts=attempts,
-        attacks=sum(attempts.values()),
-        inconclusive=tries.broken,
-    )
+    return tries.result()
 
 
 def whole(tries: Tries, rng: random.Random, *, wide: bool) -> None:

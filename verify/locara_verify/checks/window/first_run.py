@@ -142,7 +142,7 @@ def opened() -> Iterator[tuple[Page, Launcher]]:
 @check("window.first-run", rules=(WORDS, ANSWERS), quick=True)
 def run(ctx: Context) -> CheckResult:
     """What is told, what is taken for an answer, and to which question."""
-    tries, rng = Tries(), ctx.rng("first-run")
+    tries, rng = Tries(WORDS, ANSWERS), ctx.rng("first-run")
     for number in range(TEXTS):
         told(
             tries, consent_text(compiled(manifests.plenty(rng) if number % 3 == 0 else manifests.valid(rng)))
@@ -157,13 +157,7 @@ def run(ctx: Context) -> CheckResult:
     for question in NUMBERS:
         answered(tries, text, "first.answer", {"agree": True, "question": question})
     repeated(tries, text)
-    attempts = {rule: tries.tried[rule] for rule in (WORDS, ANSWERS)}
-    return CheckResult(
-        findings=tuple(tries.findings),
-        attempts=attempts,
-        attacks=sum(attempts.values()),
-        inconclusive=tries.broken,
-    )
+    return tries.result()
 
 
 def told(tries: Tries, text: ConsentText) -> None:
