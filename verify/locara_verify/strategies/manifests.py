@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from locara_verify.strategies import hosts, paths
@@ -509,8 +509,24 @@ def dump(rng: random.Random, value: Json) -> bytes:
 
 def break_bytes(rng: random.Random, data: bytes) -> tuple[bytes, str]:
     """Damage the bytes of a manifest in one of the ways parsers disagree about."""
+    text, make = rng.choice(_damages(rng, data))
+    return make(), text
+
+
+def each_break(rng: random.Random, data: bytes) -> Iterator[tuple[bytes, str]]:
+    """The bytes of a manifest damaged in each of those ways, and with each odd number, string and surrogate."""
+    for text, make in _damages(rng, data):
+        yield make(), text
+    for odd in (*NUMBERS, *STRINGS):
+        yield data.rstrip()[:-1] + b', "x": ' + odd + b"}", f"the value {odd[:20]!r}"
+        yield data.replace(b'"A probe."', odd, 1), f"a description that is {odd[:20]!r}"
+    for half in SURROGATES:
+        yield data.replace(b'"displayName": "', b'"displayName": "' + half, 1), f"{half!r} in a text"
+
+
+def _damages(rng: random.Random, data: bytes) -> tuple[tuple[str, Callable[[], bytes]], ...]:
     where = rng.randrange(len(data) + 1)
-    makers: tuple[tuple[str, Json], ...] = (
+    return (
         ("byte order mark", lambda: b"\xef\xbb\xbf" + data),
         (
             "trailing data",
@@ -556,8 +572,7 @@ def break_bytes(rng: random.Random, data: bytes) -> tuple[bytes, str]:
             "escaped surrogate",
             lambda: data.replace(
                 b'"displayName": "',
-                b'"displayName": "'
-                + rng.choice((b"\\ud800", b"\\udc00", b"\\udc00\\ud800", b"\\ud83d\\ude00")),
+                b'"displayName": "' + rng.choice(SURROGATES),
                 1,
             ),
         ),
@@ -571,10 +586,9 @@ def break_bytes(rng: random.Random, data: bytes) -> tuple[bytes, str]:
             ),
         ),
     )
-    text, make = rng.choice(makers)
-    return make(), text
 
 
+SURROGATES = (b"\\ud800", b"\\udc00", b"\\udc00\\ud800", b"\\ud83d\\ude00")
 NUMBERS = (
     b"NaN", b"Infinity", b"-Infinity", b"1e309", b"-1e309", b"1e400", b"-0", b"-0.0", b"0e0", b"01", b"+1",
     b".5", b"1.", b"0x10", b"1_0", b"1e", b"1e+",

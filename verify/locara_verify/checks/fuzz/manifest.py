@@ -314,10 +314,14 @@ def run(ctx: Context) -> CheckResult:
         read_one(tally, data, how, schema)
     for value, how in manifests.near(manifests.full()):
         read_one(tally, json.dumps(value, ensure_ascii=False).encode(), how, schema)
+    for data, how in manifests.each_break(rng, manifests.dump(rng, manifests.minimal())):
+        read_one(tally, data, how, schema)
     total = ctx.profile.fuzz_examples
-    while tally.documents < total and len(tally.findings) < MOST_FINDINGS:
+    for number in range(total):
+        if len(tally.findings) == MOST_FINDINGS:
+            break
         read_one(tally, *document(rng), schema)
-        ctx.progress(tally.documents, total, "documents")
+        ctx.progress(number, total, "documents")
     refused = tally.documents - tally.accepted
     inconclusive = {}
     if not tally.findings and min(tally.accepted, refused) * 20 < tally.documents:
