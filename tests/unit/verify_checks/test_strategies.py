@@ -10,7 +10,16 @@ import pytest
 
 from locara_verify.oracle import json_text, manifest, policy
 from locara_verify.oracle import names as lexical
-from locara_verify.strategies import arguments, frames, hosts, manifests, names, paths, requests
+from locara_verify.strategies import (
+    arguments,
+    frames,
+    hosts,
+    manifest_bytes,
+    manifests,
+    names,
+    paths,
+    requests,
+)
 
 
 def test_the_same_seed_gives_the_same_inputs() -> None:
@@ -38,7 +47,7 @@ def test_valid_manifests_are_valid_and_mutated_ones_mostly_not() -> None:
         assert json_text.read(manifests.dump(rng, value)) == value
         changed, _how = manifests.mutate(rng, value)
         wrong += bool(manifest.judge_value(changed))
-        manifests.break_bytes(rng, manifests.dump(rng, value))
+        manifest_bytes.damaged(rng, manifests.dump(rng, value))
     assert wrong > 200
 
 

@@ -33,7 +33,7 @@ def _crowd_in(judge: Callable[[str], None], findings: Callable[[], Sequence[Find
 
 def test_no_check_lets_one_rule_crowd_out_another() -> None:
     kept = ["LC407"] * MOST_OF_A_RULE + ["LC411"]
-    log, consent, many = LogTrial(), Tries(), list[Finding]()
+    log, consent, many = LogTrial(), Tries("LC407", "LC411"), list[Finding]()
     assert _crowd_in(lambda rule: log.fail(rule, "m", "b"), lambda: log.result().findings) == kept
     assert _crowd_in(lambda rule: consent.judge(rule, True, "m", "b"), lambda: consent.findings) == kept
     assert _crowd_in(lambda rule: many.append(Finding(rule, "m")), lambda: first_of_each(many)) == kept

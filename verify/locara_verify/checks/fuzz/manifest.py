@@ -17,7 +17,7 @@ from locara_verify.check import CheckResult, check
 from locara_verify.context import Context
 from locara_verify.finding import Finding
 from locara_verify.oracle import json_text, manifest
-from locara_verify.strategies import manifests
+from locara_verify.strategies import manifest_bytes, manifests
 
 RULE: Final = "LC003"
 NAME: Final = "manifest-fuzz"
@@ -214,7 +214,7 @@ def document(rng: random.Random) -> tuple[bytes, str]:
     if form == 1:
         value, what = manifests.mutate(rng, value)
         return manifests.dump(rng, value), what
-    return manifests.break_bytes(rng, manifests.dump(rng, value))
+    return manifest_bytes.damaged(rng, manifests.dump(rng, value))
 
 
 def shrink(data: bytes, wrong: Callable[[bytes], bool]) -> bytes:
@@ -314,7 +314,7 @@ def run(ctx: Context) -> CheckResult:
         read_one(tally, data, how, schema)
     for value, how in manifests.near(manifests.full()):
         read_one(tally, json.dumps(value, ensure_ascii=False).encode(), how, schema)
-    for data, how in manifests.each_break(rng, manifests.dump(rng, manifests.minimal())):
+    for data, how in manifest_bytes.each_damage(rng, manifests.dump(rng, manifests.minimal())):
         read_one(tally, data, how, schema)
     total = ctx.profile.fuzz_examples
     for number in range(total):
