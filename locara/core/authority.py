@@ -1,4 +1,4 @@
-"""Where a web address leads: the host and port of its authority part, of which every sign is accounted for.
+"""Where a web address leads: its characters, and the host and port of its authority, with every sign accounted for.
 
 Readers of addresses differ in what they pass over: the standard library looks for a host in brackets wherever
 brackets stand, and takes `x[::1]` for `::1`. Here the whole text is a name or a number, then perhaps a port.
@@ -11,12 +11,18 @@ import re
 from typing import Final
 
 from locara.core.hosts import LABEL, MAX_HOST
+from locara.core.ports import is_port
 
-MAX_PORT: Final = 65_535
+_ODD: Final = frozenset('\\"<>^`{|}')
 _AUTHORITY: Final = re.compile(
     rf"(?:\[(?P<long>[0-9a-f:.]+)\]|(?P<name>{LABEL}(?:\.{LABEL})*))(?::(?P<port>[0-9]{{1,5}}))?",
     re.ASCII | re.IGNORECASE,
 )
+
+
+def is_plain(text: str) -> bool:
+    """Whether each character is a visible one of ASCII that readers of addresses neither change nor pass over."""
+    return all("!" <= character <= "~" for character in text) and not _ODD.intersection(text)
 
 
 def authority(text: str) -> tuple[str, int | None] | None:
@@ -30,7 +36,7 @@ def authority(text: str) -> tuple[str, int | None] | None:
     if found is None:
         return None
     port = None if found["port"] is None else int(found["port"])
-    if port is not None and not 1 <= port <= MAX_PORT:
+    if port is not None and not is_port(port):
         return None
     host = (found["long"] or found["name"]).lower()
     return (host, port) if (_is_long(host) if found["long"] else _is_name(host)) else None

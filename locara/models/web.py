@@ -8,7 +8,6 @@ conversation. Certificates are checked against the system's store, or the file t
 from __future__ import annotations
 
 import http.client
-import re
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,13 +16,11 @@ from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 import locara
-from locara.core.authority import authority, is_number
+from locara.core.authority import authority, is_number, is_plain
 from locara.errors import ModelError
 
 MAX_URL: Final = 8_192  # signed storage addresses are long
 MAX_HOPS: Final = 5
-_VISIBLE = re.compile(r"[!-~]+", re.ASCII)
-_NEVER = frozenset('\\"<>^`{|}')
 _MOVED: Final = frozenset({301, 302, 303, 307, 308})
 _KEEPS_METHOD: Final = frozenset({307, 308})
 
@@ -49,7 +46,7 @@ class Url:
         Raises ModelError `bad_address` for another scheme, a user name or password, a fragment, a host that
         two parsers could read as two hosts, control characters and whatever else is not plain.
         """
-        if len(text) > MAX_URL or _VISIBLE.fullmatch(text) is None or _NEVER & set(text):
+        if len(text) > MAX_URL or not is_plain(text):
             raise _refused(text, "it is too long or holds characters that an address has not")
         try:
             parts = urlsplit(text)
@@ -70,7 +67,7 @@ class Url:
 
     def join(self, reference: str) -> Url:
         """The address that a reference found at this one stands for; same rules, same errors."""
-        if len(reference) > MAX_URL or _VISIBLE.fullmatch(reference) is None:
+        if not reference or len(reference) > MAX_URL or not is_plain(reference):
             raise _refused(reference, "it is too long or holds characters that an address has not")
         return Url.parse(urljoin(str(self), reference).partition("#")[0])
 

@@ -11,7 +11,7 @@ def main() -> None:
     """Serve one app on stdin and stdout and end the process with the exit code."""
     # Plug-ins load whatever is installed; nothing of that belongs into the process that holds the gate.
     os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
-    # Loading makes objects that all stay: looking through them for garbage is a twelfth of a start.
+    # Loading makes objects that all stay: to look through them for garbage again and again takes time and finds none.
     gc.disable()
     from locara.runtime.payload import serve  # noqa: PLC0415 - only after the lines above
 

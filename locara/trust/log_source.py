@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
-from locara.core.authority import authority
+from locara.core.authority import authority, is_plain
 from locara.trust.kept_files import read_file
 from locara.trust.log_refusal import LogRefused
 from locara.trust.merkle import HASH_BYTES
@@ -80,8 +80,7 @@ def check_address(text: str) -> None:
         plain = parts.scheme in ("http", "https") and authority(parts.netloc) is not None
     except ValueError:
         plain = False
-    odd = not text.isascii() or any(char <= " " or char in '\\"<>^`{|}#?@' for char in text)
-    if not plain or odd:
+    if not plain or not is_plain(text) or any(mark in text for mark in "#?@"):
         raise LogRefused(f"{text[:80]!r} is not a plain http or https address", code="source_unreadable")
 
 

@@ -7,7 +7,7 @@ to reach, whatever name, case or spelling is tried. What no command of the app n
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from types import MappingProxyType
 from typing import Final
@@ -22,7 +22,12 @@ AREAS: Final[Mapping[str, str]] = {"clipboard": "desktop", "notify": "desktop", 
 
 def table(grants: Grants) -> Mapping[str, Command]:
     """Name to command, for exactly the commands that these Grants open."""
-    return _loaded(name for name in sorted(command_table(grants)))
+    found = {}
+    for name in sorted(command_table(grants)):
+        area = name.partition(".")[0]
+        import_module(f"{__name__}.{AREAS.get(area, area)}")
+        found[name] = REGISTERED[name]
+    return MappingProxyType(found)
 
 
 def registered() -> Mapping[str, Command]:
@@ -30,15 +35,6 @@ def registered() -> Mapping[str, Command]:
     for module in pkgutil.iter_modules(__path__):
         import_module(f"{__name__}.{module.name}")
     return MappingProxyType(REGISTERED)
-
-
-def _loaded(names: Iterable[str]) -> Mapping[str, Command]:
-    found = {}
-    for name in names:
-        area = name.partition(".")[0]
-        import_module(f"{__name__}.{AREAS.get(area, area)}")
-        found[name] = REGISTERED[name]
-    return MappingProxyType(found)
 
 
 __all__ = ["Command", "registered", "table"]

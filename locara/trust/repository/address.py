@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import urlsplit
 
-from locara.core.authority import authority
+from locara.core.authority import authority, is_plain
 from locara.trust.repository.refused import UpdateRefused
 
 LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -19,10 +19,7 @@ def checked_address(url: str) -> str:
         raise _bad(url) from error
     place = authority(parts.netloc)
     safe = place and (parts.scheme == "https" or (parts.scheme == "http" and place[0] in LOCAL))
-    if not safe or parts.query or parts.fragment:
-        raise _bad(url)
-    odd = any(char <= " " or char in '\\"<>^`{|}' for char in url)
-    if odd or not url.isascii() or not url.isprintable() or len(url) > 2_048:
+    if not safe or not is_plain(url) or "?" in url or "#" in url or len(url) > 2_048:
         raise _bad(url)
     return url if url.endswith("/") else f"{url}/"
 

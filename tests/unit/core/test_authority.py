@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locara.core.authority import authority, is_number
+from locara.core.authority import authority, is_number, is_plain
 
 
 @pytest.mark.parametrize(
@@ -90,6 +90,13 @@ def test_a_host_has_253_characters_at_most() -> None:
     longest = ".".join(["a" * 63] * 3 + ["a" * 61])
     assert authority(longest) == (longest, None)
     assert authority(f"{longest}a") is None
+
+
+def test_plain_are_the_visible_characters_that_every_reader_leaves_as_they_are() -> None:
+    plain = {chr(code) for code in range(0x250) if is_plain(chr(code))}
+    assert plain == {chr(code) for code in range(0x21, 0x7F)} - set('\\"<>^`{|}')
+    assert is_plain("https://a.test/x?y#z")
+    assert not is_plain("https://a.test/ x")
 
 
 def test_numbers_are_told_from_names() -> None:

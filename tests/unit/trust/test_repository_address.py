@@ -26,7 +26,8 @@ def test_an_address_is_taken_as_it_is_written(url: str) -> None:
     "url",
     [
         "", "a.example", "http://a.example/", "ftp://a.example/", "file:///etc/", "https:///x", "https://",
-        "https://user@a.example/", "https://user:word@a.example/", "https://@a.example/", "https://a.example/?x",
+        "https://user@a.example/", "https://user:word@a.example/", "https://@a.example/", "https://a.example/?x", "https://a.example/?",
+        "https://a.example/#",
         "https://a.example/#x", "https://a.example:port/", "https://a.example:99999/", "https://[::1/",
         "https://a.example/ x", "https://a.example/\n", "https://a.example/\x7f", "https://b\u00fccher.example/",
         "http://127.0.0.1@evil.example/", "http://127.0.0.2/", "http://localhost.evil.example/", LONG + "abc",

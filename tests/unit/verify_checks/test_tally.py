@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-from locara_verify.checks.consent.records import Tries
 from locara_verify.checks.log.trial import Trial as LogTrial
 from locara_verify.checks.models.probe import MOST_FINDINGS, Tally
 from locara_verify.finding import MOST_OF_A_RULE, Finding, first_of_each
+from locara_verify.tally import Tally as EffectTally
 
 
 def test_findings_of_one_rule_do_not_crowd_out_another() -> None:
@@ -33,9 +33,9 @@ def _crowd_in(judge: Callable[[str], None], findings: Callable[[], Sequence[Find
 
 def test_no_check_lets_one_rule_crowd_out_another() -> None:
     kept = ["LC407"] * MOST_OF_A_RULE + ["LC411"]
-    log, consent, many = LogTrial(), Tries("LC407", "LC411"), list[Finding]()
+    log, effects, many = LogTrial(), EffectTally(), list[Finding]()
     assert _crowd_in(lambda rule: log.fail(rule, "m", "b"), lambda: log.result().findings) == kept
-    assert _crowd_in(lambda rule: consent.judge(rule, True, "m", "b"), lambda: consent.findings) == kept
+    assert _crowd_in(lambda rule: effects.judge(rule, False, "m", "b"), lambda: effects.findings) == kept
     assert _crowd_in(lambda rule: many.append(Finding(rule, "m")), lambda: first_of_each(many)) == kept
 
 

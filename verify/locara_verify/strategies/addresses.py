@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import product
 
 from locara_verify.strategies import hosts
 
@@ -84,6 +85,22 @@ def address(rng: random.Random, patterns: Sequence[str]) -> str:
             + text[at + rng.choice((0, 0, 1)) :]
         )
     return text
+
+
+def each(name: str) -> Iterator[str]:
+    """Addresses of a host, one part of each spelled in one of the ways above, and one character more in one place."""
+    yield from (f"{scheme}{name}/" for scheme in dict.fromkeys(SCHEMES))
+    yield from (f"https://{user}{name}/" for user in USERS)
+    yield from (f"https://{name}{port}/" for port in dict.fromkeys(PORTS))
+    yield from (f"https://{name}{target}" for target in TARGETS)
+    yield from (f"https://{host}/" for host in (*hosts.ADDRESSES, *hosts.LOCAL_NAMES, *hosts.MALFORMED))
+    yield from (
+        f"https://{before}[{inside}]{after}/"
+        for before, inside, after in product(dict.fromkeys(BEFORE), INSIDE, dict.fromkeys(AFTER))
+    )
+    for odd in dict.fromkeys(ODD):
+        parts = ("", "https", "://", name[:1], name[1:], ":443", "/", "a")
+        yield from ("".join((*parts[:at], odd, *parts[at:])) for at in range(len(parts) + 1))
 
 
 def pattern(rng: random.Random) -> str:

@@ -26,7 +26,7 @@ from locara.runtime.lifecycle import admit, withdraw
 from locara.runtime.state import StateFolder
 from locara_verify.check import CheckResult, check
 from locara_verify.context import Context
-from locara_verify.finding import Finding, has_room
+from locara_verify.tally import Tally
 
 WORDS: Final = "LC411"
 ANSWERS: Final = "LC412"
@@ -37,45 +37,16 @@ _NO_YES: Final[tuple[object, ...]] = ("no", 1, 0, None, [], "yes")
 _REASON: Final = "keeps the clock right"
 
 
-class Tries:
-    """What was tried and found."""
-
-    def __init__(self, *rules: str) -> None:
-        self.findings: list[Finding] = []
-        self.tried = dict.fromkeys(rules, 0)
-        self.broken: dict[str, str] = {}
-
-    def judge(self, rule: str, fault: bool, message: str, because: str) -> None:
-        """Count an attempt, and record what it showed."""
-        self.tried[rule] += 1
-        if fault and has_room(self.findings, rule):
-            self.findings.append(Finding(rule, message, because=because))
-
-    def result(self) -> CheckResult:
-        """All of it, for the engine."""
-        return CheckResult(
-            findings=tuple(self.findings),
-            attempts=self.tried,
-            attacks=sum(self.tried.values()),
-            inconclusive=self.broken,
-        )
-
-    def twin(self, rule: str, works: bool, what: str) -> None:
-        """An ordinary use that must work."""
-        if not works:
-            self.broken.setdefault(rule, f"the allow twin failed: {what}")
-
-
 @check("consent-records", rules=(WORDS, ANSWERS, SLEEP, CHAIN), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Words, answers, revocations, logs."""
-    tries = Tries(WORDS, ANSWERS, CHAIN, SLEEP)
-    words(tries, ctx)
-    answers(tries, ctx)
-    asleep(tries, ctx)
-    revocations(tries, ctx)
-    logs(tries, ctx)
-    return tries.result()
+    tally = Tally()
+    words(tally, ctx)
+    answers(tally, ctx)
+    asleep(tally, ctx)
+    revocations(tally, ctx)
+    logs(tally, ctx)
+    return tally.result()
 
 
 def edited(ctx: Context, **capabilities: Any) -> bytes:  # noqa: ANN401 - values of a manifest
@@ -108,7 +79,7 @@ def grants_drawn(rng: random.Random) -> Iterator[tuple[dict[str, Any], list[str]
         yield {"notifications": {"modes": [mode]}}, [mode]
 
 
-def words(tries: Tries, ctx: Context) -> None:
+def words(tally: Tally, ctx: Context) -> None:
     """Each grant is said with what limits it, and with how far it goes."""
     before = set(consent_text(compile_grants(parse_manifest(edited(ctx)))).may)
     for drawn, wanted in grants_drawn(ctx.rng("consent-words")):
@@ -117,9 +88,7 @@ def words(tries: Tries, ctx: Context) -> None:
         lines = [line for line in text.may if line not in before] or list(text.may)
         said = "\n".join(lines)
         missing = [word for word in wanted if word not in said]
-        tries.judge(
-            WORDS, bool(missing), f"the consent text keeps {missing[:3]} back", f"{key}: {said[:200]}"
-        )
+        tally.judge(WORDS, not missing, f"the consent text keeps {missing[:3]} back", f"{key}: {said[:200]}")
 
 
 def starts(bundle: AppBundle, state: StateFolder, answer: object = None) -> str:
@@ -132,56 +101,56 @@ def starts(bundle: AppBundle, state: StateFolder, answer: object = None) -> str:
     return "asked" if isinstance(consent, ScriptedConsent) and consent.asked else "started"
 
 
-def answers(tries: Tries, ctx: Context) -> None:
+def answers(tally: Tally, ctx: Context) -> None:
     """An answer counts for the app it was given for, until it is taken back, while nobody else could write it."""
     bundle = AppBundle.open(ctx.variant("records", lambda _document: None))
     for said in _NO_YES:
         state = StateFolder(ctx.fresh_dir("state"))
         code = starts(bundle, state, said) if said is not None else "consent_refused"
-        tries.judge(ANSWERS, code in ("asked", "started"), "what is no yes was taken for one", repr(said))
+        tally.judge(ANSWERS, code not in ("asked", "started"), "what is no yes was taken for one", repr(said))
     state = StateFolder(ctx.fresh_dir("state"))
     first, second = starts(bundle, state, True), starts(bundle, state)
-    tries.twin(ANSWERS, (first, second) == ("asked", "started"), f"a yes is kept ({first}, {second})")
+    tally.twin(ANSWERS, (first, second) == ("asked", "started"), f"a yes is kept ({first}, {second})")
     (record,) = (state.path / "consent").glob("*.json")
     good = record.read_bytes()
     for mode in (0o622, 0o666, 0o620, 0o602):
         record.chmod(mode)
-        tries.judge(
+        tally.judge(
             ANSWERS,
-            starts(bundle, state) == "started",
+            starts(bundle, state) != "started",
             "a record that others can write is believed",
             oct(mode),
         )
     record.chmod(0o600)
-    damaged(tries, ctx, bundle, state, record)
-    apart(tries, state)
+    damaged(tally, ctx, bundle, state, record)
+    apart(tally, state)
     other = json.loads(ctx.target.manifest_bytes) | {"name": "another-app"}
     theirs = compile_grants(parse_manifest(json.dumps(other).encode()))
     copied = state.path / "consent" / f"{theirs.app_id.replace('/', '.')}.json"
     copied.write_bytes(good)
     copied.chmod(0o600)
     stranger = replace(bundle, grants=theirs, manifest=parse_manifest(json.dumps(other).encode()))
-    tries.judge(
-        ANSWERS, starts(stranger, state) == "started", "a record about another app is believed", "copied"
+    tally.judge(
+        ANSWERS, starts(stranger, state) != "started", "a record about another app is believed", "copied"
     )
     wider = replace(bundle, grants=compile_grants(parse_manifest(edited(ctx, net=True))))
     for said, count in ((False, 1), (False, 2)):
         code = starts(wider, state, said)
         again = starts(wider, state)
-        tries.judge(
+        tally.judge(
             ANSWERS,
-            "started" in (code, again) or code == "asked",
+            not ("started" in (code, again) or code == "asked"),
             "an update that was refused counts as agreed to",
             f"after {count} times no: {code}, then {again}",
         )
-    tries.twin(ANSWERS, starts(bundle, state) == "started", "the version before is still agreed to")
+    tally.twin(ANSWERS, starts(bundle, state) == "started", "the version before is still agreed to")
     withdraw(state, bundle.grants.app_id)
-    tries.judge(
-        ANSWERS, starts(bundle, state) == "started", "an answer that was taken back still counts", "withdrawn"
+    tally.judge(
+        ANSWERS, starts(bundle, state) != "started", "an answer that was taken back still counts", "withdrawn"
     )
 
 
-def asleep(tries: Tries, ctx: Context) -> None:
+def asleep(tally: Tally, ctx: Context) -> None:
     """What an update added sleeps for its week, whatever is done in between that asks the person again."""
     plain = AppBundle.open(ctx.variant("asleep", lambda document: document["capabilities"].pop("net", None)))
     # Both are given what is there: only the grants differ.
@@ -214,13 +183,13 @@ def asleep(tries: Tries, ctx: Context) -> None:
     ):  # fmt: skip
         state, now = does(*steps)
         told = f"the update, then: {', '.join(steps) or 'nothing'}"
-        tries.judge(
-            SLEEP, admitted(state, wider, now + 60), "a power that sleeps works before its time", told
+        tally.judge(
+            SLEEP, not admitted(state, wider, now + 60), "a power that sleeps works before its time", told
         )
-        tries.twin(SLEEP, admitted(state, wider, now + 8 * 86_400.0), f"a week later it works ({told})")
+        tally.twin(SLEEP, admitted(state, wider, now + 8 * 86_400.0), f"a week later it works ({told})")
 
 
-def apart(tries: Tries, state: StateFolder) -> None:
+def apart(tally: Tally, state: StateFolder) -> None:
     """No folder of an app may hold the decisions, or lie among them; one beside them may."""
     link = state.path.with_name("link")
     link.symlink_to(state.path / "consent")
@@ -243,15 +212,15 @@ def apart(tries: Tries, state: StateFolder) -> None:
                 code = error.code
             name = str(place.relative_to(state.path.parent.parent))
             if reached:
-                tries.judge(
-                    ANSWERS, code != "state_exposed", "an app could reach the person's decisions", name
+                tally.judge(
+                    ANSWERS, code == "state_exposed", "an app could reach the person's decisions", name
                 )
             else:
-                tries.twin(ANSWERS, not code, f"a folder beside the decisions may be an app's ({name})")
+                tally.twin(ANSWERS, not code, f"a folder beside the decisions may be an app's ({name})")
     link.unlink()
 
 
-def damaged(tries: Tries, ctx: Context, bundle: AppBundle, state: StateFolder, record: Path) -> None:
+def damaged(tally: Tally, ctx: Context, bundle: AppBundle, state: StateFolder, record: Path) -> None:
     """A record that was cut, edited, moved or led elsewhere is asked about again or refused, never believed."""
     good, elsewhere = record.read_bytes(), ctx.fresh_dir("elsewhere") / "record.json"
     value = json.loads(good)
@@ -273,19 +242,19 @@ def damaged(tries: Tries, ctx: Context, bundle: AppBundle, state: StateFolder, r
     for what, data in ways.items():
         record.write_bytes(data)
         code = starts(bundle, state)
-        tries.judge(ANSWERS, code == "started", "a record that was changed is believed", what)
+        tally.judge(ANSWERS, code != "started", "a record that was changed is believed", what)
     elsewhere.write_bytes(good)
     record.unlink()
     record.symlink_to(elsewhere)
-    tries.judge(ANSWERS, starts(bundle, state) == "started", "a record behind a link is believed", "a link")
+    tally.judge(ANSWERS, starts(bundle, state) != "started", "a record behind a link is believed", "a link")
     record.unlink()
-    tries.judge(ANSWERS, starts(bundle, state) == "started", "an app starts without its record", "gone")
+    tally.judge(ANSWERS, starts(bundle, state) != "started", "an app starts without its record", "gone")
     record.write_bytes(good)
     record.chmod(0o600)
-    tries.twin(ANSWERS, starts(bundle, state) == "started", "the record put back is believed")
+    tally.twin(ANSWERS, starts(bundle, state) == "started", "the record put back is believed")
 
 
-def revocations(tries: Tries, ctx: Context) -> None:
+def revocations(tally: Tally, ctx: Context) -> None:
     """Each way of naming a version stops exactly the versions it names."""
     document = json.loads(ctx.target.manifest_bytes)
     versions = ("1.2.2", "1.2.3", "1.2.10", "1.3.0", "2.0.0")
@@ -332,35 +301,35 @@ def revocations(tries: Tries, ctx: Context) -> None:
             code = starts(bundle, state, True)
             what = f"version {version}, list {json.dumps(named)}: {code}"
             if stopped:
-                tries.judge(ANSWERS, code != "revoked", "a revoked version starts", what)
+                tally.judge(ANSWERS, code == "revoked", "a revoked version starts", what)
             else:
-                tries.twin(ANSWERS, code == "asked", f"a version that is not revoked starts ({what})")
+                tally.twin(ANSWERS, code == "asked", f"a version that is not revoked starts ({what})")
 
 
-def logs(tries: Tries, ctx: Context) -> None:
+def logs(tally: Tally, ctx: Context) -> None:
     """A log goes on where it ended; what was torn is told; what was changed, dropped or swapped is refused."""
     path = ctx.fresh_dir("log") / "log.jsonl"
     write(path, 3)
     write(path, 3)
     lines = path.read_bytes().splitlines(keepends=True)
-    tries.judge(
+    tally.judge(
         CHAIN,
-        len(lines) != 6,
+        len(lines) == 6,
         "a log that is opened again has lost what was in it",
         f"{len(lines)} lines of 6",
     )
     links = {json.loads(line)["prev"] for line in lines}
-    tries.judge(
+    tally.judge(
         CHAIN,
-        len(links) != len(lines),
+        len(links) == len(lines),
         "lines of the log do not follow from one another",
         f"{len(links)} links",
     )
-    tries.twin(CHAIN, verify_chain(path).sound, "an honest log is sound")
+    tally.twin(CHAIN, verify_chain(path).sound, "an honest log is sound")
     path.write_bytes(b"".join(lines) + b'{"v":1,"seq":7,"torn')
     write(path, 1)
     told = [json.loads(line)["cmd"] for line in path.read_bytes().splitlines()]
-    tries.judge(CHAIN, "audit.repair" not in told, "a torn line is cut and nobody is told", str(told[-2:]))
+    tally.judge(CHAIN, "audit.repair" in told, "a torn line is cut and nobody is told", str(told[-2:]))
     changed = lines[2].replace(b'"cmd":"c', b'"cmd":"d')
     damages = (
         [*lines[:2], changed, *lines[3:]],
@@ -378,7 +347,9 @@ def logs(tries: Tries, ctx: Context) -> None:
             opened = error.code != "broken_chain"
         else:
             opened = True
-        tries.judge(CHAIN, sound or opened, "a log that was changed is taken for whole", f"damage {number}")
+        tally.judge(
+            CHAIN, not (sound or opened), "a log that was changed is taken for whole", f"damage {number}"
+        )
 
 
 def write(path: Path, count: int) -> None:

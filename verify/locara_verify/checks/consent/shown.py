@@ -18,10 +18,10 @@ from locara.core.changes import gains
 from locara.core.consent import ConsentText, consent_text
 from locara.runtime.app import AppBundle
 from locara_verify.check import CheckResult, check
-from locara_verify.checks.consent.records import Tries
 from locara_verify.checks.consent.words import compiled
 from locara_verify.context import Context
 from locara_verify.strategies import manifests
+from locara_verify.tally import Tally
 
 WORDS: Final = "LC411"
 ANSWERS: Final = "LC412"
@@ -79,15 +79,15 @@ def meet(text: ConsentText, changes: tuple[str, ...], *, before: str = "", after
 @check("consent.shown", rules=(WORDS, ANSWERS), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Texts and updates as they are shown, answers as they are typed, and the menu of the target's window."""
-    tries, rng = Tries(WORDS, ANSWERS), ctx.rng("consent-shown")
+    tally, rng = Tally(), ctx.rng("consent-shown")
     for number in range(TEXTS):
-        whole(tries, rng, wide=number % 2 == 0)
-    answers(tries, consent_text(compiled(manifests.plenty(rng))))
-    menu(tries, ctx.target.path)
-    return tries.result()
+        whole(tally, rng, wide=number % 2 == 0)
+    answers(tally, consent_text(compiled(manifests.plenty(rng))))
+    menu(tally, ctx.target.path)
+    return tally.result()
 
 
-def whole(tries: Tries, rng: random.Random, *, wide: bool) -> None:
+def whole(tally: Tally, rng: random.Random, *, wide: bool) -> None:
     """Every line of a text, and of what an update adds, stands in the terminal when the answer is awaited."""
     old, new = manifests.minimal(), manifests.plenty(rng) if wide else manifests.valid(rng)
     grants = compiled(new)
@@ -97,24 +97,24 @@ def whole(tries: Tries, rng: random.Random, *, wide: bool) -> None:
     lines = (text.title, *text.may, *text.may_not, *text.models, *changes)
     missing = [line for line in lines if line not in shown]
     told = f"{len(missing)} of {len(lines)} lines, the first: {missing[0][:160]}" if missing else ""
-    tries.judge(WORDS, bool(missing), "the terminal keeps a part of the consent text back", told)
+    tally.judge(WORDS, not missing, "the terminal keeps a part of the consent text back", told)
 
 
-def answers(tries: Tries, text: ConsentText) -> None:
+def answers(tally: Tally, text: ConsentText) -> None:
     """Only a yes that was typed after the question counts."""
     for typed, wanted in TYPED:
         got = meet(text, (), after=typed).said
         if wanted:
-            tries.twin(ANSWERS, got == [True], f"{typed!r} in the terminal is a yes ({got})")
+            tally.twin(ANSWERS, got == [True], f"{typed!r} in the terminal is a yes ({got})")
         else:
-            tries.judge(ANSWERS, got != [False], "what is no yes was taken for one", f"typed: {typed!r}")
+            tally.judge(ANSWERS, got == [False], "what is no yes was taken for one", f"typed: {typed!r}")
     for typed in ("yes\n", "yes\nyes\nyes\n", "y\n"):
         got = meet(text, (), before=typed, after="no\n").said
         because = f"typed before the question stood there: {typed!r}"
-        tries.judge(ANSWERS, got != [False], "an answer counted for a question that was not read", because)
+        tally.judge(ANSWERS, got == [False], "an answer counted for a question that was not read", because)
 
 
-def menu(tries: Tries, app: Path) -> None:
+def menu(tally: Tally, app: Path) -> None:
     """What the menu of the window tells of the target is its consent text."""
     from locara.ui.look import about_of  # noqa: PLC0415 - loads the window's side
 
@@ -122,6 +122,4 @@ def menu(tries: Tries, app: Path) -> None:
     about, text = about_of(bundle), consent_text(bundle.grants)
     told = ConsentText("", *(tuple(about.get(part, ())) for part in ("may", "may_not", "models")))
     right = (told.may, told.may_not, len(told.models)) == (text.may, text.may_not, len(text.models))
-    tries.judge(
-        WORDS, not right, "the menu of the window tells other powers than the app has", str(about)[:200]
-    )
+    tally.judge(WORDS, right, "the menu of the window tells other powers than the app has", str(about)[:200])

@@ -22,7 +22,6 @@ from locara_verify.checks.desktop.stage import (
     PAGES,
     WILD_HOST,
     Flood,
-    Tally,
     Watched,
     manifest_of,
     page_fault,
@@ -32,6 +31,7 @@ from locara_verify.checks.escape.outside import Peer, serving
 from locara_verify.context import Context
 from locara_verify.oracle import policy
 from locara_verify.strategies import hosts
+from locara_verify.tally import Tally
 
 RULES: Final = (PAGES, ENDS, DEVICES, CLIPBOARD, NOTES)
 _SOON: Final = 10.0

@@ -21,7 +21,6 @@ from locara_verify.checks.desktop.stage import (
     NOTES,
     PAGES,
     WILD_HOST,
-    Tally,
     Watched,
     logs,
     narrowed,
@@ -31,6 +30,7 @@ from locara_verify.checks.desktop.stage import (
 from locara_verify.context import Context
 from locara_verify.oracle import policy
 from locara_verify.strategies import hosts
+from locara_verify.tally import Tally
 
 if TYPE_CHECKING:
     from locara.runtime.launch import RunningApp

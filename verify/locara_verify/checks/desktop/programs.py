@@ -15,29 +15,16 @@ from typing import Final
 
 from locara.sandbox.desktop.notifications import SessionNotifier
 from locara.sandbox.desktop.ports import Note
-from locara_verify.checks.desktop.stage import NOTES, Tally
+from locara_verify.checks.desktop.stage import NOTES
 from locara_verify.context import Context
+from locara_verify.tally import Tally
 
 # What servers say of themselves: that they read markup, that they do not, and nothing at all.
 SERVERS: Final = ("(['body', 'body-markup'],)", "(['actions', 'body'],)", "")
 _PIECES: Final = (
-    *("<b>", "</b>", "<a href='https://evil.example'>", "<img src=x>", "&", "&lt;", "&amp;lt;", "&#60;"),
-    *(
-        '"',
-        "'",
-        "\\",
-        "\\U0000003c",
-        '", uint32 0',
-        "', @as []",
-        "{}",
-        "[]",
-        "<@as []>",
-        "%s",
-        "$(id)",
-        "ä",
-        "\u2028",
-    ),
-)
+    "<b>", "</b>", "<a href='https://evil.example'>", "<img src=x>", "&", "&lt;", "&amp;lt;", "&#60;",
+    '"', "'", "\\", "\\U0000003c", '", uint32 0', "', @as []", "{}", "[]", "<@as []>", "%s", "$(id)", "ä", "\u2028",
+)  # fmt: skip
 # A text in GVariant's own notation, without any quote or backslash that does not write a character.
 _TEXT: Final = re.compile(r'"((?:[ !#-\[\]-~]|\\U[0-9a-f]{8})*)"')
 _CHARACTER: Final = re.compile(r"\\U([0-9a-f]{8})")

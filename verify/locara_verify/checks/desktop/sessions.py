@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 from locara.errors import LocaraError
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.desktop import unread
-from locara_verify.checks.desktop.stage import ENDS, SUBSCRIBED, Tally, narrowed, watched
+from locara_verify.checks.desktop.stage import ENDS, SUBSCRIBED, narrowed, watched
 from locara_verify.checks.escape.processes import family
 from locara_verify.context import Context
+from locara_verify.tally import Tally
 
 if TYPE_CHECKING:
     from locara.runtime.launch import RunningApp

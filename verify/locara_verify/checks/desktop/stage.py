@@ -22,9 +22,7 @@ from locara.core.manifest import parse_manifest
 from locara.sandbox.desktop.opener import SessionOpener
 from locara.sandbox.desktop.ports import Desktop, Recording, SoundSource
 from locara.sandbox.desktop.scripted import FedRecording, FileRecorder, HeldClipboard, KeptNotes
-from locara_verify.check import CheckResult
 from locara_verify.context import Context
-from locara_verify.finding import Finding
 from locara_verify.oracle import policy
 
 PAGES: Final = "LC311"
@@ -44,39 +42,8 @@ EVERYTHING: Final[Mapping[str, Any]] = {
     "background": {"mode": "active", "reasons": ["index"]},
     "open-external": {"hosts": [GRANTED_HOST, WILD_HOST]},
 }
-_MOST: Final = 5
 
 Json = Any
-
-
-@dataclass(slots=True)
-class Tally:
-    """Attempts and findings of one check."""
-
-    attempts: dict[str, int] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
-    broken: dict[str, str] = field(default_factory=dict)
-    attacks: int = 0
-
-    def judge(self, rule: str, held: bool, message: str, because: str, **evidence: Json) -> None:
-        """Count an attempt, and record what it showed."""
-        self.attempts[rule] = self.attempts.get(rule, 0) + 1
-        self.attacks += 1
-        if not held and sum(found.rule_id == rule for found in self.findings) < _MOST:
-            self.findings.append(
-                Finding(rule, message, because=because, file="locara.json", evidence=evidence)
-            )
-
-    def twin(self, rule: str, works: bool, what: str) -> None:
-        """An ordinary use that must work, or denials of the rule prove nothing."""
-        if not works:
-            self.broken.setdefault(rule, f"the allow twin failed: {what}")
-
-    def result(self) -> CheckResult:
-        """For the engine."""
-        failed = {found.rule_id for found in self.findings}
-        broken = {rule: why for rule, why in self.broken.items() if rule not in failed}
-        return CheckResult(tuple(self.findings), self.attempts, attacks=self.attacks, inconclusive=broken)
 
 
 @dataclass(slots=True)

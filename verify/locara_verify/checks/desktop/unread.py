@@ -18,7 +18,8 @@ from locara.runtime.devices import Devices
 from locara.runtime.subscriptions import Subscriptions
 from locara.storage.settings import Change
 from locara.storage.store import Store
-from locara_verify.checks.desktop.stage import DEVICES, SUBSCRIBED, Tally
+from locara_verify.checks.desktop.stage import DEVICES, SUBSCRIBED
+from locara_verify.tally import Tally
 
 _MOST_KEPT: Final = 1_000
 _MOST_BYTES: Final = 2 * 1024 * 1024

@@ -15,29 +15,16 @@ from typing import Final
 from locara.errors import AuditError, LocaraError
 from locara.runtime.audit import AuditLog, Sizes, verify_chain
 from locara_verify.check import CheckResult, check
-from locara_verify.checks.desktop.stage import Tally
 from locara_verify.checks.escape.audit import CHAIN, GENESIS
 from locara_verify.context import Context
+from locara_verify.tally import Tally
 
 SIZES: Final = Sizes(full=4_000, most=20_000)
 _LONGEST_LINE: Final = 16_384  # three texts of 512 characters, each of six bytes
 _TEXTS: Final = (
-    *(
-        "x" * 200_000,
-        "\n" * 5_000,
-        '"},{"',
-        "\\",
-        '\\"',
-        "\0",
-        "\r\n",
-        "\u2028",
-        "\ud800",
-        "ä" * 100_000,
-        "\x7f\x1b[2J",
-    ),
-    '","allowed":true,"because":"',
-    '"}\n{"v":1,"seq":1}\n',
-)
+    "x" * 200_000, "\n" * 5_000, '"},{"', "\\", '\\"', "\0", "\r\n", "\u2028", "\ud800", "ä" * 100_000, "\x7f\x1b[2J",
+    '","allowed":true,"because":"', '"}\n{"v":1,"seq":1}\n',
+)  # fmt: skip
 
 
 @check("escape-log-files", rules=(CHAIN,), quick=True)

@@ -16,8 +16,8 @@ from locara.errors import CallError
 from locara.runtime.files import BoundedTree
 from locara.runtime.trees import LocalTree, Refused
 from locara_verify.check import CheckResult, check
-from locara_verify.checks.desktop.stage import Tally
 from locara_verify.context import Context
+from locara_verify.tally import Tally
 
 RULE: Final = "LC207"
 _BYTES: Final = 10_000

@@ -19,9 +19,9 @@ from locara.programs.outcome import Outcome
 from locara.programs.pages import read_picture, read_text
 from locara.programs.pictures import read_header
 from locara.programs.words import read_words
-from locara_verify.check import CheckResult
-from locara_verify.checks.desktop.stage import Tally
+from locara_verify.check import CheckResult, check
 from locara_verify.context import Context
+from locara_verify.tally import Tally
 
 PICTURES: Final = "LC522"
 PDF: Final = "LC523"
@@ -35,9 +35,7 @@ _PNG: Final = b"\x89PNG\r\n\x1a\n"
 Size = tuple[int, int]
 
 
-RULES: Final = (PICTURES, PDF)
-
-
+@check(NAME, rules=(PICTURES, PDF), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Drawn headers and answers, some of them true."""
     tally, rng = Tally(), ctx.rng(NAME)

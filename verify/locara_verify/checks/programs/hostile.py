@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.models.probe import Tally, refusal, survives
-from locara_verify.checks.programs import answers
 from locara_verify.checks.programs.stage import (
     CALL_SECONDS,
     PICTURES,
@@ -97,12 +96,6 @@ def lists(canary: Path) -> Iterator[tuple[str, bytes]]:
     yield "a pnm picture", b"P5 2 2 255 abcd"
     yield "a gif picture", b"GIF89a" + bytes(40)
     yield "a PDF file", b"%PDF-1.4\n"
-
-
-@check(answers.NAME, rules=answers.RULES, quick=True)
-def judged(ctx: Context) -> CheckResult:
-    """Headers of pictures and answers of readers, where they are judged: see `answers`."""
-    return answers.run(ctx)
 
 
 @check("programs.pictures", rules=(PICTURE,), needs=frozenset({"live", "kernel"}), applies=has_programs)

@@ -18,8 +18,8 @@ from typing import Final
 from locara.errors import StorageError
 from locara.storage.store import Store
 from locara_verify.check import CheckResult, check
-from locara_verify.checks.desktop.stage import Tally
 from locara_verify.context import Context
+from locara_verify.tally import Tally
 
 RULE: Final = "LC224"
 NAME: Final = "storage-bounds"

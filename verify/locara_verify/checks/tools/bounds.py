@@ -11,43 +11,23 @@ from typing import Any, Final
 
 from locara.core.grant import Grants
 from locara.errors import ToolError
-from locara_verify.check import CheckResult
-from locara_verify.checks.desktop.stage import Tally
+from locara_verify.check import CheckResult, check
 from locara_verify.checks.tools.attacks import ISOLATION, LIMITS, SCHEMA
 from locara_verify.checks.tools.modules import Made, echo, make, numbers, prober, program, wasi
 from locara_verify.checks.tools.rights import RULE as RIGHTS
 from locara_verify.context import Context
+from locara_verify.tally import Tally
 
 CACHE: Final = "LC608"
 NAME: Final = "tool-bounds"
 _SECONDS: Final = 5.0
 _KEYWORDS: Final = (
-    *(
-        "$ref",
-        "$dynamicRef",
-        "$recursiveRef",
-        "$id",
-        "$anchor",
-        "$defs",
-        "definitions",
-        "$vocabulary",
-        "format",
-        "if",
-    ),
-    *(
-        "dependentSchemas",
-        "unevaluatedProperties",
-        "contentSchema",
-        "patternProperties",
-        "propertyNames",
-        "contains",
-    ),
-)
+    "$ref", "$dynamicRef", "$recursiveRef", "$id", "$anchor", "$defs", "definitions", "$vocabulary", "format", "if",
+    "dependentSchemas", "unevaluatedProperties", "contentSchema", "patternProperties", "propertyNames", "contains",
+)  # fmt: skip
 
 
-RULES: Final = (ISOLATION, LIMITS, SCHEMA, RIGHTS, CACHE)
-
-
+@check(NAME, rules=(ISOLATION, LIMITS, SCHEMA, RIGHTS, CACHE))
 def run(ctx: Context) -> CheckResult:
     """Scratch folders, rights, time, output, schemas, compiled code."""
     tally = Tally()

@@ -9,7 +9,6 @@ from typing import Final
 
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.models.probe import Tally
-from locara_verify.checks.tools import bounds
 from locara_verify.checks.tools.modules import Made, counter, echo, make
 from locara_verify.checks.tools.stage import fill, stage, variant
 from locara_verify.context import Context
@@ -17,12 +16,6 @@ from locara_verify.context import Context
 RULE: Final = "LC608"
 NAME: Final = "tool-cache"
 COMPILED: Final = "tmp/tools"
-
-
-@check(bounds.NAME, rules=bounds.RULES)
-def run_bounds(ctx: Context) -> CheckResult:
-    """The host of tools itself: see `bounds`."""
-    return bounds.run(ctx)
 
 
 @check(NAME, rules=(RULE,), needs=frozenset({"live"}))

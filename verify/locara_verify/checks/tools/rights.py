@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.decide.translate import to_ask, to_request
@@ -15,6 +15,9 @@ from locara_verify.checks.tools.stage import stage
 from locara_verify.context import Context
 from locara_verify.oracle import policy
 from locara_verify.strategies import manifests, requests
+
+if TYPE_CHECKING:
+    from locara.core.request import Request
 
 RULE: Final = "LC607"
 NAME: Final = "tool-composition"
@@ -67,16 +70,11 @@ def wrong(rng: random.Random, app: Mapping[str, Json], tool: Mapping[str, Json])
     from locara.core.decision import decide  # noqa: PLC0415
     from locara.core.grant import compile_grants  # noqa: PLC0415
     from locara.core.manifest import parse_manifest  # noqa: PLC0415
-    from locara.core.request import FsRequest  # noqa: PLC0415
 
     grants = [compile_grants(parse_manifest(json.dumps(value).encode())) for value in (app, tool)]
     found = compose(*grants)
-    for named in found.missing:
-        ask = to_ask(named)
-        if isinstance(named, FsRequest) and named.root in further_partners(app, tool):
-            continue  # more apps could read what is in that folder
-        if policy.judge(app, ask).allowed or not policy.judge(tool, ask).allowed:
-            return f"{named} is called missing and is not"
+    if (said := misnamed(found.missing, app, tool)) is not None:
+        return said
     lacking = set(tool.get("tooling", [])) - set(app.get("tooling", []))
     if set(found.missing_tooling) != lacking:
         return f"missing tooling is {found.missing_tooling}, not {lacking}"
@@ -96,6 +94,22 @@ def wrong(rng: random.Random, app: Mapping[str, Json], tool: Mapping[str, Json])
             return f"{ask} is allowed to both and denied to the tool"
         if in_tool and not in_app and request.kind not in grown:
             return f"{ask} is missing and no request of its kind is reported"
+    return None
+
+
+def misnamed(missing: Sequence[Request], app: Mapping[str, Json], tool: Mapping[str, Json]) -> str | None:
+    """What is called missing and is not, or a folder that more apps could read and that is not called missing."""
+    from locara.core.request import FsRequest  # noqa: PLC0415 - loads the framework
+
+    further = further_partners(app, tool)
+    if unsaid := further - {named.root for named in missing if isinstance(named, FsRequest)}:
+        return f"{sorted(unsaid)} would be shared with further apps, and is not called missing"
+    for named in missing:
+        ask = to_ask(named)
+        if isinstance(named, FsRequest) and named.root in further:
+            continue
+        if policy.judge(app, ask).allowed or not policy.judge(tool, ask).allowed:
+            return f"{named} is called missing and is not"
     return None
 
 

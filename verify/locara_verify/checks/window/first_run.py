@@ -15,11 +15,11 @@ from typing import Any, Final
 
 from locara.core.consent import ConsentText, consent_text
 from locara_verify.check import CheckResult, check
-from locara_verify.checks.consent.records import Tries
 from locara_verify.checks.consent.words import compiled
 from locara_verify.context import Context
 from locara_verify.strategies import manifests
 from locara_verify.strategies.frames import pack
+from locara_verify.tally import Tally
 
 WORDS: Final = "LC411"
 ANSWERS: Final = "LC412"
@@ -142,25 +142,25 @@ def opened() -> Iterator[tuple[Page, Launcher]]:
 @check("window.first-run", rules=(WORDS, ANSWERS), quick=True)
 def run(ctx: Context) -> CheckResult:
     """What is told, what is taken for an answer, and to which question."""
-    tries, rng = Tries(WORDS, ANSWERS), ctx.rng("first-run")
+    tally, rng = Tally(), ctx.rng("first-run")
     for number in range(TEXTS):
         told(
-            tries, consent_text(compiled(manifests.plenty(rng) if number % 3 == 0 else manifests.valid(rng)))
+            tally, consent_text(compiled(manifests.plenty(rng) if number % 3 == 0 else manifests.valid(rng)))
         )
     text = consent_text(compiled(manifests.valid(rng)))
     for agree in NO_YES:
-        answered(tries, text, "first.answer", {"agree": agree})
-    answered(tries, text, "first.answer", {})
-    answered(tries, text, "first.answer", [True])
+        answered(tally, text, "first.answer", {"agree": agree})
+    answered(tally, text, "first.answer", {})
+    answered(tally, text, "first.answer", [True])
     for cmd in STRANGE:
-        answered(tries, text, cmd, {"agree": True})
+        answered(tally, text, cmd, {"agree": True})
     for question in NUMBERS:
-        answered(tries, text, "first.answer", {"agree": True, "question": question})
-    repeated(tries, text)
-    return tries.result()
+        answered(tally, text, "first.answer", {"agree": True, "question": question})
+    repeated(tally, text)
+    return tally.result()
 
 
-def told(tries: Tries, text: ConsentText) -> None:
+def told(tally: Tally, text: ConsentText) -> None:
     """The page hears every line, of an update as well what it adds; and a yes to that is a yes."""
     changes = text.may[:3]
     with opened() as (page, launcher):
@@ -173,15 +173,15 @@ def told(tries: Tries, text: ConsentText) -> None:
             "models": [*text.models],
         }
         left = [key for key, lines in {**wanted, "changes": [*changes]}.items() if state.get(key) != lines]
-        tries.judge(
-            WORDS, bool(left), "the window before an app keeps a part of the consent text back", str(left)
+        tally.judge(
+            WORDS, not left, "the window before an app keeps a part of the consent text back", str(left)
         )
         page.send("first.answer", {"agree": True, "question": state.get("question")})
         asking.join(SECONDS)
-        tries.twin(ANSWERS, said == [True], f"a yes in the window is a yes ({said})")
+        tally.twin(ANSWERS, said == [True], f"a yes in the window is a yes ({said})")
 
 
-def answered(tries: Tries, text: ConsentText, cmd: str, args: Json) -> None:
+def answered(tally: Tally, text: ConsentText, cmd: str, args: Json) -> None:
     """Something that is no yes, and then the window is closed. What names no question names the one that is asked."""
     with opened() as (page, launcher):
         asking, said = launcher.ask(text)
@@ -192,10 +192,10 @@ def answered(tries: Tries, text: ConsentText, cmd: str, args: Json) -> None:
         page.shut()
         asking.join(SECONDS)
         because = f"{cmd} {json.dumps(given)}, then the window was closed: {said}"
-        tries.judge(ANSWERS, said != [False], "what is no yes was taken for one in the window", because)
+        tally.judge(ANSWERS, said == [False], "what is no yes was taken for one in the window", because)
 
 
-def repeated(tries: Tries, text: ConsentText) -> None:
+def repeated(tally: Tally, text: ConsentText) -> None:
     """A second click, or one on what stood there before, answers no later question."""
     for late in (False, True):
         with opened() as (page, launcher):
@@ -204,7 +204,7 @@ def repeated(tries: Tries, text: ConsentText) -> None:
             for _ in range(1 if late else 3):
                 page.send("first.answer", yes)
             asking.join(SECONDS)
-            tries.twin(ANSWERS, said == [True], f"a yes in the window is a yes ({said})")
+            tally.twin(ANSWERS, said == [True], f"a yes in the window is a yes ({said})")
             asking, said = launcher.ask(text, text.may[:1])
             while page.state().get("step") != "consent":
                 pass
@@ -214,7 +214,7 @@ def repeated(tries: Tries, text: ConsentText) -> None:
             page.shut()
             asking.join(SECONDS)
             because = "clicked on the question before, then the window was closed"
-            tries.judge(ANSWERS, said != [False], "an answer counted for another question", because)
+            tally.judge(ANSWERS, said == [False], "an answer counted for another question", because)
 
 
 def _watched(page: Page) -> Frame:
