@@ -62,8 +62,8 @@ class Url:
         if place is None:
             raise _refused(text, "its host or port is not a plain one")
         host, port = place
-        target = parts.path or "/"
-        return Url(host, 443 if port is None else port, f"{target}?{parts.query}" if parts.query else target)
+        target = text[len("https://") + len(parts.netloc) :]  # as it was given, an empty query included
+        return Url(host, 443 if port is None else port, target if target.startswith("/") else f"/{target}")
 
     def join(self, reference: str) -> Url:
         """The address that a reference found at this one stands for; same rules, same errors."""

@@ -48,6 +48,12 @@ class Range(BaseModel):
     first: _Version | None = Field(default=None, alias="from")
     before: _Version | None = None
 
+    @model_validator(mode="after")
+    def _holds_something(self) -> Range:
+        if self.before is not None and _ordered(self.before) <= _ordered(self.first or "0.0.0"):
+            raise ValueError("no version is in this range")
+        return self
+
     def holds(self, version: str) -> bool:
         """Whether the version is in the range."""
         at = _ordered(version)

@@ -12,6 +12,8 @@ from locara.models.web import Url
         ("https://models.example.org/a/b.gguf", "models.example.org", 443, "/a/b.gguf"),
         ("https://models.example.org", "models.example.org", 443, "/"),
         ("https://models.example.org:8443/x?y=%2F..&z", "models.example.org", 8443, "/x?y=%2F..&z"),
+        ("https://models.example.org?y", "models.example.org", 443, "/?y"),
+        ("https://models.example.org/x?", "models.example.org", 443, "/x?"),
         ("https://127.0.0.1/x", "127.0.0.1", 443, "/x"),
         ("https://[::1]:9/x", "::1", 9, "/x"),
         ("https://xn--bcher-kva.example/x", "xn--bcher-kva.example", 443, "/x"),

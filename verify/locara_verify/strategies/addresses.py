@@ -103,6 +103,36 @@ def each(name: str) -> Iterator[str]:
         yield from ("".join((*parts[:at], odd, *parts[at:])) for at in range(len(parts) + 1))
 
 
+def coded(name: str) -> Iterator[str]:
+    """Addresses of a host with characters in percent form: every control character in each place, written in both
+    cases; then the same ones coded twice or too long, which are ordinary bytes to all who decode once."""
+    for code in (*range(0x20), 0x7F):
+        for written in dict.fromkeys((f"%{code:02x}", f"%{code:02X}")):
+            yield from (f"https://{name}{place}{written}x" for place in ("/", "/a/", "/?a=", "?", "/#", "#"))
+            yield from (
+                f"https://{name}{written}/",
+                f"https://{name}{written}.a.test/",
+                f"https://{written}{name}/",
+            )
+    for plain in ("%20", "%41", "%7e", "%2e%2e", "%22", "%60", "%2f", "%5c", "%3b", "%c3%a4"):
+        yield from (f"https://{name}{place}{plain}x" for place in ("/", "/?a=", "/#"))
+    for odd in (
+        "%250a",
+        "%2500",
+        "%25250d",
+        "%c0%8a",
+        "%e0%80%8a",
+        "%c0%80",
+        "%u000a",
+        "%0",
+        "%",
+        "%g0",
+        "%c2%85",
+        "%ff",
+    ):
+        yield from (f"https://{name}{place}{odd}" for place in ("/", "/?a=", "/#", ""))
+
+
 def pattern(rng: random.Random) -> str:
     """What stands in a list of hosts: a plain pattern, or one with text or signs a matcher could understand."""
     plain = hosts.pattern(rng)

@@ -120,3 +120,26 @@ def test_a_list_survives_being_written() -> None:
     assert parse_listed(written(listed(7, "R-1", lifted=["R-0"]))) == listed(7, "R-1", lifted=["R-0"])
     assert parse_urgent(written(urgent(7, "U-1"))) == urgent(7, "U-1")
     assert json.loads(written(listed(7, "R-1")))["entries"][0]["id"] == "R-1"
+
+
+@pytest.mark.parametrize(
+    ("span", "held"),
+    [
+        ({"from": "1.2.0", "before": "1.2.1"}, True),
+        ({"from": "1.2.0", "before": "1.2.0"}, False),
+        ({"from": "1.10.0", "before": "1.9.0"}, False),
+        ({"before": "0.0.1"}, True),
+        ({"before": "0.0.0"}, False),
+        ({}, True),
+    ],
+)
+def test_a_range_without_a_version_is_no_range(span: dict[str, str], held: bool) -> None:
+    data = json.dumps(
+        {**json.loads(written(listed())), "entries": [{**one("R-1"), "versions": span}]}
+    ).encode()
+    if held:
+        assert parse_listed(data).entries[0].versions is not None
+        return
+    with pytest.raises(ListRefused, match="no version is in this range") as caught:
+        parse_listed(data)
+    assert caught.value.code == "list_malformed"

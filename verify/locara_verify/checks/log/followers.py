@@ -18,7 +18,7 @@ from locara.trust.note_keys import VerifierKey
 from locara.trust.tiles import Edge, Tile, tiles_of
 from locara.trust.witness import Witness
 from locara_verify.check import CheckResult, check
-from locara_verify.checks.log import readers
+from locara_verify.checks.log import readers, together
 from locara_verify.checks.log.trial import Trial, installed
 from locara_verify.context import Context
 from locara_verify.oracle import log as oracle
@@ -69,6 +69,7 @@ def run(ctx: Context) -> CheckResult:
         entries = [b"%d %d" % (turn, number) for number in range(seen + rng.randint(2, 300))]
         witnesses(trial, folder, entries, seen)
         monitors(trial, rng, folder, entries, seen)
+    together.two_at_once(trial, folder / "together", serve, policy())
     served = readers.Served(folder / "read", serve, policy())
     readers.read_apart(trial, rng, served, entries)
     readers.watched(trial, served, folder / "watching", ctx.fixtures)

@@ -218,6 +218,10 @@ def quorums(world: World) -> Iterator[tuple[str, str, bytes]]:
             first.line(text, NOW),
             oracle.Key(second.name, 1, second.secret).line(text),
         ),
+        "one and another's under a name nobody asked for": (
+            first.line(text, NOW),
+            second.line(text, NOW).replace(second.name, world.stranger.name, 1),
+        ),
     }
     wrong = {
         "one of another text": second.line(other, NOW),
@@ -276,11 +280,27 @@ def policies(trial: Trial, world: World) -> None:
         "two quorums": text + "quorum none\n",
         "a log's key as a witness": text.replace(key.vkey, oracle.Key(key.name, 1, key.secret).vkey),
         "a key whose id is another's": text.replace(key.key_id.hex(), "00000000"),
+        "one key of two logs": f"log {oracle.Key('log.example.org/other', 1, world.log.secret).vkey}\n{text}",
     }.items():
         trial.refused(QUORUM, what, "policy_malformed", lambda raw=changed: LogPolicy.parse(raw.encode()))  # type: ignore[misc]
-    keys = [VerifierKey.parse(one.vkey) for one in (key, again)]
-    log = VerifierKey.parse(world.log.vkey)
-    trial.refused(QUORUM, "one key twice", "policy_malformed", lambda: LogPolicy.of(log, keys, least=2))
+    log, one, two, twin = (VerifierKey.parse(one.vkey) for one in (world.log, key, world.witnesses[1], again))
+    posing = VerifierKey.parse(oracle.Key(key.name, 1, world.stranger.secret).vkey)
+    trial.believed(QUORUM, "a policy of keys", lambda: LogPolicy.of(log, (one, two), least=1))
+    for what, keys, least in (
+        ("one key twice", (one, one), 2),
+        ("one key under two names", (one, twin), 2),
+        ("one key under two names, of which one is needed", (one, twin), 1),
+        ("a log's key as a witness", (two, posing), 2),
+        ("none of the witnesses", (one, two), 0),
+        ("fewer than none", (one, two), -1),
+        ("more than there are", (one, two), 3),
+        ("one of nobody", (), 1),
+    ):
+        trial.refused(
+            QUORUM, f"{what}, by keys", "policy_malformed",
+            lambda keys=keys, least=least: LogPolicy.of(log, keys, least=least),  # type: ignore[misc]
+        )  # fmt: skip
+    trial.refused(QUORUM, "a witness's key as a log", "policy_malformed", lambda: LogPolicy.of(one, (two,)))
 
 
 def tables(trial: Trial, world: World) -> None:

@@ -6,9 +6,10 @@ import http.client
 import ipaddress
 import json
 import random
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.models.probe import Tally
@@ -27,6 +28,8 @@ ADDRESSES_PER_GRANT: Final = 60
 LEAST_ADDRESSES: Final = 3_000
 LEAST: Final = 0.03  # of addresses that are allowed; below it the run proved one side only
 
+_AFTER_HOST: Final = re.compile("^[a-z]+://[^/?#]*", re.IGNORECASE)
+
 Json = Any
 T = TypeVar("T")
 
@@ -38,8 +41,10 @@ def run(ctx: Context) -> CheckResult:
     total = max(LEAST_ADDRESSES, ctx.profile.fuzz_examples)
     asked = passed = 0
     document, grants, patterns = granted(ctx, rng)
-    for text in addresses.each(patterns[0].removeprefix("*.")):
+    name = patterns[0].removeprefix("*.")
+    for text in (*addresses.each(name), *addresses.coded(name)):
         read(tally, document, grants, text)
+    coded_twins(tally)
     while asked < total:
         document, grants, patterns = granted(ctx, rng)
         for _ in range(ADDRESSES_PER_GRANT):
@@ -97,6 +102,7 @@ def fetched(tally: Tally, document: Mapping[str, Json], grants: Grants, text: st
     )
     if ours is not None:
         same_place(tally, "net.fetch", text, Place("https", *ours))
+        same_words(tally, "net.fetch", text, url.target)
         on_the_line(tally, text, *ours)
     return ours is not None
 
@@ -109,6 +115,23 @@ def opened(tally: Tally, text: str) -> None:
     if page is not None:
         for address in (text, page.address):
             same_place(tally, "shell.openExternal", address, Place("https", page.host, 443))
+        same_words(
+            tally, "shell.openExternal", text, page.address.partition("://")[2].partition(page.host)[2]
+        )
+        # Programs decode before they write a header, a log or a command line.
+        controls = sorted({byte for byte in unquote_to_bytes(text) if byte < 0x20 or byte == 0x7F})
+        told_of = f"the browser would be handed the bytes {controls}"
+        message = "a page holds a control character in percent form"
+        tally.expect(RULE, not controls, message, told_of, address=told(text))
+
+
+def coded_twins(tally: Tally) -> None:
+    """Ordinary characters in percent form are opened."""
+    from locara.core.pages import page_of  # noqa: PLC0415 - loads the framework
+
+    for rest in ("/a%20b", "/%c3%a4", "/?a=%2f%3A", "/#%7E", "/%80"):
+        if page_of(f"https://a.test{rest}") is None:
+            tally.undecided(RULE, f"the allow twin failed: a page whose path is {rest}")
 
 
 def supplied(tally: Tally, text: str) -> None:
@@ -119,6 +142,7 @@ def supplied(tally: Tally, text: str) -> None:
     url = accepted(tally, "the model supply", Url.parse, ModelError, text)
     if url is not None:
         same_place(tally, "the model supply", text, Place("https", url.host, url.port))
+        same_words(tally, "the model supply", text, url.target)
 
 
 def trusted(tally: Tally, text: str) -> None:
@@ -165,6 +189,16 @@ def same_place(tally: Tally, who: str, text: str, place: Place | None) -> None:
             f"{who}: {place}, {name}: {found}",
             address=told(text),
         )
+
+
+def same_words(tally: Tally, who: str, text: str, sent: str) -> None:
+    """What follows the host is sent as it was given, letter by letter: nobody decodes it on the way."""
+    rest = _AFTER_HOST.sub("", text)
+    path = rest if who == "shell.openExternal" else rest.partition("#")[0]
+    given = path if path.startswith("/") else f"/{path}"
+    because = f"given {given[:100]!a}, sent {sent[:100]!a}"
+    message = f"{who} sends another path than it was given"
+    tally.expect(RULE, sent == given, message, because, address=told(text))
 
 
 def canonical(place: Place | None) -> Place | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.updates import index
 from locara_verify.checks.updates.attacks import DAY, LIES, OFFLINE, ONLINE, Trial, new_trial
 from locara_verify.context import Context
 from locara_verify.finding import first_of_each
@@ -27,8 +28,8 @@ _MESSAGE: Final = "a copy that was changed is believed, or refused for another r
 
 @check("update-chains", rules=(ONLINE, OFFLINE))
 def run(ctx: Context) -> CheckResult:
-    """Roots, ends, and delegations."""
-    found = [_roots(ctx), _root_file(ctx), _ends(ctx), _spoken_for(ctx)]
+    """Roots, ends, delegations, and an index that is read out of a copy."""
+    found = [_roots(ctx), _root_file(ctx), _ends(ctx), _spoken_for(ctx), index.of_models(ctx)]
     findings = tuple(finding for trial in found for finding in trial.findings)
     failed = {finding.rule_id for finding in findings}
     tried = {rule: sum(trial.tried[rule] for trial in found) for rule in (ONLINE, OFFLINE)}
