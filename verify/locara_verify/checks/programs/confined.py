@@ -43,6 +43,15 @@ MAY: Final[Mapping[str, frozenset[str]]] = {
     "speech": frozenset({"thread"}),
 }
 """What a program needs of its own and is left."""
+_NONE: Final[Mapping[str, int]] = {
+    "RLIMIT_FSIZE": 0, "RLIMIT_NOFILE": 32, "RLIMIT_CORE": 0, "RLIMIT_MEMLOCK": 0, "RLIMIT_MSGQUEUE": 0,
+}  # fmt: skip
+BOUNDS: Final[Mapping[str, Mapping[str, int]]] = {
+    "ocr": {**_NONE, "RLIMIT_CPU": 90, "RLIMIT_AS": 1_536 << 20},
+    "pdf": {**_NONE, "RLIMIT_CPU": 45, "RLIMIT_AS": 1_024 << 20},
+    "speech": {**_NONE, "RLIMIT_CPU": 45, "RLIMIT_AS": 512 << 20},
+}
+"""How much a program may have at most, in seconds, bytes and files: the limit itself, and what it could raise it to."""
 _SECONDS: Final = 60.0
 
 
@@ -76,7 +85,8 @@ def tried(plan: LaunchPlan, there: Outside) -> dict[str, Any]:
 
     there.reset()
     config = json.loads(plan.payload.args[0])
-    request = {"world": there.world(inside=True), "probes": list(PROBES), "config": config}
+    request: dict[str, Any] = {"world": there.world(inside=True), "probes": list(PROBES), "config": config}
+    request["limits"] = [*BOUNDS["pdf"]]
     plan = replace(plan, payload=Payload(PAYLOAD, (json.dumps(request),)))
     with start(plan, stdout=PIPE, stderr=PIPE) as process:
         guard = threading.Timer(_SECONDS, process.kill)
@@ -139,6 +149,11 @@ def own(tally: Tally, name: str, answer: Mapping[str, Any]) -> None:
         tally.expect(
             REACH, wanted or outcome != "open", f"{name}: the program can still do {what}", attempt=what
         )
+    for limit, most in BOUNDS[name].items():
+        found = answer["limits"][limit]
+        # No limit at all is told as -1.
+        held = all(0 <= value <= most for value in found)
+        tally.expect(REACH, held, f"{name}: {limit} is not what it must be", f"{found}, at most {most}")
 
 
 @check(

@@ -13,7 +13,17 @@ from locara.core.grant import Grants
 from locara.errors import ToolError
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.tools.attacks import ISOLATION, LIMITS, SCHEMA
-from locara_verify.checks.tools.modules import Made, echo, make, numbers, prober, program, wasi
+from locara_verify.checks.tools.modules import (
+    Made,
+    assemble,
+    component,
+    echo,
+    make,
+    numbers,
+    prober,
+    program,
+    wasi,
+)
 from locara_verify.checks.tools.rights import RULE as RIGHTS
 from locara_verify.context import Context
 from locara_verify.tally import Tally
@@ -21,6 +31,22 @@ from locara_verify.tally import Tally
 CACHE: Final = "LC608"
 NAME: Final = "tool-bounds"
 _SECONDS: Final = 5.0
+_FUEL: Final = 1_000_000
+# One turn is eight instructions, of which each costs one.
+_TURNS: Final = """(loop $on (global.set $n (i32.add (global.get $n) (i32.const 1)))
+ (br_if $on (i32.lt_u (global.get $n) (i32.const {turns}))))"""
+_COUNT: Final = "(global $n (mut i32) (i32.const 0))"
+_MODULE: Final = '(module {parts} (func (export "_start")))'
+_MEMORY: Final = '(export "memory")'
+# What no tool may be made of, whatever its manifest says; the first of each pair differs in that alone and is taken.
+_KINDS: Final = (
+    ("four tables", "(memory {m} 1)" + "(table 1 funcref)" * 4,
+     "five tables", "(memory {m} 1)" + "(table 1 funcref)" * 5),
+    ("one memory", "(memory {m} 1)", "two memories", "(memory {m} 1) (memory 1)"),
+    ("a memory of 32 bits", "(memory {m} 1 2)", "a memory of 64 bits", "(memory {m} i64 1 2)"),
+    ("a memory of one thread", "(memory {m} 1 2)", "a memory that threads share", "(memory {m} 1 2 shared)"),
+)  # fmt: skip
+_TABLE: Final = 100_000
 _KEYWORDS: Final = (
     "$ref", "$dynamicRef", "$recursiveRef", "$id", "$anchor", "$defs", "definitions", "$vocabulary", "format", "if",
     "dependentSchemas", "unevaluatedProperties", "contentSchema", "patternProperties", "propertyNames", "contains",
@@ -29,13 +55,15 @@ _KEYWORDS: Final = (
 
 @check(NAME, rules=(ISOLATION, LIMITS, SCHEMA, RIGHTS, CACHE))
 def run(ctx: Context) -> CheckResult:
-    """Scratch folders, rights, time, output, schemas, compiled code."""
+    """Scratch folders, rights, time, output, instructions, tables, schemas, compiled code."""
     tally = Tally()
     bench = Bench(ctx)
     try:
         scratch(tally, bench)
         rights(tally, bench)
         bounds(tally, bench)
+        instructions(tally, bench)
+        kinds(tally, bench)
     finally:
         bench.host.close()
     schemas(tally)
@@ -61,10 +89,10 @@ class Bench:
         from locara.tools.manifest import read_tool  # noqa: PLC0415 - as above
 
         tool = read_tool(made.manifest)
-        if not self.host.is_loaded(tool):
-            self.host.load(tool, made.wasm)
         rights = tool.needs if granted else Grants.none("acme/app")
         try:
+            if not self.host.is_loaded(tool):
+                self.host.load(tool, made.wasm)
             answer = self.host.invoke(tool, value, rights=rights, timeout_ms=timeout_ms)
         except ToolError as error:
             return error.code, None
@@ -131,6 +159,60 @@ def bounds(tally: Tally, bench: Bench) -> None:
         tally.twin(
             LIMITS, code == "ok" and output == "x" * (most - 2), f"{most} bytes of output are taken ({code})"
         )
+
+
+def instructions(tally: Tally, bench: Bench) -> None:
+    """Tools that do a little less and a little more than their instructions allow, with all the time they want."""
+    limits = {"fuel": _FUEL, "timeout_ms": 60_000}
+    for turns, code in ((_FUEL * 9 // 80, "ok"), (_FUEL * 12 // 80, "limit_exceeded")):
+        body = _TURNS.format(turns=turns)
+        said = bench.call(
+            make(f"turns-{turns}", program(f"{body} (call $list)", parts=_COUNT), limits=limits)
+        )[0]
+        made = component(body, parts=_COUNT)
+        needs = {"tooling": ["code-exec.python"]}
+        parts = bench.call(make(f"parts-{turns}", made, limits=limits, needs=needs, abi="python"), "text")[0]
+        for what, ended in (("tool", said), ("component", parts)):
+            if code == "ok":
+                tally.twin(LIMITS, ended == "ok", f"a {what} within its instructions works ({ended})")
+            else:
+                message = f"a {what} ran more instructions than its manifest allows"
+                tally.judge(LIMITS, ended == code, message, f"1.2 times as many: {ended}")
+
+
+def kinds(tally: Tally, bench: Bench) -> None:
+    """Tables of any size or number, and memories of a kind that no bound is made for."""
+    grow = "(loop $on (if (i32.ne (table.grow $t (ref.null func) (i32.const 10000)) (i32.const -1))"
+    grow += " (then (global.set $n (i32.add (global.get $n) (i32.const 1)))"
+    grow += " (br_if $on (i32.lt_u (global.get $n) (i32.const 50)))))) (call $number (global.get $n)) (call $list)"
+    _, output = bench.call(make("grows", program(grow, parts=f"{_COUNT} (table $t 1 funcref)")))
+    found = numbers(output)
+    tally.twin(LIMITS, found >= [1], f"a table grows ({found})")
+    most = _TABLE // 10_000 - 1
+    tally.judge(LIMITS, found <= [most], f"a table is larger than {_TABLE} elements", f"{found} times 10,000")
+    for fine, usual, beyond, odd in _KINDS:
+        # A tool of this shape says nothing, which is no JSON: that error tells that it ran.
+        for what, parts in ((fine, usual), (beyond, odd)):
+            wasm = assemble(_MODULE.format(parts=parts.format(m=_MEMORY)))
+            code = bench.call(make(what.replace(" ", "-"), wasm))[0]
+            # Tables are counted by the store of a call, all else is no module at all for this engine.
+            made = code == "tool_error" if "table" in what else code == "tool_error" or _compiles(wasm)
+            if what == fine:
+                tally.twin(LIMITS, made, f"a tool with {what} runs ({code})")
+            else:
+                tally.judge(LIMITS, not made, f"a tool with {what} is taken", f"it ended with {code}")
+
+
+def _compiles(wasm: bytes) -> bool:
+    import wasmtime  # noqa: PLC0415 - only this check needs it
+
+    from locara.tools.engine import make_engine  # noqa: PLC0415 - as above
+
+    try:
+        wasmtime.Module(make_engine(), wasm)
+    except wasmtime.WasmtimeError:
+        return False
+    return True
 
 
 def schemas(tally: Tally) -> None:

@@ -17,6 +17,7 @@ import sys
 from .registry import Held, World, checked, libc, probe
 
 _FAN_OPEN = 0x20
+_SCRATCH = 256 * 1024 * 1024
 
 
 def _read(path: str) -> str:
@@ -210,6 +211,19 @@ def dev_shm_write(_world: World) -> None:
     os.unlink(path)
 
 
+@probe(essential=True)
+def fill_scratch(world: World) -> None:
+    """Taking more of the machine's memory by way of the scratch folder than the folder has."""
+    path = f"/tmp/probe-fill-{os.getpid()}" if world["inside"] else f"{world['scratch']}/fill"  # noqa: S108
+    fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    try:
+        # Asked for as a whole: where there is a size, nothing is taken before the refusal.
+        os.posix_fallocate(fd, 0, _SCRATCH + 1)
+    finally:
+        os.close(fd)
+        os.unlink(path)
+
+
 @probe()
 def inherited_fd(world: World) -> None:
     """A descriptor the launcher happened to have open."""
@@ -380,10 +394,14 @@ def allow_manifest(world: World) -> None:
 
 @probe(allow=True)
 def allow_scratch(_world: World) -> None:
-    """The scratch folder takes a file."""
+    """The scratch folder takes a file, and room for it."""
     path = f"/tmp/probe-{os.getpid()}"  # noqa: S108
-    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    os.unlink(path)
+    fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    try:
+        os.posix_fallocate(fd, 0, 1 << 20)
+    finally:
+        os.close(fd)
+        os.unlink(path)
 
 
 @probe(allow=True)

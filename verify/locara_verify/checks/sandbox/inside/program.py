@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import mmap
 import os
+import resource
 import socket
 import sys
 import threading
@@ -109,10 +110,10 @@ def main() -> None:
     before: dict[str, str] = {one.__name__: works(one) for one in OWN}
     faults = confine(request["config"])
     after = {one.__name__: works(one) for one in OWN}
+    limits = {name: resource.getrlimit(getattr(resource, name)) for name in request["limits"]}
     results: dict[str, Any] = {name: attempt(known[name], world) for name in request["probes"]}
-    _write(
-        json.dumps({"faults": faults, "before": before, "after": after, "results": results}).encode() + b"\n"
-    )
+    answer = {"faults": faults, "before": before, "after": after, "limits": limits, "results": results}
+    _write(json.dumps(answer).encode() + b"\n")
     try:
         os.execve(sys.executable, ["python", "-I", "-S", "-c", f"print({ESCAPED!r})"], {})  # noqa: S606
     except OSError:

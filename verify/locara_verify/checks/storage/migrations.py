@@ -1,0 +1,179 @@
+"""LC230: a database has the steps that its app ships, in their order, each as it was when it ran, or it is left alone.
+
+The real store is opened with one release of a schema after the other. What a release must not do to the database is
+judged by an ordinary connection, which looks at every table, row and recorded step.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from locara.errors import StorageError
+from locara_verify.check import CheckResult, check
+from locara_verify.context import Context
+from locara_verify.tally import Tally
+
+RULE: Final = "LC230"
+FIRST: Final = "schema.sql"
+CHANGED: Final = frozenset({"migration_changed"})
+FAILED: Final = frozenset({"migration_failed"})
+
+Release = Mapping[str, str]
+"""The files of an app's ``db`` folder: ``schema.sql``, and the others in ``migrations``."""
+
+
+@check("storage-migrations", rules=(RULE,))
+def run(ctx: Context) -> CheckResult:
+    """One release is installed, then every changed one is tried on a copy of its database."""
+    tally, rng = Tally(), ctx.rng("storage-migrations")
+    bench = Bench(ctx.fresh_dir("migrations"))
+    release = drawn(rng)
+    code = bench.open("kept", release)
+    tally.twin(RULE, code == "ok", f"the first release makes its database ({code})")
+    whole = bench.state("kept")
+    for name, other, due in changes(rng, release):
+        bench.copy("kept", name)
+        code = bench.open(name, other)
+        same = bench.state(name) == whole
+        tally.judge(
+            RULE,
+            code in due and same,
+            "a release whose applied steps are not those of the database was not refused"
+            if due is CHANGED
+            else "a step that fails was kept in part",
+            f"{name}: the store answered {code}, and the database is {'as it was' if same else 'another one'}",
+        )
+    late(tally, bench, release)
+    later(tally, bench, release)
+    return tally.result()
+
+
+class Bench:
+    """Databases by name, opened by the real store."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def open(self, name: str, release: Release) -> str:
+        """Open a database as an app of this release does: "ok" or the code."""
+        from locara.storage.store import Store  # noqa: PLC0415 - loads SQLite
+
+        source, place = self._folder / f"{name}.release", self._folder / name
+        shutil.rmtree(source, ignore_errors=True)
+        (source / "migrations").mkdir(parents=True)
+        for file, text in release.items():
+            (source / file if file == FIRST else source / "migrations" / file).write_text(text, "utf-8")
+        place.mkdir(exist_ok=True)
+        try:
+            Store.open(place / "app.sqlite3", schema_dir=source, quota_mb=16, vec_extension=False).close()
+        except StorageError as error:
+            return error.code
+        return "ok"
+
+    def copy(self, name: str, other: str) -> None:
+        """The database under another name."""
+        shutil.copytree(self._folder / name, self._folder / other)
+
+    def state(self, name: str) -> list[object]:
+        """Every object, the rows of the tables, and what is recorded, the times left out."""
+        import apsw  # noqa: PLC0415 - as above
+
+        connection = apsw.Connection(str(self._folder / name / "app.sqlite3"))
+        try:
+            objects = connection.execute("SELECT name, sql FROM sqlite_schema ORDER BY 1").fetchall()
+            found: list[object] = list(objects)
+            for (table,) in connection.execute(
+                "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+            ).fetchall():
+                columns = "number, name, digest" if table == "__locara_migrations" else "*"
+                rows = connection.execute(f'SELECT {columns} FROM "{table}"').fetchall()  # noqa: S608 - our own
+                found.append((table, rows))
+            return found
+        finally:
+            connection.close()
+
+
+def drawn(rng: random.Random) -> dict[str, str]:
+    """A release of a schema and some steps, each of which counts itself."""
+    files = {FIRST: "CREATE TABLE ran(step TEXT);\nINSERT INTO ran VALUES('schema');\n"}
+    for number in range(1, rng.randint(3, 5)):
+        name = "".join(rng.choice("abcdefgh") for _ in range(6))
+        files[f"{number:04d}_{name}.sql"] = (
+            f"CREATE TABLE {name}_{number}(a);\nINSERT INTO ran VALUES('{name}');\n"
+        )
+    return files
+
+
+def changes(rng: random.Random, release: Release) -> Iterator[tuple[str, Release, frozenset[str]]]:
+    """Releases that are not what the database has, and what must be said of each."""
+    steps = [file for file in release if file != FIRST]
+    for file in release:
+        text = release[file]
+        edits = (
+            ("edited", text.replace("(a)", "(a, b)").replace("schema", "another")),
+            ("in other letters", text.lower()),
+            ("with a blank", f"{text} "),
+            ("with a comment", f"-- {rng.randrange(10**6)}\n{text}"),
+            ("emptied", ""),
+        )
+        for what, other in rng.sample(edits, 3):
+            yield f"{file} {what}", {**release, file: other}, CHANGED
+        yield f"{file} left out", {name: one for name, one in release.items() if name != file}, CHANGED
+    for file in steps:
+        renamed = {f"{name[:5]}another.sql" if name == file else name: one for name, one in release.items()}
+        yield f"{file} under another name", renamed, CHANGED
+    left, right = rng.sample(steps, 2)
+    yield "two in the other order", {**release, left: release[right], right: release[left]}, CHANGED
+    exchanged = {left: f"{left[:5]}{right[5:]}", right: f"{right[:5]}{left[5:]}"}
+    texts = {left: right, right: left}
+    yield (
+        "two in the other order with their names",
+        {exchanged.get(name, name): release[texts.get(name, name)] for name in release},
+        CHANGED,
+    )
+    moved = {f"{number:04d}{name[4:]}": release[name] for number, name in enumerate(steps, 2)}
+    early = {FIRST: release[FIRST], "0001_early.sql": "CREATE TABLE early(a);", **moved}
+    yield "one before all others", early, CHANGED
+    yield "fewer, without the last ones", {FIRST: release[FIRST]}, CHANGED
+    yield "none at all", {}, CHANGED
+    after = len(steps) + 1
+    later_step = {f"{after:04d}_later.sql": "CREATE TABLE later(a);"}
+    yield "one edited and one more", {**release, steps[0]: release[steps[0]] + " ", **later_step}, CHANGED
+    yield "a number left out", {**release, f"{after + 1:04d}_later.sql": "CREATE TABLE later(a);"}, CHANGED
+    yield "a number twice", {**release, f"{after - 1:04d}_zz.sql": "CREATE TABLE later(a);"}, CHANGED
+    broken = {f"{after + 1:04d}_broken.sql": "CREATE TABLE half(a); INSERT INTO nowhere VALUES(1);"}
+    yield "a step that fails after one that does not", {**release, **later_step, **broken}, FAILED
+
+
+def late(tally: Tally, bench: Bench, release: Release) -> None:
+    """An app that began without a schema.sql ships one: it would run after the steps that should follow it."""
+    bare = {sorted(release)[0]: "CREATE TABLE bare(a);"}
+    code = bench.open("bare", bare)
+    tally.twin(RULE, code == "ok", f"an app may begin without {FIRST} ({code})")
+    before = bench.state("bare")
+    code = bench.open("bare", {**bare, FIRST: "CREATE TABLE late(a);"})
+    held = code in CHANGED and bench.state("bare") == before
+    message = "a step ran after those that it comes before"
+    tally.judge(RULE, held, message, f"{FIRST} was added later, and the store answered {code}")
+
+
+def later(tally: Tally, bench: Bench, release: Release) -> None:
+    """The next release: its new step runs once, and those before it not again."""
+    again = bench.open("kept", release)
+    tally.twin(RULE, again == "ok", f"the same release opens its database again ({again})")
+    last = f"{len(release):04d}_last.sql"
+    wider = {**release, last: "INSERT INTO ran VALUES('last');"}
+    codes = [bench.open("kept", wider) for _ in range(2)]
+    tally.twin(RULE, codes == ["ok", "ok"], f"a release with one more step opens the database ({codes})")
+    ran = [
+        rows for one in bench.state("kept") if isinstance(one, tuple) and one[0] == "ran" for rows in one[1]
+    ]
+    ordered = [str(row[0]) for row in ran if isinstance(row, tuple)]
+    due = ["schema", *(name[5:-4] for name in wider if name != FIRST)]
+    tally.judge(RULE, ordered == due, "steps did not run once each, in their order", f"{ordered}, not {due}")
+    dropped = bench.open("kept", release)
+    tally.judge(RULE, dropped in CHANGED, "an older release opens a newer database", f"it answered {dropped}")
