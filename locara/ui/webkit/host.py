@@ -24,7 +24,7 @@ from locara.ui.webkit import files, menu, orders, place  # noqa: E402
 from locara.ui.webkit.bridge import DELIVER, HANDLER, ORIGIN, Bridge  # noqa: E402
 from locara.ui.webkit.drops import Drops  # noqa: E402
 from locara.ui.webkit.link import Link  # noqa: E402
-from locara.ui.webkit.off import SWITCHED_OFF  # noqa: E402
+from locara.ui.webkit.off import FEATURES_OFF, SWITCHED_OFF  # noqa: E402
 from locara.ui.webkit.reports import Reports  # noqa: E402
 from locara.ui.webkit.responses import finish  # noqa: E402
 
@@ -77,6 +77,9 @@ class Host:
         for name in SWITCHED_OFF:
             if settings.find_property(name) is not None:
                 settings.set_property(name, False)
+        for feature in _features():
+            if feature.get_identifier() in FEATURES_OFF:
+                settings.set_feature_enabled(feature, False)
         settings.set_property("hardware-acceleration-policy", WebKit2.HardwareAccelerationPolicy.NEVER)
         settings.set_property("enable-write-console-messages-to-stdout", True)
         view.connect("decide-policy", self._decide)
@@ -253,6 +256,14 @@ def _be(*, dark: bool) -> None:
     settings = Gtk.Settings.get_default()
     if settings is not None:
         settings.set_property("gtk-application-prefer-dark-theme", dark)
+
+
+def _features() -> list[Any]:
+    """What the engine can be told to leave out; nothing where it is too old to be told."""
+    if not hasattr(WebKit2.Settings, "get_all_features"):
+        return []
+    found = WebKit2.Settings.get_all_features()
+    return [found.get(number) for number in range(found.get_length())]
 
 
 def _areas() -> list[place.Area]:

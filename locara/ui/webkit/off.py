@@ -1,11 +1,14 @@
-"""What of the engine is switched off in every window, by the names of its settings."""
+"""What of the engine is switched off in every window, by the names of its settings and of its features."""
 
 from __future__ import annotations
 
 from typing import Final
 
 SWITCHED_OFF: Final = (
+    "disable-web-security",
+    "enable-developer-extras",
     "enable-dns-prefetching",
+    "enable-encrypted-media",
     "enable-media-stream",
     "enable-mock-capture-devices",
     "enable-page-cache",
@@ -17,3 +20,6 @@ SWITCHED_OFF: Final = (
     "allow-universal-access-from-file-urls",
     "allow-top-navigation-to-data-urls",
 )
+FEATURES_OFF: Final = ("LinkDNSPrefetch", "LinkPreconnect", "LinkPreconnectEarlyHints", "LinkPrefetch")
+"""Ways to a server that no content policy of a page governs. Engines before 2.42 cannot be told; the window has no
+network in any case."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Final
 
@@ -32,7 +33,12 @@ WAYS: Final = {
     "navigate": 'location.href = "{http}/navigate";',
 }
 LEAVING: Final = ("form", "refresh", "navigate")
-"""Each of these ends the page, so each has a page of its own."""
+"""In a plain view each of these ends the page, so each has a page of its own there."""
+AWAY: Final = (
+    "about:blank", "data:text/html,x", "blob:null/x", "file:///etc/hostname", "locara://other/", "locara:///index.html",
+    "webkit://gpu", "javascript:void(location='about:blank')",
+)  # fmt: skip
+"""Places that need no network and are none of the page's own."""
 
 SURE: Final = frozenset({"fetch", "beacon", "css", "image", "script", "frame", "form", "refresh", "navigate"})
 """Ways that reach a plain view on every machine: a control without them proves nothing."""
@@ -42,6 +48,7 @@ let n = 1;
 const say = (cmd, args = {}) => window.__locara?.send({ id: n++, cmd, args });
 window.__locara?.listen(() => 0, () => 0);
 const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
+addEventListener("pagehide", () => say("left"));
 const add = (tag, more) => document.body.appendChild(Object.assign(document.createElement(tag), more));
 """
 _FORGERIES: Final = """
@@ -53,6 +60,47 @@ _FORGERIES: Final = """
   add("iframe", { srcdoc: `<script src="inner.js"></scr` + `ipt>` });
   JSON.stringify = () => forged; Array.prototype.push = Map.prototype.get = () => forged;
   try { window.__locara_inbox("guess", forged, ""); } catch {}
+"""
+_LEAVE: Final = """
+  for (const [name, go] of [%(tries)s]) {
+    say("leaving " + name);
+    try { go(); } catch {}
+    await sleep(150);
+  }
+  for (const url of %(away)s) {
+    say("leaving " + url);
+    try { if (window.open(url)) say("opened " + url); } catch {}
+    try { add("a", { href: url, target: "_blank" }).click(); } catch {}
+    try { location.assign(url); } catch {}
+    await sleep(150);
+  }
+"""
+_ASKED: Final = """
+  const never = sleep(3000).then(() => false);
+  const told = async (name, ask) => {
+    try { if (await Promise.race([ask(), never])) say("granted " + name); } catch {}
+  };
+  const media = navigator.mediaDevices;
+  const asked = [
+    told("notifications", async () => (await Notification.requestPermission()) === "granted"),
+    told("camera", async () => await media.getUserMedia({ video: true })),
+    told("microphone", async () => await media.getUserMedia({ audio: true })),
+    told("screen", async () => await media.getDisplayMedia({})),
+    told("devices", async () => (await media.enumerateDevices()).length),
+    told("place", () => new Promise((done) =>
+      navigator.geolocation.getCurrentPosition(() => done(true), (error) => done(error.code !== 1)))),
+    told("clipboard", async () => (await navigator.clipboard.readText(), true)),
+    told("clipboard by command", async () => document.execCommand("paste")),
+    told("usb", async () => await navigator.usb.requestDevice({ filters: [] })),
+    told("bluetooth", async () => await navigator.bluetooth.requestDevice({ acceptAllDevices: true })),
+    told("keys of films", async () => await navigator.requestMediaKeySystemAccess("org.w3.clearkey",
+      [{ initDataTypes: ["webm"], videoCapabilities: [{ contentType: 'video/webm; codecs="vp8"' }] }])),
+    told("peer connections", async () => !!window.RTCPeerConnection),
+    told("graphics", async () => document.createElement("canvas").getContext("webgl")),
+    ...["camera", "microphone", "geolocation", "notifications", "clipboard-read", "push", "midi"].map((name) =>
+      told("the state of " + name, async () => (await navigator.permissions.query({ name })).state === "granted")),
+  ];
+  await Promise.all(asked);
 """
 _INNER: Final = """
 const forged = '{"id":9,"cmd":"inner","args":{}}';
@@ -68,13 +116,19 @@ def groups() -> tuple[tuple[str, ...], ...]:
 
 
 def write_page(folder: Path, *, http: str, stun: str, names: tuple[str, ...]) -> Path:
-    """A page that says `began`, tries its ways, waits, and says `ended` where it still can."""
+    """A page that says `began`, tries its ways, waits, and says `ended` where it still can. One that tries all of
+    them asks the browser for everything as well, and then goes wherever a page can go."""
     folder.mkdir(parents=True, exist_ok=True)
     places = {"http": f"http://{http}", "ws": f"ws://{http}", "stun": stun}
-    tries = "\n".join(f"  try {{ {WAYS[name].format(**places)} }} catch {{}}" for name in names)
+    ways = {name: WAYS[name].format(**places) for name in names}
+    everything = len(names) == len(WAYS)
+    stays = [way for name, way in ways.items() if not everything or name not in LEAVING]
+    tries = "\n".join(f"  try {{ {way} }} catch {{}}" for way in stays)
+    goes = ", ".join(f"[{name!r}, () => {{ {ways[name]} }}]" for name in LEAVING if everything)
+    after = f"{_ASKED}{_LEAVE % {'tries': goes, 'away': json.dumps(AWAY)}}" if everything else ""
     script = (
         f"{_PRELUDE}\n(async () => {{\n  await sleep(300); say('began'); await sleep(300);\n{tries}\n{_FORGERIES}\n"
-        "  await sleep(2500); say('ended');\n})();\n"
+        f"{after}  await sleep(1500); say('ended');\n}})();\n"
     )
     (folder / "index.html").write_text(
         "<!doctype html><html><head><meta charset=utf-8></head><body><script src=page.js></script></body></html>",
