@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from locara.core.digest import Digest
 from locara.errors import InferenceError, ModelError
@@ -30,6 +30,8 @@ Library = Any  # the module of C declarations, which has no useful types
 SMALL_MODEL_BYTES = 64 << 20
 MAX_THREADS = 8
 _LOADING = threading.Lock()
+_SPACES: Final = " \t\r\n\u2581"
+"""White space, and what stands for a blank in some vocabularies."""
 
 
 @cache
@@ -154,14 +156,18 @@ class Model:
             room = -count
 
     def control_texts(self) -> tuple[str, ...]:
-        """Return the spellings of all control tokens, longest first; content must never become one."""
+        """Return the spellings of all control tokens, longest first; content must never become one.
+
+        Those that a vocabulary calls user-defined count as well: they are recognised in any text, and models take
+        turns by them. Only those that are white space alone stay what they are.
+        """
         lib = library()
-        mask = lib.LLAMA_TOKEN_ATTR_CONTROL | lib.LLAMA_TOKEN_ATTR_UNKNOWN
+        mask = lib.LLAMA_TOKEN_ATTR_CONTROL | lib.LLAMA_TOKEN_ATTR_UNKNOWN | lib.LLAMA_TOKEN_ATTR_USER_DEFINED
         texts = set()
         for token in range(self.token_count):
             if lib.llama_vocab_get_attr(self.vocabulary, token) & mask:
                 texts.add(lib.llama_vocab_get_text(self.vocabulary, token).decode("utf-8", "replace"))
-        return tuple(sorted((text for text in texts if text), key=len, reverse=True))
+        return tuple(sorted((text for text in texts if text.strip(_SPACES)), key=len, reverse=True))
 
 
 def verify_file(fd: int, digest: Digest) -> Header:

@@ -16,6 +16,8 @@ from typing import Final
 
 MAX_FRAME: Final = 16 * 1024 * 1024
 MAX_QUEUED: Final = 4096
+MAX_HELD: Final = 4 * MAX_FRAME
+"""How many bytes wait for a peer that does not read: as many as it would take of open calls itself."""
 _HEADER: Final = struct.Struct(">I")
 _CHUNK: Final = 1 << 20
 _NOW: Final = getattr(socket, "MSG_DONTWAIT", None)
@@ -42,6 +44,7 @@ class Link:
         self._over = False
         self._open = bytearray()
         self._out: deque[bytes] = deque()
+        self._held = 0
         self._writing = False
         # Held for moments only, and never while something may wait for the peer.
         self._turn = threading.Condition()
@@ -59,7 +62,7 @@ class Link:
             return False
         data = _HEADER.pack(len(payload)) + payload
         with self._turn:
-            if len(self._out) >= MAX_QUEUED:
+            if len(self._out) >= MAX_QUEUED or self._held + len(data) > MAX_HELD:
                 return False
             if _NOW is not None and not self._out and not self._writing:
                 # Nothing is on its way that this frame could overtake: it need not wait for the writer's turn.
@@ -67,6 +70,7 @@ class Link:
                     data = data[self._socket.send(data, _NOW) :]
             if data:
                 self._out.append(data)
+                self._held += len(data)
                 self._turn.notify()
         return True
 
@@ -112,6 +116,7 @@ class Link:
                 data = self._out.popleft()
                 while self._out and len(data) < _CHUNK:
                     data += self._out.popleft()
+                self._held -= len(data)
                 self._writing = True
             try:
                 self._socket.sendall(data)

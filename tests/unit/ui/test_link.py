@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locara.ui.webkit.link import MAX_FRAME, MAX_QUEUED, Link
+from locara.ui.webkit.link import MAX_FRAME, MAX_HELD, MAX_QUEUED, Link
 
 HEAD = struct.Struct(">I")
 
@@ -101,3 +101,20 @@ def test_who_does_not_read_is_not_waited_for(pair: tuple[socket.socket, socket.s
     assert sent >= MAX_QUEUED
     assert not link.send(b"")
     assert not link.send(bytes(MAX_FRAME + 1))
+
+
+def test_large_frames_are_held_by_their_bytes_and_taken_again_once_read(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, theirs = pair
+    link = Link(ours.detach(), lambda _frame: None, lambda: None, watched=True)
+    large, sent = bytes(MAX_FRAME), 0
+    while link.send(large):
+        sent += 1
+        # One is on its way to the peer, and the rest are held.
+        assert (sent - 1) * MAX_FRAME <= MAX_HELD
+    assert sent >= MAX_HELD // MAX_FRAME - 1
+    left = sent * (MAX_FRAME + HEAD.size)
+    while left:
+        left -= len(theirs.recv(min(left, 1 << 20)))
+    assert link.send(large)

@@ -117,6 +117,7 @@ MODULES: Final = (
     "locara_verify.checks.updates.lists",
     "locara_verify.checks.window.dropped",
     "locara_verify.checks.window.first_run",
+    "locara_verify.checks.window.frames",
     "locara_verify.checks.window.helpers",
     "locara_verify.checks.window.live",
     "locara_verify.checks.window.probes",

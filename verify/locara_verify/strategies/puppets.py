@@ -21,7 +21,7 @@ END: Final = "<|im_end|>"
 START: Final = "<|im_start|>"
 AFTER_TOOL: Final = "after a tool"
 """The script that runs when the last message is what a tool gave."""
-_NORMAL, _CONTROL = 1, 3
+_NORMAL, _CONTROL, _DEFINED = 1, 3, 4
 _SHORTEST: Final = 2
 
 
@@ -50,8 +50,8 @@ def template(keys: Sequence[str], *, mentions: str = "", think: str = "") -> str
         f"{{# {mentions} #}}"
         "{% if tools %}<|im_start|>system\nTools:{% for tool in tools %}\n{{ tool | tojson }}{% endfor %}"
         "<|im_end|>\n{% endif %}"
-        "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}"
-        "{% for c in m.tool_calls %}{{ c.function.name }}{{ c.function.arguments | tojson }}{% endfor %}"
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.tool_call_id }}{{ m.content }}"
+        "{% for c in m.tool_calls %}{{ c.id }}{{ c.function.name }}{{ c.function.arguments | tojson }}{% endfor %}"
         "<|im_end|>\n{% endfor %}<|im_start|>assistant\n"
         + (f"{{% if enable_thinking %}}{think}{{% endif %}}" if think else "")
         + f"{{% set key = messages[-1].content if messages[-1].role != 'tool' else {_quoted(AFTER_TOOL)} %}}"
@@ -66,16 +66,26 @@ def puppet(
     think: str = "",
     chat_template: str | None = None,
     control: Sequence[str] = (),
+    defined: Sequence[str] = (),
+    words: Sequence[str] = (),
     seed: int = 0,
 ) -> bytes:
     """A model that answers a last message that is a key of `scripts` with that script, and ends.
 
-    `control` are further control tokens of the vocabulary. Raises ValueError for scripts that no chain of
+    `control` are further control tokens of the vocabulary, `defined` those that it calls user-defined, and `words`
+    pairs of letters that become one token wherever they stand. Raises ValueError for scripts that no chain of
     tokens can tell apart (two equal ones, or a control token in two places).
     """
     return gguf.write(
         *parts(
-            scripts, mentions=mentions, think=think, chat_template=chat_template, control=control, seed=seed
+            scripts,
+            mentions=mentions,
+            think=think,
+            chat_template=chat_template,
+            control=control,
+            defined=defined,
+            words=words,
+            seed=seed,
         )
     )
 
@@ -87,10 +97,12 @@ def parts(
     think: str = "",
     chat_template: str | None = None,
     control: Sequence[str] = (),
+    defined: Sequence[str] = (),
+    words: Sequence[str] = (),
     seed: int = 0,
 ) -> tuple[dict[str, gguf.Value], list[gguf.Tensor]]:
     """The metadata and the tensors of a puppet, for attacks that change one of them."""
-    chains = _Chains(control)
+    chains = _Chains(control, defined, words)
     for number, script in enumerate(scripts.values()):
         chains.add(f"<|script-{number}|>", [script] if isinstance(script, str) else script)
     metadata: dict[str, gguf.Value] = {
@@ -107,8 +119,8 @@ def parts(
         "tokenizer.ggml.pre": "smollm",
         "tokenizer.ggml.tokens": chains.tokens,
         "tokenizer.ggml.token_type": chains.kinds,
-        # No merge ever fires on text: the prompt stays bytes, and no piece of a script can be typed.
-        "tokenizer.ggml.merges": [f"{BYTES[0]} {BYTES[1]}"],
+        # No other merge ever fires on text: the prompt stays bytes, and no piece of a script can be typed.
+        "tokenizer.ggml.merges": [f"{BYTES[0]} {BYTES[1]}", *(" ".join(word) for word in words)],
         "tokenizer.ggml.eos_token_id": chains.ids[END],
         "tokenizer.ggml.bos_token_id": chains.ids[START],
         "tokenizer.ggml.add_bos_token": False,
@@ -130,7 +142,7 @@ BYTES: Final = _bytes_as_text()
 class _Chains:
     """The vocabulary, and which token follows which."""
 
-    def __init__(self, control: Sequence[str]) -> None:
+    def __init__(self, control: Sequence[str], defined: Sequence[str], words: Sequence[str]) -> None:
         self.tokens = list(BYTES)
         self.kinds = [_NORMAL] * len(BYTES)
         self.ids: dict[str, int] = {}
@@ -140,6 +152,8 @@ class _Chains:
         self._pieces: set[bytes] = {bytes([byte]) for byte in range(256)}
         for text in (START, END, *control):
             self._control(text)
+        self.tokens += [*defined, *words]
+        self.kinds += [_DEFINED] * len(defined) + [_NORMAL] * len(words)
 
     def add(self, start: str, parts: Sequence[Part]) -> None:
         at = self._control(start)

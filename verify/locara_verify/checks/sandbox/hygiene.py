@@ -10,10 +10,12 @@ import socket
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from locara.sandbox.launcher import LaunchPlan
+from locara.errors import SandboxError
+from locara.sandbox.launcher import LaunchPlan, Payload, start
 from locara.sandbox.linux.bwrap import SANDBOX_UID
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.sandbox.control import controls
@@ -36,6 +38,7 @@ POISON: Final = {
     "XDG_RUNTIME_DIR": "/tmp/locara-poison",  # noqa: S108
 }
 _NOBODY: Final = 65534
+_STREAMS: Final = ("stdin", "stdout", "stderr")
 
 
 @contextmanager
@@ -73,15 +76,15 @@ def run(ctx: Context) -> CheckResult:
                 plan, there, ["env_secret", "inherited_fd", "init_environ"], part=app_part(ctx)
             )
             outer = _outer_process(plan, there)
-    faults = [*judge(inside.facts, plan), *outer]
+    faults = [*judge(inside.facts, plan), *outer, *_folders(plan)]
     faults += [
         f"the probe {name} succeeded" for name, outcome in inside.outcomes.items() if outcome == "open"
     ]
     unproven = [name for name, outcome in control.outcomes.items() if outcome != "open"]
     return CheckResult(
         findings=tuple(_finding(fault, inside.facts) for fault in faults),
-        attempts={"LC104": 14 + len(inside.outcomes)},
-        probes=14 + len(inside.outcomes),
+        attempts={"LC104": 14 + len(_STREAMS) + len(inside.outcomes)},
+        probes=14 + len(_STREAMS) + len(inside.outcomes),
         inconclusive={"LC104": f"the control of {', '.join(unproven)} failed"} if unproven else {},
     )
 
@@ -141,6 +144,29 @@ def _outer_process(plan: LaunchPlan, there: Outside) -> list[str]:
     data = next(str(source.path) for source in plan.sources if source.dest == "/data").encode()
     if any(data in word for word in words):
         faults.append("the app's data directory is on a command line")
+    return faults
+
+
+def _folders(plan: LaunchPlan) -> list[str]:
+    """A folder on a standard stream would be a way to all that lies above it: such a start is refused."""
+    faults = []
+    folder = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for name in _STREAMS:
+            try:
+                process = start(replace(plan, payload=Payload("inside.wait")), **{name: folder})  # type: ignore[arg-type]
+            except SandboxError as error:
+                # Noticed from inside is late: what is inside had it by then.
+                if error.code != "launch_failed" or "directory" not in error.message:
+                    faults.append(
+                        f"a folder for its {name} was not refused before the start: {error.message}"
+                    )
+                continue
+            process.kill()
+            process.close()
+            faults.append(f"a sandbox was started with a folder for its {name}")
+    finally:
+        os.close(folder)
     return faults
 
 

@@ -19,6 +19,7 @@ from locara_verify.tally import Tally
 
 RULE: Final = "LC230"
 FIRST: Final = "schema.sql"
+COPIES: Final = 3
 CHANGED: Final = frozenset({"migration_changed"})
 FAILED: Final = frozenset({"migration_failed"})
 
@@ -44,7 +45,7 @@ def run(ctx: Context) -> CheckResult:
             code in due and same,
             "a release whose applied steps are not those of the database was not refused"
             if due is CHANGED
-            else "a step that fails was kept in part",
+            else "a step that must fail did not, or was kept in part",
             f"{name}: the store answered {code}, and the database is {'as it was' if same else 'another one'}",
         )
     late(tally, bench, release)
@@ -78,11 +79,17 @@ class Bench:
         """The database under another name."""
         shutil.copytree(self._folder / name, self._folder / other)
 
+    def copies(self, name: str) -> list[str]:
+        """The copies that were made of a database, oldest first, each as a name."""
+        folder = self._folder / name / "backups"
+        return [str(path) for path in sorted(folder.glob("*.sqlite"))] if folder.is_dir() else []
+
     def state(self, name: str) -> list[object]:
         """Every object, the rows of the tables, and what is recorded, the times left out."""
         import apsw  # noqa: PLC0415 - as above
 
-        connection = apsw.Connection(str(self._folder / name / "app.sqlite3"))
+        path = self._folder / name
+        connection = apsw.Connection(str(path if path.is_file() else path / "app.sqlite3"))
         try:
             objects = connection.execute("SELECT name, sql FROM sqlite_schema ORDER BY 1").fetchall()
             found: list[object] = list(objects)
@@ -147,6 +154,20 @@ def changes(rng: random.Random, release: Release) -> Iterator[tuple[str, Release
     yield "a number twice", {**release, f"{after - 1:04d}_zz.sql": "CREATE TABLE later(a);"}, CHANGED
     broken = {f"{after + 1:04d}_broken.sql": "CREATE TABLE half(a); INSERT INTO nowhere VALUES(1);"}
     yield "a step that fails after one that does not", {**release, **later_step, **broken}, FAILED
+    name = rng.choice(("__locara_mine", "__LOCARA_settings2", "dbstat"))
+    for what, sql in (
+        ("names a table of the runtime", f"CREATE TABLE {name}(a);"),
+        ("renames one to such a name", f"CREATE TABLE mine(a); ALTER TABLE mine RENAME TO {name};"),
+        ("attaches a database", "ATTACH ':memory:' AS other;"),
+        ("ends the transaction", "COMMIT;"),
+        ("writes down what ran", "INSERT INTO __locara_migrations VALUES(99, 'x', 'x', 0);"),
+        ("changes how the database works", "PRAGMA user_version = 7;"),
+        (
+            "leaves rows that refer to none",
+            "CREATE TABLE up(a REFERENCES top); INSERT INTO up VALUES(9); CREATE TABLE top(id INTEGER PRIMARY KEY);",
+        ),
+    ):
+        yield f"a step that {what}", {**release, f"{after:04d}_odd.sql": sql}, FAILED
 
 
 def late(tally: Tally, bench: Bench, release: Release) -> None:
@@ -159,6 +180,22 @@ def late(tally: Tally, bench: Bench, release: Release) -> None:
     held = code in CHANGED and bench.state("bare") == before
     message = "a step ran after those that it comes before"
     tally.judge(RULE, held, message, f"{FIRST} was added later, and the store answered {code}")
+
+
+def copied(tally: Tally, bench: Bench, release: Release) -> None:
+    """Before each release that changes a database there is a copy of what it was, and only the newest three stay."""
+    for turn in range(COPIES + 1):
+        before = bench.state("kept")
+        release = {**release, f"{len(release):04d}_turn{turn}.sql": f"CREATE TABLE turn{turn}(a);"}
+        code = bench.open("kept", release)
+        copies = bench.copies("kept")
+        tally.twin(RULE, code == "ok", f"one more step runs ({code})")
+        held = bool(copies) and bench.state(copies[-1]) == before
+        message = "a database was changed, and there is no copy of what it was"
+        tally.judge(RULE, held, message, f"{len(copies)} copies after {turn + 1} more releases")
+        tally.judge(
+            RULE, len(copies) <= COPIES, "copies of a database pile up", f"{len(copies)}, at most {COPIES}"
+        )
 
 
 def later(tally: Tally, bench: Bench, release: Release) -> None:
@@ -175,5 +212,6 @@ def later(tally: Tally, bench: Bench, release: Release) -> None:
     ordered = [str(row[0]) for row in ran if isinstance(row, tuple)]
     due = ["schema", *(name[5:-4] for name in wider if name != FIRST)]
     tally.judge(RULE, ordered == due, "steps did not run once each, in their order", f"{ordered}, not {due}")
+    copied(tally, bench, wider)
     dropped = bench.open("kept", release)
     tally.judge(RULE, dropped in CHANGED, "an older release opens a newer database", f"it answered {dropped}")

@@ -64,15 +64,16 @@ def make(
     takes: Mapping[str, JSON] | None = None,
     gives: Mapping[str, JSON] | None = None,
     abi: str = "wasi-p1-json",
+    says: str | None = None,
 ) -> Made:
-    """A tool of these bytes with a manifest that is right for them."""
+    """A tool of these bytes with a manifest that is right for them, and with `says` for its description."""
     document = {
         "schema": "locara-tool/1",
         "id": name,
         "version": "1.0.0",
         "abi": abi,
         "module": f"sha256:{hashlib.sha256(wasm).hexdigest()}",
-        "description": f"The attack {name}",
+        "description": says or f"The attack {name}",
         "license": "0BSD",
         "input_schema": takes or {},
         "output_schema": gives or {},
