@@ -21,7 +21,7 @@ from locara.core.grant_json import grants_json, read_grants
 from locara.runtime.app import AppBundle
 from locara.runtime.app_home import file_name
 from locara.runtime.standing import Asleep, Layer
-from locara.runtime.state import StartError, StateFolder
+from locara.runtime.state import MAX_BYTES, StartError, StateFolder
 
 AWAKE_NAME: Final = "awake.json"
 
@@ -74,7 +74,8 @@ def confirm(bundle: AppBundle, *, manifest: Digest | None, awake: Digest | None,
     if awake is None:
         return Admission(bundle, Asleep())
     try:
-        data = (folder / AWAKE_NAME).read_bytes()
+        with (folder / AWAKE_NAME).open("rb") as file:
+            data = file.read(MAX_BYTES)
         if Digest.of(data) != awake:
             raise ValueError("another file")
         value = json.loads(data)

@@ -19,6 +19,7 @@ STALLED_PERCENT: Final = 10.0
 """Share of the last ten seconds in which some process waited for memory."""
 LEFT_PERCENT: Final = 4.0
 INTERVAL_S: Final = 2.0
+_MOST_CHARS: Final = 65_536
 _WARNING: Final = 2  # macOS: 1 normal, 2 warning, 4 critical
 
 
@@ -104,7 +105,8 @@ class PressureWatch:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text("ascii", "replace")
+        with path.open(encoding="ascii", errors="replace") as file:
+            return file.read(_MOST_CHARS)
     except OSError:
         return ""
 

@@ -31,6 +31,7 @@ _INLINE: Final = 2_000
 _FIELD: Final = "v"
 _MEMORY_MB: Final = 512
 _STAMP: Final = "stamp.json"
+_MOST_STAMP: Final = 1 << 20
 _SPARE: Final = 100
 _starting: Final = threading.Lock()
 _started: Final[list[bool]] = []
@@ -119,7 +120,8 @@ class ZvecIndexes:
         kept: dict[str, int] = {}
         stamp = self._folder / _STAMP
         with suppress(OSError, ValueError, KeyError, TypeError):
-            told = json.loads(stamp.read_bytes())
+            with stamp.open("rb") as file:
+                told = json.loads(file.read(_MOST_STAMP))
             if database and told["database"] == database:
                 kept = {str(key): int(version) for key, (version, _) in told["indexes"].items()}
                 self._watched = {str(key): str(table) for key, (_, table) in told["indexes"].items()}

@@ -126,7 +126,7 @@ def _read(path: Path) -> bytes | None:
         if not mine or seen.st_nlink != 1 or seen.st_size > _MOST_BYTES:
             return None
         try:
-            return file.read()
+            return file.read(_MOST_BYTES)
         except OSError:
             return None
 

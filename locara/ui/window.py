@@ -25,6 +25,7 @@ EVENTS: Final = frozenset(
     {"alarm", "blocked", "closed", "crashed", "dropped", "loaded", "no-display", "permission", "size"}
 )
 _MAX_REPORT: Final = 128 * 1024
+_MAX_COOKIE: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +174,7 @@ def _readable_cookie(cookie: Path | None) -> Iterator[Path | None]:
     with tempfile.TemporaryDirectory(prefix="locara-window-") as folder:
         copy = Path(os.path.realpath(folder)) / "cookie"
         copy.touch(0o600)
-        copy.write_bytes(cookie.read_bytes())
+        with cookie.open("rb") as file:
+            copy.write_bytes(file.read(_MAX_COOKIE))
         os.chown(copy, who.uid, who.gid)
         yield copy

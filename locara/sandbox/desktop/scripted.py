@@ -13,10 +13,13 @@ import wave
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from locara.errors import CallError
 from locara.sandbox.desktop.ports import MJPG, Note, Recording, SoundSource, unavailable
 from locara.sandbox.desktop.recording import PipeEnd
+
+_MOST_PICTURE: Final = 64 * 1024 * 1024
 
 _PIECE = 16_384
 
@@ -125,7 +128,7 @@ class FileRecorder:
         """See Recorder."""
         if not self.pictures:
             raise unavailable("there is no camera", "hand pictures to the recorder")
-        files = [path.read_bytes() for path in self.pictures]
+        files = [_picture(path) for path in self.pictures]
         self.opened.append("camera")
 
         def feed(fd: int) -> None:
@@ -133,3 +136,8 @@ class FileRecorder:
                 _write(fd, struct.pack(">III4s", len(data), width, height, MJPG) + data)
 
         return FedRecording(feed)
+
+
+def _picture(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_MOST_PICTURE)

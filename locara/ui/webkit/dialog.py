@@ -11,6 +11,8 @@ import gi
 gi.require_version("Gtk", "3.0")
 from gi.repository import GLib, Gtk  # noqa: E402 - versions come first
 
+_MOST_CHARS = 1 << 20
+
 _USES = {"read": "read", "read-write": "read and change"}
 _SIZE = (860, 560)
 
@@ -46,4 +48,4 @@ def choose(request: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(choose(json.load(sys.stdin))))
+    print(json.dumps(choose(json.loads(sys.stdin.read(_MOST_CHARS)))))

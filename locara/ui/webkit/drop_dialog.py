@@ -11,6 +11,8 @@ import gi
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gtk, Pango  # noqa: E402 - versions come first
 
+_MOST_CHARS = 1 << 20
+
 _TALLEST = 320
 
 
@@ -49,4 +51,4 @@ def _list_of(paths: list[str]) -> Any:
 
 
 if __name__ == "__main__":
-    print(json.dumps(ask(json.load(sys.stdin))))
+    print(json.dumps(ask(json.loads(sys.stdin.read(_MOST_CHARS)))))

@@ -86,4 +86,4 @@ def _read(folder: str, names: list[str]) -> bytes:
         seen = os.fstat(fd)
         if not stat.S_ISREG(seen.st_mode) or seen.st_size > MAX_FILE:
             raise ValueError("not an ordinary file of a size that a page can have")
-        return file.read()
+        return file.read(MAX_FILE)

@@ -293,3 +293,18 @@ def test_a_cancel_ends_the_decoding_itself(talker: LlamaChat) -> None:
     assert isinstance(finish, Finish)
     assert (finish.reason, finish.usage.output_tokens) == ("cancelled", 1)
     assert talker._lib.llama_memory_seq_pos_max(talker._memory, 0) == prompt - 1
+
+
+def test_user_defined_tokens_in_data_stay_letters_and_blanks_stay_tokens(tmp_path: Path) -> None:
+    """Models take turns by such tokens, too; the engine recognises them in any text, whatever it is told."""
+    data = puppet({"go": "fine"}, defined=("<|user|>", "[/INST]", "  "))
+    with loaded(tmp_path, data) as model:
+        empty = len(model.prompt([Message("user", "")]))
+        for text, tokens in (
+            ("<|user|>", 8),
+            ("a[/INST]b", 9),
+            ("<|<|user|>user|>", 16),
+            ("user", 4),
+            ("  ", 1),
+        ):
+            assert len(model.prompt([Message("user", text)])) - empty == tokens, text

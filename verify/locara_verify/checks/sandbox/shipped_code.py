@@ -1,4 +1,5 @@
-"""LC110: the code that is shipped runs no data, unpickles nothing, starts no shell and looks no program up by PATH.
+"""LC110: the code that is shipped runs no data, unpickles nothing, starts no shell and looks no program up by PATH, and
+what stands beside an app reads no file to its end without a bound.
 
 The eyes are shown samples first: one that is not noticed, or an honest one that is, makes the rule inconclusive.
 """
@@ -86,21 +87,78 @@ HONEST: Final = (
     "import numpy\nnumpy.load(f, allow_pickle=False)",
 )
 
+Nodes = tuple[ast.AST, ...]
 
-def faults(tree: ast.Module) -> Iterator[tuple[int, str]]:
+# The rooms that meet what apps, pages, tools and their files hold.
+ROOMS: Final = ("runtime", "sandbox", "ui", "programs", "tools", "storage")
+_WHOLE: Final = frozenset({"read", "readline", "readlines"})
+ENDLESS: Final = (
+    "with open(place) as file:\n    file.read()",
+    "with place.open('rb') as file, other as more:\n    more.readlines()",
+    "import os\nwith os.fdopen(fd) as file:\n    [file.readline() for _ in found]",
+    "place.read_bytes()",
+    "(folder / name).read_text('utf-8')",
+    "place.read_text(encoding='utf-8')",
+    "import sys\nsys.stdin.read()",
+    "import sys\nsys.stdin.buffer.read()",
+    "import json\njson.load(file)",
+    "from json import load\nload(file)",
+)  # fmt: skip
+BOUNDED: Final = (
+    "with open(place) as file:\n    file.read(most + 1)",
+    "with place.open('rb') as file:\n    file.readline(4096)",
+    "state.read_bytes(name, code=code)",
+    "pages.read_text(outcome)",
+    "clipboard.read()",
+    "import json\njson.loads(text)",
+)
+
+
+def read(source: str | bytes) -> Nodes:
+    """Every node of a module, walked once."""
+    return tuple(ast.walk(ast.parse(source)))
+
+
+def endless(nodes: Nodes) -> Iterator[tuple[int, str]]:
+    """(line, what is wrong) for every place that reads a file for as long as it goes on."""
+    calls, files = [], set()
+    for node in nodes:
+        if isinstance(node, ast.Call):
+            calls.append(node)
+        elif isinstance(node, ast.With):
+            names = (item.optional_vars for item in node.items)
+            files |= {name.id for name in names if isinstance(name, ast.Name)}
+    owners: dict[str, str] | None = None
+    for node in calls:
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        given = [*node.args, *(word.value for word in node.keywords)]
+        if name in _WHOLE and not given and isinstance(node.func, ast.Attribute):
+            owner = ast.unparse(node.func.value)
+            if owner in files or owner.startswith("sys.stdin"):
+                yield node.lineno, f"{owner}.{name} reads as long as there is something"
+        elif name in {"read_bytes", "read_text"} and all(isinstance(one, ast.Constant) for one in given):
+            yield node.lineno, f"{name} reads a file of any size"
+        elif name == "load":
+            owners = _owners(nodes) if owners is None else owners
+            whole = ast.unparse(node.func)
+            if owners.get(whole, whole) in {"json.load", "tomllib.load"}:
+                yield node.lineno, "load reads a file of any size"
+
+
+def faults(nodes: Nodes) -> Iterator[tuple[int, str]]:
     """(line, what is wrong) for every place that runs data or lets somebody else choose a program."""
-    owners = _owners(tree)
-    for node in ast.walk(tree):
+    owners = _owners(nodes)
+    for node in nodes:
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield from ((node.lineno, what) for what in _imported(node))
         elif isinstance(node, ast.Call):
             yield from ((node.lineno, what) for what in _called(node, owners))
 
 
-def _owners(tree: ast.Module) -> dict[str, str]:
+def _owners(nodes: Nodes) -> dict[str, str]:
     """Local names of modules and of what was taken out of them, by what they stand for (`subprocess.run`)."""
     found: dict[str, str] = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             found |= {one.asname or one.name: one.name for one in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -169,17 +227,21 @@ def _is(node: ast.expr, value: object) -> bool:
 @check("sandbox.shipped-code", rules=(RULE,))
 def run(_ctx: Context) -> CheckResult:
     """Every module of the package that is on the import path now."""
-    blind = [sample for sample in FAULTY if not list(faults(ast.parse(sample)))]
-    loud = [sample for sample in HONEST if list(faults(ast.parse(sample)))]
+    blind = [sample for sample in FAULTY if not list(faults(read(sample)))]
+    loud = [sample for sample in HONEST if list(faults(read(sample)))]
+    blind += [sample for sample in ENDLESS if not list(endless(read(sample)))]
+    loud += [sample for sample in BOUNDED if list(endless(read(sample)))]
     root = Path(next(iter(locara.__path__)))
     findings, files = [], sorted(root.rglob("*.py"))
     for place in files:
         name = place.relative_to(root.parent).as_posix()
+        nodes = read(place.read_bytes())
+        found = [*faults(nodes), *(endless(nodes) if place.relative_to(root).parts[0] in ROOMS else ())]
         findings += [
             Finding(RULE, f"{name}:{line}: {what}", because="read from the module's syntax tree")
-            for line, what in faults(ast.parse(place.read_bytes(), str(place)))
+            for line, what in found
         ]
     wrong = [*(f"{sample!r} was not noticed" for sample in blind), *(f"{sample!r} was" for sample in loud)]
     broken = {} if findings or not wrong else {RULE: f"the samples failed: {'; '.join(wrong)}"}
-    attempts = len(files) + len(FAULTY) + len(HONEST)
+    attempts = len(files) + len(FAULTY) + len(HONEST) + len(ENDLESS) + len(BOUNDED)
     return CheckResult(tuple(findings), {RULE: attempts}, probes=attempts, inconclusive=broken)
