@@ -191,6 +191,12 @@ def copied(tally: Tally, bench: Bench, release: Release) -> None:
         copies = bench.copies("kept")
         tally.twin(RULE, code == "ok", f"one more step runs ({code})")
         held = bool(copies) and bench.state(copies[-1]) == before
+        shown = [
+            name for name in copies if (Path(name).stat().st_mode | Path(name).parent.stat().st_mode) & 0o077
+        ]
+        tally.judge(
+            RULE, not shown, "others of this machine can read a copy of a database", f"{len(shown)} copies"
+        )
         message = "a database was changed, and there is no copy of what it was"
         tally.judge(RULE, held, message, f"{len(copies)} copies after {turn + 1} more releases")
         tally.judge(

@@ -62,6 +62,7 @@ def run(ctx: Context) -> CheckResult:
         scratch(tally, bench)
         rights(tally, bench)
         bounds(tally, bench)
+        complaints(tally, bench)
         instructions(tally, bench)
         kinds(tally, bench)
     finally:
@@ -159,6 +160,21 @@ def bounds(tally: Tally, bench: Bench) -> None:
         tally.twin(
             LIMITS, code == "ok" and output == "x" * (most - 2), f"{most} bytes of output are taken ({code})"
         )
+
+
+def complaints(tally: Tally, bench: Bench) -> None:
+    """The second stream of a tool, a little and more than is kept of it."""
+    size = "(i32.store (i32.const 16) (i32.const 100)) (i32.store (i32.const 20) (i32.const {size}))"
+    write = "(drop (call $write (i32.const 2) (i32.const 16) (i32.const 1) (i32.const 8)))"
+    for most, due in ((4_096, "ok"), (4_097, "limit_exceeded"), (60_000, "limit_exceeded")):
+        body = f"{size.format(size=most)} {write} (call $list)"
+        code = bench.call(make(f"complains-{most}", program(body)))[0]
+        if due == "ok":
+            tally.twin(LIMITS, code == due, f"a tool writes {most} bytes to its second stream ({code})")
+        else:
+            tally.judge(
+                LIMITS, code == due, "a tool wrote more to its second stream than is kept", f"{most}: {code}"
+            )
 
 
 def instructions(tally: Tally, bench: Bench) -> None:
