@@ -4,6 +4,7 @@ tests.quality.kill_matrix`."""
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from locara_verify.catalogue import catalogue
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.quality import planted
+from tests.quality import planted, verifier_faults
 
 FAULTS = (*planted.mutants(), *planted.hostile(), *planted.harmless())
 
@@ -74,3 +75,24 @@ def test_the_verifier_says_the_right_thing(fault: planted.Planted) -> None:
     strict = fault.rule.startswith("LC00")
     verdict = planted.verify(fault, strict=strict and fault.rule != "LC003", most=1)
     assert planted.killed(fault, verdict) is None
+
+
+@pytest.mark.parametrize("fault", verifier_faults.faults(), ids=lambda fault: fault.id)
+def test_a_fault_of_the_verifier_can_be_planted_and_names_real_tests(
+    fault: verifier_faults.VerifierFault, tmp_path: Path
+) -> None:
+    assert all((planted.REPOSITORY / test).is_file() for test in fault.tests)
+    for edit in fault.edits:
+        place = tmp_path / edit.file
+        place.parent.mkdir(parents=True, exist_ok=True)
+        before = (planted.REPOSITORY / edit.file).read_text("utf-8")
+        place.write_text(before, "utf-8")
+        planted.apply(edit, tmp_path)
+        compile(place.read_text("utf-8"), edit.file, "exec")
+        assert place.read_text("utf-8") != before
+
+
+def test_the_tests_of_the_verifier_notice_that_a_skipped_rule_is_counted_as_passed() -> None:
+    (fault,) = (one for one in verifier_faults.faults() if one.id == "skipped-is-passed")
+    assert verifier_faults.noticed(fault) == ""
+    assert "exit 0" in verifier_faults.noticed(replace(fault, edits=()))

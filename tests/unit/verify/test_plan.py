@@ -37,6 +37,12 @@ def test_every_rule_with_a_check_is_planned(rules, make_check, target) -> None:
     assert not made.partial
 
 
+def test_every_check_of_a_rule_is_run(rules, make_check, target) -> None:
+    checks = {name: make_check(name, "LC001", "LC201") for name in ("one", "two", "three")}
+    made = plan(rules, checks, {}, target, Selection(only=("LC001",)), strict=True)
+    assert {task.check.name: task.rules for task in made.tasks} == dict.fromkeys(checks, ("LC001",))
+
+
 def test_a_choice_is_planned_and_the_rest_has_a_reason(rules, make_check, target) -> None:
     checks = {"one": make_check("one", "LC001", "LC201")}
     made = plan(rules, checks, {}, target, Selection(only=("LC0", "LC2"), skip=("LC001",)), strict=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -87,12 +88,13 @@ def test_a_clean_result_is_known_again_for_the_same_content(hooks) -> None:
     assert make()[0](task) is None
 
 
-def test_nothing_wrong_undecided_or_measured_is_kept(hooks, make_check) -> None:
+def test_nothing_wrong_undecided_or_measured_is_kept(hooks, make_check, tmp_path) -> None:
     make, task, _ = hooks
     known, keep = make()
     keep(task, CheckResult((Finding("LC001", "bad"),), {"LC001": 1}))
     keep(task, CheckResult((), {"LC001": 1}, inconclusive={"LC001": "no"}))
     assert known(task) is None
+    assert not (tmp_path / "results").exists()
     alone = Task(make_check("alone", "LC001", exclusive=True), ("LC001",))
     keep(alone, GOOD)
     assert known(alone) is None
@@ -127,6 +129,35 @@ def test_a_damaged_entry_is_no_entry(hooks, tmp_path, damage) -> None:
     assert known(task) is None
     keep(task, GOOD)
     assert known(task) == GOOD
+
+
+def test_a_result_is_that_of_its_own_check_and_rules_alone(hooks, make_check) -> None:
+    make, task, _ = hooks
+    known, keep = make()
+    keep(task, GOOD)
+    assert known(Task(make_check("two", "LC001"), ("LC001",))) is None
+    assert known(Task(make_check("one", "LC001", "LC002"), ("LC001",))) is None
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("findings", [{"rule": "LC001", "message": "bad"}]),
+        ("inconclusive", {"LC001": "no"}),
+        ("attempts", {"LC002": 3}),
+    ],
+)
+def test_an_entry_that_says_more_than_a_clean_result_is_none(hooks, tmp_path, part, value) -> None:
+    make, task, _ = hooks
+    known, keep = make()
+    keep(task, GOOD)
+    (entry,) = (tmp_path / "results").iterdir()
+    written = json.loads(entry.read_text())
+    for changed in ({}, {part: value}):
+        result = {**written["result"], **changed}
+        digest = hashlib.sha256(json.dumps(result, sort_keys=True).encode()).hexdigest()
+        entry.write_text(json.dumps({**written, "sha256": digest, "result": result}))
+        assert (known(task) is None) == bool(changed)
 
 
 def test_the_code_is_a_part_of_the_key(hooks, monkeypatch) -> None:

@@ -75,6 +75,46 @@ def test_every_check_of_a_rule_must_have_decided(make_rule, make_check, make_fin
     assert judge(plan_of(rule), [good, dead], strict=False).verdict is Verdict.INCONCLUSIVE
 
 
+@pytest.mark.parametrize("turn", [1, -1])
+def test_one_check_that_finds_something_is_enough(make_rule, make_check, make_finished, turn) -> None:
+    rule = make_rule("LC001")
+    good = make_finished(make_check("good", "LC001"), CheckResult((), {"LC001": 5}))
+    bad = make_finished(make_check("bad", "LC001"), CheckResult((Finding("LC001", "x"),), {"LC001": 1}))
+    judgement = judge(plan_of(rule), [good, bad][::turn], strict=False)
+    assert (judgement.verdict, len(judgement.outcomes[0].findings)) == (Verdict.FAILED, 1)
+    assert judgement.outcomes[0].attempts == 6
+
+
+def test_a_test_of_one_rule_is_none_of_another(make_rule, make_check, make_finished) -> None:
+    one, two = make_rule("LC001"), make_rule("LC201")
+    event = make_finished(make_check("c", "LC001", "LC201"), CheckResult((), {"LC001": 9}))
+    judgement = judge(plan_of(one, two), [event], strict=True)
+    assert [outcome.result for outcome in judgement.outcomes] == [Result.PASSED, Result.INCONCLUSIVE]
+
+
+@pytest.mark.parametrize("reason", ["no", "the control failed"])
+def test_a_check_that_says_it_could_not_judge_is_believed(
+    make_rule, make_check, make_finished, reason
+) -> None:
+    rule = make_rule("LC001")
+    said = CheckResult((), {"LC001": 900}, inconclusive={"LC001": reason})
+    judgement = judge(plan_of(rule), [make_finished(make_check("c", "LC001"), said)], strict=False)
+    assert (judgement.verdict, judgement.outcomes[0].reason) == (Verdict.INCONCLUSIVE, reason)
+
+
+def test_what_is_accepted_lifts_nothing_else(make_rule, make_check, make_finished) -> None:
+    rule, check = make_rule("LC001"), make_check("c", "LC001")
+    found = CheckResult((Finding("LC001", "old"), Finding("LC001", "new")), {"LC001": 2})
+    judgement = judge(
+        plan_of(rule),
+        [make_finished(check, found)],
+        strict=False,
+        accept=lambda finding: "known" if finding.message == "old" else "",
+    )
+    assert judgement.verdict is Verdict.FAILED
+    assert [finding.accepted for finding in judgement.outcomes[0].findings] == ["known", ""]
+
+
 def test_findings_win_over_missing_results(make_rule, make_check, make_finished) -> None:
     one, two = make_rule("LC001"), make_rule("LC201")
     bad = make_finished(make_check("bad", "LC001"), CheckResult((Finding("LC001", "x"),), {"LC001": 1}))

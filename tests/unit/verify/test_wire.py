@@ -71,3 +71,23 @@ def test_what_is_no_object_is_refused(value) -> None:
 def test_a_check_may_not_answer_for_rules_it_does_not_judge() -> None:
     with pytest.raises(WireError, match="LC203"):
         result_from_json(document(), ("LC201", "LC202"))
+
+
+@pytest.mark.parametrize("count", [1, 21, 400])
+def test_no_finding_is_lost_however_many_there_are(count: int) -> None:
+    many = CheckResult(tuple(Finding("LC201", f"bad {number}") for number in range(count)), {"LC201": count})
+    assert result_from_json(json.loads(json.dumps(result_to_json(many))), RULES) == many
+
+
+@pytest.mark.parametrize("part", ["findings", "attempts", "inconclusive"])
+def test_each_part_of_an_answer_is_held_to_the_rules_of_the_check(part: str) -> None:
+    other = {
+        "findings": [document()["findings"][0]],
+        "attempts": {"LC201": 1},
+        "inconclusive": {"LC201": "no"},
+    }
+    empty = {"findings": [], "attempts": {}, "inconclusive": {}}
+    changed = {**document(), **empty, part: other[part]}
+    assert result_from_json(changed, ("LC201",))
+    with pytest.raises(WireError, match="LC201"):
+        result_from_json(changed, ("LC202",))
