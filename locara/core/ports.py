@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 MIN_PORT: Final = 1
@@ -82,10 +81,17 @@ def _merge(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
 
 def _combine(a: PortSet, b: PortSet, keep: Callable[[bool, bool], bool]) -> PortSet:
     edges = sorted(
-        {first for first, _ in (*a.intervals, *b.intervals)}
-        | {last + 1 for _, last in (*a.intervals, *b.intervals)}
+        (edge, side)
+        for side, ports in enumerate((a, b))
+        for first, last in ports.intervals
+        for edge in (first, last + 1)
     )
-    spans = ((start, stop - 1) for start, stop in pairwise(edges) if keep(start in a, start in b))
+    spans, inside, start = [], [False, False], 0
+    for edge, side in edges:
+        if start < edge and keep(*inside):
+            spans.append((start, edge - 1))
+        inside[side] = not inside[side]
+        start = edge
     return PortSet(_merge(spans))
 
 

@@ -177,7 +177,7 @@ class Server:
     def _run(self, command: Command, call: Call, args: dict[str, Any]) -> None:
         try:
             call.check()
-            result = command.run(self._session, call, command.args.model_validate(args))
+            result = command.run(self._session, call, command.checked(args))
             reply = frames.encode({"id": call.id, "ok": True, "result": result})
         except BaseException as error:
             reply = self._encoded_error(call.id, error)

@@ -172,10 +172,14 @@ def verify(fault: Planted, *, strict: bool, seed: int = 1, most: int | None = No
             "--progress",
             "none",
         ]
-        command += ["--seed", str(seed), "--workdir", work, *(["--strict"] if strict else [])]
+        command += ["--seed", str(seed), *(["--strict"] if strict else [])]
         for rule in list(dict.fromkeys(fault.rules))[:most]:
             command += ["--only", rule]
-        environment = {**os.environ, "PYTHONPATH": f"{product}{os.pathsep}{REPOSITORY / 'verify'}"}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": f"{product}{os.pathsep}{REPOSITORY / 'verify'}",
+            "TMPDIR": work,
+        }
         done = subprocess.run(
             command, check=False, capture_output=True, text=True, env=environment, cwd=work, timeout=SECONDS
         )

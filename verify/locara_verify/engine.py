@@ -140,6 +140,8 @@ def _start(state: _State, task: Task) -> None:
             "supply": None if job.supply is None else job.supply.to_json(),
             "strict": job.strict,
             "case": job.case,
+            # What a benchmark times is on the disk, as it is for a person.
+            "discard": job.discard and not task.check.exclusive,
         }
     ).encode()
     try:

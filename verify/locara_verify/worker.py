@@ -26,6 +26,7 @@ from locara_verify.budget import Budget
 from locara_verify.check import CheckResult, registered
 from locara_verify.context import Context
 from locara_verify.process import LIVE, START
+from locara_verify.scratch import in_memory
 from locara_verify.supply import Supply
 from locara_verify.target import load
 from locara_verify.wire import WireError, result_to_json
@@ -98,6 +99,8 @@ def _become_worker(fds: list[int], nursery: int) -> NoReturn:
         random.seed(0)
         with os.fdopen(task, "rb") as stream:
             message = json.load(stream)
+        if message["discard"]:
+            in_memory(Path(message["workdir"]))
         os.chdir(message["workdir"])
         run_task(message, out)
         status = 0

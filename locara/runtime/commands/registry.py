@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -45,9 +46,10 @@ class Args(BaseModel):
     """Arguments of a command: strict types, nothing unknown, camelCase on the wire, never echoed in
     errors."""
 
+    # A start would build dozens of models for the few commands that are called.
     model_config = ConfigDict(
-        strict=True, extra="forbid", frozen=True, hide_input_in_errors=True, alias_generator=to_camel
-    )
+        strict=True, extra="forbid", frozen=True, hide_input_in_errors=True, alias_generator=to_camel, defer_build=True
+    )  # fmt: skip
 
 
 class NoArgs(Args):
@@ -66,7 +68,18 @@ class Command:
     lane: Lane
     run: Run
 
+    def checked(self, args: object) -> Args:
+        """The arguments of a call. Raises pydantic's ValidationError.
 
+        Their model is built at the first call, by one thread: a model that is being built reads as its base class.
+        """
+        if not self.args.__pydantic_complete__:
+            with _BUILDING:
+                self.args.model_rebuild()
+        return self.args.model_validate(args)
+
+
+_BUILDING: Final = threading.Lock()
 REGISTERED: dict[str, Command] = {}
 
 

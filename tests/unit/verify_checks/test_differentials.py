@@ -41,11 +41,11 @@ def test_requests_and_questions_translate_both_ways() -> None:
 def test_a_proposed_line_is_tried() -> None:
     ask = {"kind": "net", "host": "c.example", "port": 443}
     good = '"net": {"allowed_hosts": ["a.example", "c.example"]}'
-    assert oracle.fix_problem(good, HOSTS, ask) is None
-    assert oracle.fix_problem('"net": {"allowed_hosts": ["a.example"]}', HOSTS, ask)
-    assert oracle.fix_problem("", HOSTS, ask)
-    assert oracle.fix_problem("", HOSTS, {**ask, "host": "127.0.0.1"}) is None
-    assert oracle.fix_problem(good, HOSTS, {**ask, "host": "127.0.0.1"})
+    assert oracle.fix_problem(good, ask) is None
+    assert oracle.fix_problem('"net": {"allowed_hosts": ["a.example"]}', ask)
+    assert oracle.fix_problem("", ask)
+    assert oracle.fix_problem("", {**ask, "host": "127.0.0.1"}) is None
+    assert oracle.fix_problem(good, {**ask, "host": "127.0.0.1"})
 
 
 def test_shrinking_drops_what_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:

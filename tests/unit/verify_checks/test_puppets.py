@@ -11,7 +11,7 @@ from locara_verify.strategies.puppets import Control, _Chains, puppet
 @given(st.lists(st.text(min_size=2, max_size=40), min_size=1, max_size=6, unique=True))
 @settings(max_examples=150, deadline=None)
 def test_a_chain_of_pieces_is_its_script(texts: list[str]) -> None:
-    chains = _Chains(())
+    chains = _Chains((), (), ())
     scripts = [f"{number}:{text}".encode() for number, text in enumerate(texts)]
     cuts = [chains._cut(script) for script in scripts]
     assert [b"".join(pieces) for pieces in cuts] == scripts

@@ -23,7 +23,7 @@ RULE: Final = "LC010"
 NAME: Final = "decision-oracle"
 QUESTIONS_PER_MANIFEST: Final = 400
 OWN_SHARE: Final = 10  # one in so many questions is about the target's own manifest
-TEXT_EVERY: Final = 25  # the sentences of a decision are built lazily; one in so many is read
+TEXT_EVERY: Final = 50  # the sentences of a decision are built lazily; one in so many is read
 LEAST_SHARE: Final = 0.05  # of allowed and of denied decisions; below it the run proved one side only
 MOST_FINDINGS: Final = 5
 
@@ -65,14 +65,12 @@ def compared(
         decision = decide(grants, to_request(ask))
         if decision.allowed is not expected.allowed:
             return f"decide says {word(decision.allowed)}, the policy says {word(expected.allowed)}"
-        return text_problem(decision, expected, value, ask) if read_text else None
+        return text_problem(decision, expected, ask) if read_text else None
     except Exception as error:  # whatever it is, a question must not raise
         return f"decide raised {type(error).__name__}: {error}"
 
 
-def text_problem(
-    decision: Decision, expected: policy.Judgement, value: Mapping[str, Json], ask: policy.Ask
-) -> str | None:
+def text_problem(decision: Decision, expected: policy.Judgement, ask: policy.Ask) -> str | None:
     """What is wrong with the words of a decision, or None."""
     capability, because, fix = decision.capability, decision.because, decision.fix
     if expected.capability and capability != expected.capability:
@@ -85,15 +83,15 @@ def text_problem(
             if "locara.json:" in because
             else f"the reason does not name the line of the grant: {because!r}"
         )
-    return fix_problem(fix, value, ask)
+    return fix_problem(fix, ask)
 
 
-def fix_problem(fix: str, value: Mapping[str, Json], ask: policy.Ask) -> str | None:
-    """Whether the line that a denial proposes, written into the manifest, makes the answer yes."""
+def fix_problem(fix: str, ask: policy.Ask) -> str | None:
+    """What is wrong when the line that a denial proposes is all that a manifest says, or None."""
     if not fix or not policy.possible(ask):
         return None if not fix and not policy.possible(ask) else f"a denial proposes {fix!r}"
     line = json.loads("{" + fix.replace("…", "0" * 64) + "}")
-    better = {**manifests.minimal(), "capabilities": {**value.get("capabilities", {}), **line}}
+    better = {**manifests.minimal(), "capabilities": line}
     if not decide(compiled(better), to_request(ask)).allowed or not policy.judge(better, ask).allowed:
         return f"the proposed line does not grant what was asked: {fix}"
     return None

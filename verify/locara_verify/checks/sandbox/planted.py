@@ -16,6 +16,7 @@ import locara
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.attestation.hostile import state
 from locara_verify.checks.consent.starts import bare, traces
+from locara_verify.checks.forked import command
 from locara_verify.context import Context
 from locara_verify.finding import Finding
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 LOOKUP: Final = "LC111"
 MODES: Final = "LC112"
 _SECONDS: Final = 60
+_PLAIN: Final = "/usr/bin:/bin"
 _SYSTEM: Final = ("/usr/bin", "/bin", "/usr/sbin", "/sbin")
 _ALWAYS: Final = (
     "bwrap",
@@ -92,15 +94,21 @@ def started(
     app: Path, person: Path, *words: str, folder: Path, path: str, umask: int = -1
 ) -> subprocess.CompletedProcess[bytes]:
     """One command of `locara` as a person would run it from ``folder``, with nothing on its input."""
-    environment = {"PATH": path, "HOME": str(person), "LANG": "C.UTF-8", "TMPDIR": str(person)}
-    environment["PYTHONPATH"] = str(Path(next(iter(locara.__path__))).parent)
-    command = [sys.executable, "-P", "-m", "locara", *words]
-    if words[0] == "run":
-        command += [str(app), "--data", str(person / "data"), "--accept-consent"]
+    more = _of_a_run(app, person) if words[0] == "run" else ()
     return subprocess.run(
-        command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS,
-        check=False, start_new_session=True, umask=umask,
+        [sys.executable, "-P", "-m", "locara", *words, *more], env=_environment(person, path), cwd=folder,
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False, start_new_session=True,
+        umask=umask,
     )  # fmt: skip
+
+
+def _of_a_run(app: Path, person: Path) -> tuple[str, ...]:
+    return (str(app), "--data", str(person / "data"), "--accept-consent")
+
+
+def _environment(person: Path, path: str) -> dict[str, str]:
+    code = str(Path(next(iter(locara.__path__))).parent)
+    return {"PATH": path, "HOME": str(person), "LANG": "C.UTF-8", "TMPDIR": str(person), "PYTHONPATH": code}
 
 
 def _reading(document: dict[str, Any]) -> None:
@@ -194,8 +202,7 @@ def _used(running: RunningApp, folder: Path) -> int:
 def files(ctx: Context) -> CheckResult:
     """Start with a umask of nothing and look at every mode; then again with links where the app's data will be."""
     app, person, cwd = ctx.variant("bare", bare), ctx.fresh_dir("person"), ctx.fresh_dir("cwd")
-    path = "/usr/bin:/bin"
-    first = started(app, person, "run", "--headless", folder=cwd, path=path, umask=0)
+    first = started(app, person, "run", "--headless", folder=cwd, path=_PLAIN, umask=0)
     made = sorted(one for one in person.rglob("*"))
     findings = [
         f"{one.relative_to(person)} is written with mode {one.lstat().st_mode & 0o7777:04o}"
@@ -203,6 +210,9 @@ def files(ctx: Context) -> CheckResult:
         if _loose(one)
     ]
     broken = "" if first.returncode == 0 and traces(person / "data") == 1 else "the app does not start"
+    forked = ctx.fresh_dir("person")
+    if _run_in_a_fork(app, forked, folder=cwd) != 0 or traces(forked / "data") != 1:
+        broken = broken or "the app does not start in a fork"
     tried = len(made)
     rng = ctx.rng("planted-files")
     # Below the data folder: what lies above is the person's own, who may well keep ~/.local elsewhere by a link.
@@ -244,10 +254,16 @@ def _with_a_link(ctx: Context, app: Path, name: str, *, is_folder: bool) -> Iter
         target = {"a link to a folder": outside, "a link to a file": outside / "canary.txt"}
         place.symlink_to(target.get(what, outside / "new.txt"))
         before = state(outside, outside / "none")
-        started(app, person, "run", "--headless", folder=outside, path="/usr/bin:/bin")
+        _run_in_a_fork(app, person, folder=outside)
         after = state(outside, outside / "none")
         yield what, ", ".join(sorted(_differing(before, after)))
         shutil.rmtree(person, ignore_errors=True)
+
+
+def _run_in_a_fork(app: Path, person: Path, *, folder: Path) -> int:
+    """The exit code of `locara run`. Every start does the same here, so the framework is loaded but once."""
+    words = ("run", "--headless", *_of_a_run(app, person))
+    return command(*words, environment=_environment(person, _PLAIN), folder=folder)
 
 
 def _differing(before: Mapping[str, object], after: Mapping[str, object]) -> set[str]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 RULE: Final = "LC607"
 NAME: Final = "tool-composition"
-SAMPLES: Final = 12
+SAMPLES: Final = 24
 
 Json = Any
 
@@ -46,7 +46,7 @@ def run(ctx: Context) -> CheckResult:
 def algebra(ctx: Context, tally: Tally) -> int:
     """`compose` on pairs of generated manifests; every question is answered by the oracle, twice."""
     rng, decisions = ctx.rng(NAME), 0
-    for number in range(max(50, ctx.profile.decisions // 100)):
+    for number in range(max(50, ctx.profile.decisions // 200)):
         app, tool = manifests.valid(rng), manifests.valid(rng)
         if rng.random() < 0.5:
             tool["capabilities"] = {

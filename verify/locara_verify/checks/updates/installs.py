@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.forked import ended, forked
 from locara_verify.context import Context
 from locara_verify.finding import Finding, has_room
 from locara_verify.strategies.installs import NOTHING, Machine, Releases, archive, honest
@@ -43,6 +44,7 @@ def run(ctx: Context) -> CheckResult:
     trial.never_installed()
     trial.mixed()
     trial.downgraded()
+    trial.upwards()
     trial.walks(max(1, ctx.profile.fuzz_examples // _WALKS))
     trial.killed(every=1 if ctx.profile.fuzz_examples >= _EVERY else 3)
     trial.at_once()
@@ -147,6 +149,15 @@ class _Trial:
         )
         self.taken(machine, self.bundle("2.0.0"), "2.0.0", "the newest")
 
+    def upwards(self) -> None:
+        """Each release in its order, and after each the ones before it."""
+        machine, below = self.machine(), list[str]()
+        for version in sorted(self.offer.releases, key=lambda text: [int(part) for part in text.split(".")]):
+            self.taken(machine, self.bundle(version), version, f"{version} after {below}")
+            for older in reversed(below):
+                self.refused(machine, self.bundle(older), f"{older} after {version}")
+            below.append(version)
+
     def walks(self, count: int) -> None:
         """Bundles in any order, against what the text says of each."""
         rng = self.ctx.rng("installs")
@@ -218,25 +229,14 @@ class _Trial:
         for _ in range(3):
             machine = self.machine("1.9.0")
             children = [
-                _forked(partial(self.exit_code, machine, version)) for version in ("1.9.1", "1.10.0", "1.9.1")
+                forked(partial(self.exit_code, machine, version)) for version in ("1.9.1", "1.10.0", "1.9.1")
             ]
             for child in children:
-                os.waitpid(child, 0)
+                ended(child)
             self.tried[BROKEN_OFF] += 1
             if machine.starts() != "1.10.0":
                 message = "of two installations at a time the older one won, or neither is whole"
                 self.fail(BROKEN_OFF, message, f"1.9.1 and 1.10.0 over 1.9.0: {machine.starts()}")
-
-
-def _forked(work: Callable[[], int]) -> int:
-    child = os.fork()
-    if child == 0:
-        code = 70
-        try:
-            code = work()
-        finally:
-            os._exit(code)
-    return child
 
 
 def _until(step: int, work: Callable[[], int]) -> int:
@@ -246,8 +246,7 @@ def _until(step: int, work: Callable[[], int]) -> int:
         with _gone_before(step):
             return work()
 
-    _, status = os.waitpid(_forked(counted), 0)
-    code = os.waitstatus_to_exitcode(status)
+    code = ended(forked(counted))
     return code if code >= 0 else 128 + signal.Signals(-code).value
 
 
