@@ -162,7 +162,7 @@ def run(ctx: Context) -> CheckResult:
     """The target's own text, then generated manifests, pairs of versions and sequences of updates."""
     findings: list[Finding] = []
     rng = ctx.rng("consent-words")
-    count = max(150, ctx.profile.fuzz_examples // 8)
+    count = max(60, ctx.profile.fuzz_examples // 8)
     own = json.loads(ctx.target.manifest_bytes)
     for number in range(count):
         value = own if number == 0 else manifests.valid(rng) if number % 8 else manifests.plenty(rng)
