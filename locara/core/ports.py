@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 MIN_PORT: Final = 1
@@ -86,12 +87,11 @@ def _combine(a: PortSet, b: PortSet, keep: Callable[[bool, bool], bool]) -> Port
         for first, last in ports.intervals
         for edge in (first, last + 1)
     )
-    spans, inside, start = [], [False, False], 0
-    for edge, side in edges:
-        if start < edge and keep(*inside):
-            spans.append((start, edge - 1))
+    spans, inside = [], [False, False]
+    for (edge, side), (after, _) in pairwise(edges):
         inside[side] = not inside[side]
-        start = edge
+        if edge < after and keep(*inside):
+            spans.append((edge, after - 1))
     return PortSet(_merge(spans))
 
 
