@@ -15,11 +15,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
+from locara.sandbox.linux.kernel_text import kernel_text
+
 STALLED_PERCENT: Final = 10.0
 """Share of the last ten seconds in which some process waited for memory."""
 LEFT_PERCENT: Final = 4.0
 INTERVAL_S: Final = 2.0
-_MOST_CHARS: Final = 65_536
 _WARNING: Final = 2  # macOS: 1 normal, 2 warning, 4 critical
 
 
@@ -39,7 +40,10 @@ class ProcGauge:
 
     def is_short(self) -> bool:
         """True when some process stalls on memory, or hardly any is left."""
-        return stalled(_read(self._stalls)) >= STALLED_PERCENT or left(_read(self._memory)) < LEFT_PERCENT
+        return (
+            stalled(kernel_text(self._stalls)) >= STALLED_PERCENT
+            or left(kernel_text(self._memory)) < LEFT_PERCENT
+        )
 
 
 class MacGauge:
@@ -72,13 +76,19 @@ def stalled(text: str) -> float:
     return 0.0
 
 
-def left(text: str) -> float:
-    """The memory that is available, in percent of all, by a meminfo file; 100 when it does not say."""
+def memory(text: str) -> dict[str, float]:
+    """KiB of all memory and of what is available, by their names in a meminfo file; none of what it does not say."""
     found = {}
     for line in text.splitlines():
         name, _, rest = line.partition(":")
         if name in {"MemTotal", "MemAvailable"}:
             found[name] = _number(rest.split()[0]) if rest.split() else 0.0
+    return found
+
+
+def left(text: str) -> float:
+    """The memory that is available, in percent of all, by a meminfo file; 100 when it does not say."""
+    found = memory(text)
     total = found.get("MemTotal", 0.0)
     return 100.0 * found["MemAvailable"] / total if total > 0 and "MemAvailable" in found else 100.0
 
@@ -101,14 +111,6 @@ class PressureWatch:
         while not self._ended.wait(self._interval):
             if self._gauge.is_short():
                 self._relieve()
-
-
-def _read(path: Path) -> str:
-    try:
-        with path.open(encoding="ascii", errors="replace") as file:
-            return file.read(_MOST_CHARS)
-    except OSError:
-        return ""
 
 
 def _number(text: str) -> float:

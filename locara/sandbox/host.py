@@ -14,8 +14,8 @@ from typing import Final
 from locara.errors import SandboxError
 from locara.sandbox.linux import landlock
 from locara.sandbox.linux.identity import ordinary_identity
+from locara.sandbox.linux.kernel_text import kernel_text
 
-_MOST_CHARS: Final = 65_536
 _INSTALL: Final = (
     "install bubblewrap (Debian, Ubuntu: apt install bubblewrap; Fedora: dnf install bubblewrap)"
 )
@@ -96,17 +96,8 @@ def _bubblewrap() -> Layer:
             return Layer("namespaces", version, f"{version} cannot bind by descriptor", "update bubblewrap")
         return Layer("namespaces", version)
     restricted = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
-    by_apparmor = _setting(restricted).strip() == "1"
+    by_apparmor = kernel_text(restricted).strip() == "1"
     return explain_bwrap(version, trial.stderr.strip(), by_apparmor=by_apparmor)
-
-
-def _setting(place: Path) -> str:
-    """A setting of the kernel, empty where this one has none."""
-    try:
-        with place.open(encoding="utf-8", errors="replace") as file:
-            return file.read(_MOST_CHARS)
-    except OSError:
-        return ""
 
 
 def explain_bwrap(version: str, said: str, *, by_apparmor: bool) -> Layer:
@@ -133,7 +124,7 @@ def _landlock() -> Layer:
 
 def _seccomp() -> Layer:
     actions = Path("/proc/sys/kernel/seccomp/actions_avail")
-    if "kill_process" in _setting(actions):
+    if "kill_process" in kernel_text(actions):
         return Layer("seccomp", "filter mode")
     return Layer(
         "seccomp",

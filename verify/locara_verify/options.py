@@ -241,8 +241,8 @@ def _acceptance(args: argparse.Namespace) -> tuple[Accept, tuple[str, ...]]:
 
 
 def at_a_time() -> int:
-    """How many checks run at a time: three for two processors that this process may use, since about a fifth of the
-    time of a check is waiting."""
+    """How many checks run at a time: three for two processors that this process may use, since checks wait as
+    well: for starts, for clocks and for the disk."""
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
     return cores + (cores + 1) // 2

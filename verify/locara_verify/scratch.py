@@ -12,6 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from locara.runtime.pressure import memory
+from locara.sandbox.linux.kernel_text import kernel_text
+
 MEGABYTES: Final = 1_024
 """The size of the file system. The largest check needs a tenth of that."""
 _MEMORY_KIB: Final = 4 << 20
@@ -34,10 +37,5 @@ def in_memory(folder: Path) -> bool:
     return False
 
 
-def _available_kib() -> int:
-    """What /proc/meminfo calls available, in KiB; 0 where it does not tell."""
-    with suppress(OSError, ValueError, IndexError):
-        for line in Path("/proc/meminfo").read_text("ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1])
-    return 0
+def _available_kib() -> float:
+    return memory(kernel_text(Path("/proc/meminfo"))).get("MemAvailable", 0.0)

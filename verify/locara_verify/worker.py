@@ -99,7 +99,7 @@ def _become_worker(fds: list[int], nursery: int) -> NoReturn:
         random.seed(0)
         with os.fdopen(task, "rb") as stream:
             message = json.load(stream)
-        if message["discard"]:
+        if message["in_memory"]:
             in_memory(Path(message["workdir"]))
         os.chdir(message["workdir"])
         run_task(message, out)

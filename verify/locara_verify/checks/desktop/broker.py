@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -28,6 +27,7 @@ from locara_verify.checks.desktop.stage import (
     watched,
 )
 from locara_verify.checks.escape.outside import Peer, serving
+from locara_verify.checks.waiting import happens
 from locara_verify.context import Context
 from locara_verify.oracle import policy
 from locara_verify.strategies import hosts
@@ -173,12 +173,7 @@ def _says_nothing(_text: str) -> None:
 
 def soon(there: Callable[[], bool]) -> bool:
     """Whether something comes true within a short while."""
-    end = time.monotonic() + _SOON
-    while not there():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
+    return happens(there, _SOON)
 
 
 def clipboard(ctx: Context, tally: Tally) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import struct
-import time
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +14,7 @@ from locara_verify.check import CheckResult, check
 from locara_verify.checks.desktop import unread
 from locara_verify.checks.desktop.stage import ENDS, SUBSCRIBED, narrowed, watched
 from locara_verify.checks.escape.processes import family
+from locara_verify.checks.waiting import happens
 from locara_verify.context import Context
 from locara_verify.tally import Tally
 
@@ -163,12 +163,7 @@ def window_closed(
 
 def _gone(pids: tuple[int, ...], seconds: float) -> bool:
     """Whether every one of these processes ends within this time."""
-    end = time.monotonic() + seconds
-    while any(_alive(pid) for pid in pids):
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.1)
-    return True
+    return happens(lambda: not any(_alive(pid) for pid in pids), seconds)
 
 
 def _alive(pid: int) -> bool:

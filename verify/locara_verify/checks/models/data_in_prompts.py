@@ -77,7 +77,7 @@ def run(ctx: Context) -> CheckResult:
     A puppet's vocabulary has one token for each byte, so equal lengths are equal counts, to the token.
     """
     tally, rng = Tally(), ctx.rng(NAME)
-    texts = list(spellings(rng, max(0, ctx.profile.live_operations // 250 - 2 * len(DEFINED))))
+    texts = list(spellings(rng, ctx.profile.live_operations // 250))
     tools = [tool for number, text in enumerate(texts[:8]) for tool in described(number, text)]
     scripts = {"go": "fine", AFTER_TOOL: "done"}
     models = {

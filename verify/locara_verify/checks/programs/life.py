@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import os
 import struct
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +12,7 @@ from locara.errors import CallError
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.models.probe import Tally, survives
 from locara_verify.checks.programs.stage import CALL_SECONDS, has_programs, put, reading_app, running, sample
+from locara_verify.checks.waiting import happens
 from locara_verify.context import Context
 
 if TYPE_CHECKING:
@@ -96,16 +95,6 @@ def at_work(found: set[int]) -> bool:
             continue
         if sum(map(int, used)) > ticks / 2:
             return True
-    return False
-
-
-def happens(holds: Callable[[], object], seconds: float) -> bool:
-    """Whether it comes true in time."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if holds():
-            return True
-        time.sleep(0.01)
     return False
 
 

@@ -13,15 +13,17 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from locara.errors import LocaraError
 from locara.sandbox.launcher import LaunchPlan, Payload, start
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.forked import ended, forked
 from locara_verify.checks.programs.confined import launches, probe_plan
 from locara_verify.checks.programs.stage import has_programs
 from locara_verify.checks.sandbox.layers import innermost
 from locara_verify.checks.sandbox.plans import app_plan
+from locara_verify.checks.waiting import happens
 from locara_verify.checks.window.plans import no_window, window_of
 from locara_verify.context import Context
 from locara_verify.tally import Tally
@@ -59,19 +61,20 @@ def judge(tally: Tally, plans: dict[str, LaunchPlan]) -> None:
             alive = [all(_lives(born) for born in one) for one in begun]
         finally:
             os.kill(launcher, signal.SIGKILL)
-            os.waitpid(launcher, 0)
+            ended(launcher)
         end = time.monotonic() + GONE_SECONDS
         for at, name in enumerate(plans):
             started = at < len(begun) and alive[at]
             tally.twin(RULE, started, f"the sandbox of {name} runs while its launcher does")
             if not started:
                 continue
-            left = _left(begun[at], end)
+            processes = begun[at]
+            gone = happens(lambda: not any(map(_lives, processes)), end - time.monotonic())  # noqa: B023 - asked at once
             tally.judge(
                 RULE,
-                not left,
+                gone,
                 f"the sandbox of {name} goes on although its launcher was killed",
-                f"{len(left)} of its processes are there {GONE_SECONDS:.0f} s later",
+                f"{sum(map(_lives, processes))} of its processes are there {GONE_SECONDS:.0f} s later",
             )
         _end([born for one in begun for born in one])
     finally:
@@ -82,20 +85,14 @@ def judge(tally: Tally, plans: dict[str, LaunchPlan]) -> None:
 def _launcher(plans: Sequence[LaunchPlan], kept: int) -> tuple[int, list[list[Born]]]:
     """A process that started all of them and does nothing more, and what it started."""
     reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.close(reading)
-            _start_all(plans, kept, writing)
-        finally:
-            os._exit(1)
+    child = forked(lambda: _start_all(plans, kept, writing))
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
         said = pipe.read()
     return child, json.loads(said or b"[]")
 
 
-def _start_all(plans: Sequence[LaunchPlan], kept: int, writing: int) -> None:
+def _start_all(plans: Sequence[LaunchPlan], kept: int, writing: int) -> NoReturn:
     started = []
     with suppress(LocaraError, OSError):
         for plan in plans:
@@ -120,14 +117,6 @@ def _began(pid: int) -> str:
 def _lives(born: Born) -> bool:
     pid, began = born
     return bool(began) and _began(pid) == began
-
-
-def _left(begun: list[Born], end: float) -> list[Born]:
-    while left := [born for born in begun if _lives(born)]:
-        if time.monotonic() > end:
-            return left
-        time.sleep(0.005)
-    return []
 
 
 def _end(begun: list[Born]) -> None:

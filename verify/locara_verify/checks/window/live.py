@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.waiting import happens
 from locara_verify.checks.window.bare import PREFIX
 from locara_verify.checks.window.page import AWAY, SURE, WAYS, groups, write_page
 from locara_verify.checks.window.plans import no_window
@@ -166,7 +167,7 @@ def _show(
     with ours, opened(ctx, display, page, theirs, seen) as alive:
         theirs.close()
         threading.Thread(target=_listen, args=(ours, commands), daemon=True).start()
-        ended = _until(lambda: "ended" in commands or "left" in commands or not alive())
+        ended = happens(lambda: "ended" in commands or "left" in commands or not alive(), _PAGE_SECONDS)
         time.sleep(_SETTLE)  # what was on its way arrives
         lives = alive()
     hits = {name: count for name, count in sinks.hits().items() if count}
@@ -200,15 +201,6 @@ def _show(
     if not findings and ("began" not in commands or not ended or not lives):
         return findings, [f"the page {where} did not run to its end ({', '.join(commands[-3:]) or 'silent'})"]
     return findings, []
-
-
-def _until(condition: object) -> bool:
-    end = time.monotonic() + _PAGE_SECONDS
-    while time.monotonic() < end:
-        if condition():  # type: ignore[operator]
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def _listen(sock: socket.socket, commands: list[str]) -> None:
@@ -261,7 +253,9 @@ def _control(ctx: Context, display: Display) -> set[str]:
             started.append(
                 subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             )
-        _until(lambda: reached >= SURE or all(process.poll() is not None for process in started))
+        happens(
+            lambda: reached >= SURE or all(process.poll() is not None for process in started), _PAGE_SECONDS
+        )
         for process in started:
             process.terminate()
             process.wait(_PAGE_SECONDS)
