@@ -276,6 +276,7 @@ def test_a_running_app_hears_of_a_block_and_malware_ends(
     assert "LR-8" in told[0]
     if ends:
         running.process.wait()
+        assert running.client.drain(60)  # the outer process is gone before the inner ones
         with pytest.raises(LocaraError):
             running.client.call("app.info")
     else:
