@@ -61,6 +61,7 @@ class FirstRun:
         self._stack = ExitStack()
         self._sock: socket.socket | None = None
         self._lock = threading.Lock()
+        self._sending = threading.Lock()  # the newest state is told last, and frames stay whole
         self._watching: object = None
         self._state: Mapping[str, Any] = {"step": "done"}
         self._question = 0
@@ -233,12 +234,17 @@ class FirstRun:
                 self._said.put(words(args))
 
     def _tell(self) -> None:
-        with self._lock:
-            state, call_id = self._state, self._watching
-        if call_id is not None:
-            self._send({"id": call_id, "event": state})
+        with self._sending:
+            with self._lock:
+                state, call_id = self._state, self._watching
+            if call_id is not None:
+                self._write({"id": call_id, "event": state})
 
     def _send(self, value: Mapping[str, Any]) -> None:
+        with self._sending:
+            self._write(value)
+
+    def _write(self, value: Mapping[str, Any]) -> None:
         if self._sock is None:
             return
         try:

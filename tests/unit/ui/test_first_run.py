@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 from locara.core.consent import ConsentText
 from locara.core.grant import Grants
+from locara.runtime import frames
 from locara.ui import first_run
 from locara.ui.first_run import FirstRun
 
@@ -46,13 +48,13 @@ class Page:
         payload = json.dumps({"id": 1, "cmd": cmd, "args": args}).encode()
         self._sock.sendall(len(payload).to_bytes(4, "big") + payload)
 
-    def state(self, step: str) -> dict[str, Any]:
-        """The next state of this step that is told."""
+    def state(self, step: str, question: int | None = 1) -> dict[str, Any]:
+        """The next state of this step and question, None is any, that is told. One state may be told more than once."""
         while True:
             size = int.from_bytes(self._sock.recv(4, socket.MSG_WAITALL), "big")
             frame: dict[str, Any] = json.loads(self._sock.recv(size, socket.MSG_WAITALL))
             event = frame.get("event", {})
-            if event.get("step") == step:
+            if event.get("step") == step and question in {None, event.get("question")}:
                 found: dict[str, Any] = event
                 return found
 
@@ -110,12 +112,36 @@ def test_a_second_click_and_one_on_what_stood_there_before_answer_nothing(page: 
                 page.send("first.answer", agree=True, question=1)
         assert said == [True]
         with asked(first, "use the camera") as said:
-            assert page.state("consent")["question"] == 2
+            page.state("consent", question=2)
             page.send("first.answer", agree=True, question=1)
             page.send("first.stop", question=2)
             page.send("first.answer", agree=True)
             page.send("first.answer", agree=False, question=2)
         assert said == [False]
+
+
+def test_the_newest_question_is_told_last(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that was told an older one after it would show a question whose answer means nothing."""
+    write, others, told = frames.write_all, threading.Event(), list[int]()
+
+    def slow(fd: int, data: bytes) -> None:
+        if threading.current_thread().name == "locara-first-run":
+            others.wait(0.5)
+        write(fd, data)
+        others.set()
+
+    monkeypatch.setattr(frames, "write_all", slow)
+    with FirstRun(Grants.none(), log=2) as first:
+        first._begin({"step": "consent"})
+        page.send("first.watch")
+        while first._watching is None:
+            time.sleep(0.001)
+        first._begin({"step": "consent"})
+        while not told or told[-1] != 2:
+            told.append(page.state("consent", question=None)["question"])
+        page.send("first.watch")  # what is told for this one comes after all the others
+        told.append(page.state("consent", question=None)["question"])
+    assert told == sorted(told)
 
 
 def test_after_its_end_nothing_reads_what_has_the_number_of_its_descriptor(
