@@ -61,6 +61,7 @@ class WindowFront:
         self._bundle: AppBundle | None = None
         self._entry = ""
         self._missing = ""
+        self._sending = threading.Lock()  # two threads answer the page; a frame stays whole
 
     def show(self, bundle: AppBundle) -> None:
         """Copy the page as it is built now; the window loads it when it is told to."""
@@ -98,7 +99,6 @@ class WindowFront:
                     )
                 )
             lines = self._pages.lines_of(_PAGE) or queue.Queue()
-            stack.callback(self._pages.leave, _PAGE)
             stack.callback(window.kill)
             if self._missing:
                 self._orders.notice(self._missing)
@@ -113,7 +113,8 @@ class WindowFront:
             for thread in (reads, writes, waits):
                 thread.start()
             stack.callback(frames.fall_silent, ours, reads, writes)
-            stack.callback(lines.put, _END)
+            stack.callback(_end, lines)
+            stack.callback(self._pages.leave, _PAGE)  # first of all: nothing is put behind the end
             stack.enter_context(following(os.environ, self._orders.turn))
             yield
 
@@ -155,11 +156,11 @@ class WindowFront:
                 try:
                     frame = frames.decode(payload)
                 except CallError as error:
-                    _answer(sock, None, error.code, error.message)
+                    self._answer(sock, None, error.code, error.message)
                     continue
                 if not self._pages.send(_PAGE, frame) and "cancel" not in frame:
                     code, why = ("bad_request", "no call with a free id") if self._pages.connected else _GONE
-                    _answer(sock, frame.get("id"), code, why)
+                    self._answer(sock, frame.get("id"), code, why)
 
     def _write(self, sock: socket.socket, lines: Lines) -> None:
         """Hand on what the page is to know, until the session ends."""
@@ -172,13 +173,25 @@ class WindowFront:
                     try:
                         data = frames.encode(frame)
                     except CallError as error:
-                        _answer(sock, frame.get("id"), error.code, error.message)
+                        self._answer(sock, frame.get("id"), error.code, error.message)
                     else:
-                        frames.write_all(sock.fileno(), data)
+                        self._send(sock, data)
                 elif "closed" in line:
                     self._orders.notice(f"{str(line['closed']).capitalize()}. The terminal says more.")
                 else:
                     self._load()
+
+    def _answer(self, sock: socket.socket, call: object, code: str, why: str) -> None:
+        from locara.runtime import frames
+
+        reply = {"id": call, "ok": False, "error": {"code": code, "message": why}}
+        self._send(sock, frames.encode(reply))
+
+    def _send(self, sock: socket.socket, data: bytes) -> None:
+        from locara.runtime import frames
+
+        with self._sending:
+            frames.write_all(sock.fileno(), data)
 
     def _load(self) -> None:
         """Load the page as it was copied last; a sentence stays where there is none, or nothing to answer it."""
@@ -190,11 +203,9 @@ class WindowFront:
             self._orders.reload(self._entry, about_of(self._shown()))
 
 
-def _answer(sock: socket.socket, call: object, code: str, why: str) -> None:
-    from locara.runtime import frames
-
-    reply = {"id": call, "ok": False, "error": {"code": code, "message": why}}
-    frames.write_all(sock.fileno(), frames.encode(reply))
+def _end(lines: Lines) -> None:
+    with suppress(queue.Full):  # a page that does not read: its writer ends with the stream
+        lines.put_nowait(_END)
 
 
 def _state() -> StateFolder:

@@ -22,16 +22,17 @@ NAME: Final = "secret.txt"  # the same name on both sides: ordinary in the folde
 
 Json = Any
 
-# Runs unsandboxed, outside: exchanges two names until its input ends, then says how often. A pause keeps the
-# exchange rate near the call rate, so that calls meet both sides and the edge between them.
+# Runs unsandboxed, outside: exchanges two names until its input ends, then says how often. As long with each pause:
+# the long ones keep the rate near that of the calls, so that calls meet both sides; without one an exchange falls
+# between any two steps of a call.
 SWAPPER: Final = """
-import ctypes, os, select, sys
+import ctypes, os, select, sys, time
 libc = ctypes.CDLL(None, use_errno=True)
 folder = os.open(sys.argv[1], os.O_PATH | os.O_DIRECTORY)
 one, two = (name.encode() for name in sys.argv[2:4])
 pauses, count = (0.0, 0.00005, 0.0003, 0.001, 0.003), 0
 print("ready", flush=True)
-while not select.select([sys.stdin], [], [], pauses[count // 2 % len(pauses)])[0]:
+while not select.select([sys.stdin], [], [], pauses[int(time.monotonic() / 0.004) % len(pauses)])[0]:
     if libc.renameat2(folder, one, folder, two, 2) != 0:
         sys.exit(ctypes.get_errno())
     count += 1
