@@ -3,6 +3,8 @@ it."""
 
 from __future__ import annotations
 
+import os
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,21 +20,22 @@ from locara_verify.context import Context
 RULE: Final = "LC204"
 MOST_ROUNDS: Final = 2_000
 LEAST_OF_EACH: Final = 3  # calls that met the folder, and calls that met the link
+LEAST_FOOLED: Final = 5  # looks of `fooled`, one beside each call, that an exchange came into
 NAME: Final = "secret.txt"  # the same name on both sides: ordinary in the folder, a canary behind the link
 
 Json = Any
 
 # Runs unsandboxed, outside: exchanges two names until its input ends, then says how often. As long with each pause:
-# the long ones keep the rate near that of the calls, so that calls meet both sides; without one an exchange falls
-# between any two steps of a call.
+# the long ones keep the rate near that of the calls, so that calls meet both sides; without one, half of the time,
+# an exchange falls between any two steps of a call.
 SWAPPER: Final = """
 import ctypes, os, select, sys, time
 libc = ctypes.CDLL(None, use_errno=True)
 folder = os.open(sys.argv[1], os.O_PATH | os.O_DIRECTORY)
 one, two = (name.encode() for name in sys.argv[2:4])
-pauses, count = (0.0, 0.00005, 0.0003, 0.001, 0.003), 0
+pauses, count = (0.0, 0.00005, 0.0, 0.0003, 0.0, 0.001, 0.0, 0.003), 0
 print("ready", flush=True)
-while not select.select([sys.stdin], [], [], pauses[int(time.monotonic() / 0.004) % len(pauses)])[0]:
+while not select.select([sys.stdin], [], [], pauses[int(time.monotonic() / 0.003) % len(pauses)])[0]:
     if libc.renameat2(folder, one, folder, two, 2) != 0:
         sys.exit(ctypes.get_errno())
     count += 1
@@ -59,6 +62,20 @@ def swapping(folder: Path, one: str, two: str) -> Iterator[list[int]]:
         counts.append(int(out) if out.strip().isdigit() else 0)
 
 
+def fooled(path: Path) -> bool:
+    """Look for a link and then use the name, as a broker that checks first would; whether a link was followed.
+
+    It shows that the window is hit by what looks and uses apart, on this machine and in this minute.
+    """
+    seen = path.lstat()
+    if stat.S_ISLNK(seen.st_mode):
+        return False
+    try:
+        return not os.path.samestat(seen, path.stat())
+    except FileNotFoundError:  # what the link names is not there for this process
+        return True
+
+
 def stage(folder: Path, behind: Path) -> None:
     """Lay out two pairs: a folder with a link to the folder ``behind``, and a file with a link to its
     canary."""
@@ -72,14 +89,19 @@ def stage(folder: Path, behind: Path) -> None:
 def attack_pair(
     trial: Trial, root: str, folder: Path, names: tuple[str, str], calls: list[tuple[str, dict[str, Json]]]
 ) -> None:
-    """Repeat ``calls`` while ``names`` are exchanged; count on which side each reading call came out."""
+    """Repeat ``calls`` while ``names`` are exchanged; count on which side each reading call came out.
+
+    It goes on until calls met both sides and what checks before it uses would have been led outside.
+    """
     met = {"folder": 0, "link": 0}
+    hits = 0
     rounds = max(8, share(trial.arena.ctx, 0.02) // len(calls))
     with swapping(folder, *names) as counts:
         for number in range(MOST_ROUNDS):
-            if number >= rounds and min(met.values()) >= LEAST_OF_EACH:
+            if number >= rounds and min(met.values()) >= LEAST_OF_EACH and hits >= LEAST_FOOLED:
                 break
             for command, args in calls:
+                hits += fooled(folder / names[0])
                 reply = trial.arena.link.ask(command, {"root": root, **args}, timeout=30)
                 trial.tried(RULE)
                 if command == "fs.read" and reply.ok:
@@ -94,9 +116,12 @@ def attack_pair(
                 elif command == "fs.read" and reply.code == "capability_denied":
                     met["link"] += 1
             trial.arena.ctx.progress(min(number, rounds), rounds, "swaps")
-    seen = f"{counts[0]} exchanges, {met['folder']} reads met the file, {met['link']} met the link"
+    seen = (
+        f"{counts[0]} exchanges, {met['folder']} reads met the file, {met['link']} met the link, "
+        f"{hits} hit between check and use"
+    )
     trial.notes.append(f"{names[0]}: {seen}")
-    if min(met.values()) < LEAST_OF_EACH:
+    if min(met.values()) < LEAST_OF_EACH or hits < LEAST_FOOLED:
         trial.inconclusive.setdefault(RULE, f"the window was not hit: {seen}")
 
 
