@@ -71,7 +71,8 @@ class Check:
 
     ``exclusive`` checks run alone after all others (benchmarks). ``quick`` checks also run in the quick profile,
     which is to answer soon; the others there only when they are chosen. ``broken_manifest`` checks also run
-    when locara.json cannot be read; every other check then has no result.
+    when locara.json cannot be read; every other check then has no result. ``on_disk`` checks need the file system
+    that a person's files lie on; those of others may lie in memory.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Check:
     exclusive: bool
     quick: bool
     broken_manifest: bool
+    on_disk: bool
     applies: Applies
     run: CheckFunction
     module: str
@@ -96,6 +98,7 @@ def check(
     exclusive: bool = False,
     quick: bool = False,
     broken_manifest: bool = False,
+    on_disk: bool = False,
     applies: Applies = always,
 ) -> Callable[[CheckFunction], CheckFunction]:
     """Register the decorated ``run(ctx) -> CheckResult`` as the check ``name`` that judges ``rules``.
@@ -113,7 +116,16 @@ def check(
         if known is not None and known.module != function.__module__:
             raise ValueError(f"two checks are named {name!r}: {known.module} and {function.__module__}")
         _registry[name] = Check(
-            name, rules, needs, exclusive, quick, broken_manifest, applies, function, function.__module__
+            name,
+            rules,
+            needs,
+            exclusive,
+            quick,
+            broken_manifest,
+            on_disk,
+            applies,
+            function,
+            function.__module__,
         )
         return function
 

@@ -141,7 +141,7 @@ def _start(state: _State, task: Task) -> None:
             "strict": job.strict,
             "case": job.case,
             # What a benchmark times is on the disk, as it is for a person.
-            "in_memory": job.discard and not task.check.exclusive,
+            "in_memory": job.discard and not (task.check.exclusive or task.check.on_disk),
         }
     ).encode()
     try:
