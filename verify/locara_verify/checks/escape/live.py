@@ -27,9 +27,11 @@ class Trial:
     inconclusive: dict[str, str] = field(default_factory=dict)
     twins: int = 0
     notes: list[str] = field(default_factory=list)
+    latest: str = ""
 
     def tried(self, rule: str, count: int = 1) -> None:
-        """Count attempts against a rule."""
+        """Count attempts against a rule, which is the latest one from now on."""
+        self.latest = rule
         self.attempts[rule] = self.attempts.get(rule, 0) + count
 
     def fail(self, rule: str, message: str, because: str, call: str = "") -> None:
@@ -78,7 +80,8 @@ def conduct(trial: Trial, attack: Callable[[Trial], None]) -> CheckResult:
         if not arena.link.alive():
             trial.fail(first, "the app no longer answers after the attack", "app.info got no ok reply")
     except Gone as gone:
-        trial.fail(first, "the app stopped answering during the attack", str(gone))
+        for rule in dict.fromkeys((first, trial.latest or first)):
+            trial.fail(rule, "the app stopped answering during the attack", str(gone))
         for rule in trial.rules:
             trial.inconclusive.setdefault(rule, f"the attack broke off: {gone}")
     if not arena.victim.alive():

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from locara.errors import LocaraError
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.models.probe import CALL_SECONDS, Tally, chat, roles, survives, talks
+from locara_verify.checks.models.unkept_schemas import refuses_unkept
 from locara_verify.context import Context
 from locara_verify.finding import JSON
 
@@ -106,6 +107,7 @@ def run(ctx: Context) -> CheckResult:
         lambda client: cancels(tally, client, found.chat or ""),
         lambda client: repeats(ctx, tally, client, found.chat or ""),
         lambda client: follows_schemas(ctx, tally, client, found.chat or ""),
+        lambda client: refuses_unkept(ctx.rng(f"{SCHEMA} unkept"), tally, client, found.chat or ""),
     ]
     if found.embed is not None:
         steps.append(lambda client: embeds(tally, client, found.embed or ""))

@@ -15,7 +15,8 @@ from locara_verify.strategies.puppets import puppet
 
 RULE: Final = "LC532"
 NAME: Final = "hostile-templates"
-MOST: Final = 48
+QUICK: Final = 26
+MOST: Final = 63  # a manifest names at most 64 models, and one is the twin
 SECONDS: Final = 30.0
 END: Final = "<|script-0|>"
 
@@ -131,13 +132,13 @@ WRAPPERS: Final = (
 
 
 def attacks(rng: random.Random) -> Iterator[str]:
-    """Sources: every gadget in a wrapper chosen at random, floods and broken ones; OTHERS are always tried."""
+    """Sources: every gadget in a wrapper chosen at random, and broken ones; OTHERS and FLOODS are always tried."""
     for reach in REACHES:
         wrapper = rng.choice(WRAPPERS)
         if "tojson" in wrapper and ("__" not in reach or reach.startswith(GIVEN)):
             wrapper = WRAPPERS[0]
         yield wrapper % reach
-    yield from (*FLOODS, *BROKEN)
+    yield from BROKEN
 
 
 @check(NAME, rules=(RULE,), needs=frozenset({"live"}), applies=talks)
@@ -149,8 +150,9 @@ def run(ctx: Context) -> CheckResult:
     """
     tally, rng = Tally(), ctx.rng(NAME)
     sources = list(attacks(rng))
-    most = MOST if ctx.profile.profile != "quick" else 16
-    sources = [*OTHERS, *rng.sample(sources, min(len(sources), most - len(OTHERS)))]
+    most = QUICK if ctx.profile.profile == "quick" else MOST
+    always = (*OTHERS, *FLOODS)
+    sources = [*always, *rng.sample(sources, min(len(sources), most - len(always)))]
     named = {"twin": "", **{f"template-{number}": source for number, source in enumerate(sources)}}
     models = {
         name: puppet({"go": "fine"}, chat_template=f"{source}{{{{ messages[-1].content }}}}{END}")

@@ -34,10 +34,10 @@ _LATE_SECONDS: Final = 4.0
 _MIB: Final = 1 << 20
 # What SQLite says of itself, where no attempt shows it: a sort that becomes a file is gone at once.
 _WORDS: Final = (
-    ("temp_store", 2, FILES, "temporary results become files"),
-    ("mmap_size", 0, EXHAUSTION, "the database is mapped, so that a file that others cut ends the process"),
-    ("secure_delete", 2, FILES, "deleted rows stay in the file"),
-    ("cell_size_check", 1, EXHAUSTION, "a damaged page is believed"),
+    ("temp_store", (2,), FILES, "temporary results become files"),
+    ("mmap_size", (0,), EXHAUSTION, "the database is mapped, so that a file that others cut ends the process"),
+    ("secure_delete", (1, 2), FILES, "deleted rows stay in the file"),
+    ("cell_size_check", (1,), EXHAUSTION, "a damaged page is believed"),
 )  # fmt: skip
 
 
@@ -145,7 +145,10 @@ def files(bench: Bench, session: Session) -> None:
     for name, due, rule, what in _WORDS:
         found = on.pragma(name)
         bench.tally.judge(
-            rule, found == due, f"a connection was not set up: {what}", f"{name} is {found}, not {due}"
+            rule,
+            found in due,
+            f"a connection was not set up: {what}",
+            f"{name} is {found}, not {' or '.join(map(str, due))}",
         )
 
 

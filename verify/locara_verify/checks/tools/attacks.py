@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -273,13 +274,19 @@ def limits(on: Stage) -> None:
 
 
 def cancelled(on: Stage) -> None:
-    """A call that was cancelled stops: the next one need not wait a minute for it."""
+    """A call that was cancelled stops, before it began and in its midst: the next one need not wait for it."""
+    for seconds in (0.0, 0.2, 0.8):
+        _cancelled_after(on, seconds)
+
+
+def _cancelled_after(on: Stage, seconds: float) -> None:
     from locara.errors import CallError  # noqa: PLC0415 - loads the framework
 
     call = on.app.client.send("tools.invoke", {"tool": "spin", "input": None})
     code = "ok"
     try:
-        on.app.client.call("app.info", timeout=20.0)  # so that the call has begun, or soon will
+        on.app.client.call("app.info", timeout=20.0)
+        time.sleep(seconds)
         on.app.client.cancel(call)
         on.app.client.wait(call, timeout=20.0)
     except CallError as error:
