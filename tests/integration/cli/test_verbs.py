@@ -40,6 +40,8 @@ def test_help_names_every_verb_and_shows_examples(locara) -> None:
         (["runn"], "did you mean 'run'?"),
         (["verfy"], "did you mean 'verify'?"),
         (["models", "list", "--formt", "json"], "did you mean '--format'?"),
+        (["models", "list", "one", "two"], "'one' is one argument too many"),
+        (["verify", "--only", "LC001", "LC002", "."], "join them with commas"),
         (["models", "lst"], "invalid choice"),
         (["consent", "show"], "APP"),
         (["--nope"], "not an option"),
