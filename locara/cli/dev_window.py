@@ -84,7 +84,7 @@ class WindowFront:
 
         bundle = self._shown()
         ours, theirs = socket.socketpair()
-        with ExitStack() as stack, ours:
+        with ours, ExitStack() as stack:  # the socket is closed last of all
             with theirs:
                 window = stack.enter_context(
                     open_window(

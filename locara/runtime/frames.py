@@ -8,6 +8,7 @@ after which it must close.
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -17,7 +18,6 @@ import struct
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, Final, NoReturn
 
 from locara.errors import CallError
@@ -191,7 +191,12 @@ def fall_silent(sock: socket.socket, *threads: threading.Thread) -> None:
 
     Its number soon belongs to something else, of which one who still reads would take the bytes.
     """
-    with suppress(OSError):
+    try:
         sock.shutdown(socket.SHUT_RDWR)
+    except OSError as error:
+        if (
+            error.errno != errno.ENOTCONN
+        ):  # a socket that was closed before is nothing to wait for: a fault here
+            raise
     for thread in threads:
         thread.join()

@@ -31,4 +31,4 @@ def test_nothing_leaves_the_window_and_the_control_shows_that_it_could(tmp_path:
     result = run(ctx)
     assert result.inconclusive == {}
     assert result.findings == ()
-    assert result.attempts == {"LC433": len(WAYS)}
+    assert result.attempts["LC433"] >= 2 * len(WAYS)  # each in the window and without its sandbox

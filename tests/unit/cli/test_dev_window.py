@@ -5,10 +5,16 @@ from __future__ import annotations
 import queue
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
 
 from locara.cli.dev_link import Pages
 from locara.cli.dev_window import _END, Lines, WindowFront, _end
+from locara.core.grant import Grants
 from locara.runtime import frames
 from locara.ui.display import Display
 from locara.ui.drops import Dropped
@@ -51,6 +57,44 @@ def test_a_frame_stays_whole_while_another_thread_answers() -> None:
             assert frame["ok"] or frame["error"]["code"] == "cancelled"
         page.shutdown(socket.SHUT_RDWR)
         frames.fall_silent(ours, *threads)
+
+
+def test_the_end_comes_while_the_page_is_still_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A socket that was closed before its reader was told left that reader waiting, and Ctrl-C with it."""
+    gone, threads = threading.Event(), threading.active_count()
+
+    class Window:
+        def wait(self) -> None:
+            gone.wait()
+
+        def kill(self) -> None:
+            gone.set()
+
+    @contextmanager
+    def opened(*_given: object, peer: socket.socket, **_rest: object) -> Iterator[Window]:
+        with peer.dup():
+            yield Window()
+
+    monkeypatch.setattr("locara.ui.window.open_window", opened)
+    monkeypatch.setattr("locara.ui.look.look_of", lambda *_given: None)
+    monkeypatch.setattr("locara.ui.theme.following", lambda *_given: nullcontext())
+    window = front()
+    window._bundle = SimpleNamespace(grants=Grants.none())  # type: ignore[assignment]
+
+    ended: list[str] = []
+
+    def session() -> None:
+        with window.open():
+            pass
+        ended.append("in order")
+
+    for turn in range(1, 6):
+        gone.clear()
+        running = threading.Thread(target=session, daemon=True)
+        running.start()
+        running.join(20)
+        assert ended == ["in order"] * turn
+    assert threading.active_count() <= threads + 1  # the one that waits for the window may be about to end
 
 
 def test_a_page_that_does_not_read_does_not_hold_the_end() -> None:
