@@ -41,7 +41,10 @@ Json = Any
 
 @dataclass(slots=True)
 class Runtime:
-    """Stands at the other end of the pages: keeps the frames that would have reached the app."""
+    """Stands at the other end of the pages: keeps the calls that would have reached the app.
+
+    That a page's calls are cancelled comes seconds after it left, in the midst of what is tried then.
+    """
 
     frames: list[bytes] = field(default_factory=list)
     ended: threading.Event = field(default_factory=threading.Event)
@@ -53,7 +56,8 @@ class Runtime:
 
     def send_raw(self, data: bytes) -> None:
         """A frame for the app."""
-        self.frames.append(data)
+        if b'"cmd"' in data:
+            self.frames.append(data)
 
     def recv_frame(self, _seconds: float) -> None:
         """Nothing, until the end."""
@@ -284,7 +288,7 @@ def attempt(tally: Tally, on: Stage, request: Request) -> None:
             request.more,
         ]
     )
-    because = f"status {status}, {len(on.runtime.frames)} frames reached the app"
+    because = f"status {status}, {len(on.runtime.frames)} calls reached the app"
     held = status >= 400 and not on.runtime.frames
     tally.expect(
         RULE, held, "the development server took a request that is not its page's", because, request=shown
