@@ -29,7 +29,7 @@ class Pages:
         self._lock = threading.Lock()
         self._writing = threading.Lock()  # apart: while one call waits to be written, answers are delivered
         self._pages: dict[str, queue.Queue[Mapping[str, Any]]] = {}
-        self._calls: dict[int, tuple[str, object]] = {}
+        self._calls: dict[int, tuple[str | None, object]] = {}  # None: of a page that has left
         self._next = 1
         self._running: RunningApp | None = None
 
@@ -45,6 +45,7 @@ class Pages:
         with self._lock:
             self._pages.pop(page, None)
             gone = [wire for wire, (owner, _) in self._calls.items() if owner == page]
+            self._calls.update((wire, (None, None)) for wire in gone)
         for wire in gone:
             self._send({"cancel": wire})
 
@@ -135,7 +136,7 @@ class Pages:
                 return
             if "event" not in frame:
                 del self._calls[wire]  # type: ignore[arg-type]
-            waiting = self._pages.get(call[0])
+            waiting = None if call[0] is None else self._pages.get(call[0])
         if waiting is not None:
             _put(waiting, {"frame": {**frame, "id": call[1]}})
 

@@ -114,7 +114,7 @@ def _verb(program: Program, name: str, args: list[str]) -> int:
     verb.add_arguments(parser)
     options, unknown = parser.parse_known_args(args)
     if unknown and not unknown[0].startswith("-"):
-        fix = f"an option takes one value: repeat it, or join them with commas; see `{parser.prog} --help`"
+        fix = f"where an option takes several values, repeat it or join them with commas; see `{parser.prog} --help`"
         raise UsageError(f"{unknown[0]!r} is one argument too many for `{parser.prog}`", fix=fix)
     if unknown:
         fix = closest(unknown[0].partition("=")[0], parser.options(), f"see `{parser.prog} --help`")

@@ -194,9 +194,7 @@ def fall_silent(sock: socket.socket, *threads: threading.Thread) -> None:
     try:
         sock.shutdown(socket.SHUT_RDWR)
     except OSError as error:
-        if (
-            error.errno != errno.ENOTCONN
-        ):  # a socket that was closed before is nothing to wait for: a fault here
+        if error.errno != errno.ENOTCONN:  # who reads a socket that was closed before is never woken
             raise
     for thread in threads:
         thread.join()

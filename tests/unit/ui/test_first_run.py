@@ -6,7 +6,6 @@ import json
 import os
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -122,10 +121,12 @@ def test_a_second_click_and_one_on_what_stood_there_before_answer_nothing(page: 
 
 def test_the_newest_question_is_told_last(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     """A page that was told an older one after it would show a question whose answer means nothing."""
-    write, others, told = frames.write_all, threading.Event(), list[int]()
+    write, told = frames.write_all, list[int]()
+    began, others = threading.Event(), threading.Event()
 
     def slow(fd: int, data: bytes) -> None:
         if threading.current_thread().name == "locara-first-run":
+            began.set()
             others.wait(0.5)
         write(fd, data)
         others.set()
@@ -134,8 +135,7 @@ def test_the_newest_question_is_told_last(page: Page, monkeypatch: pytest.Monkey
     with FirstRun(Grants.none(), log=2) as first:
         first._begin({"step": "consent"})
         page.send("first.watch")
-        while first._watching is None:
-            time.sleep(0.001)
+        assert began.wait(60)
         first._begin({"step": "consent"})
         while not told or told[-1] != 2:
             told.append(page.state("consent", question=None)["question"])

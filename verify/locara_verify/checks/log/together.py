@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -38,10 +39,12 @@ def two_at_once(trial: Trial, folder: Path, serve: Serve, policy: LogPolicy) -> 
     def witness() -> Witness:
         return Witness.open(folder / "pair", policy.logs)
 
+    def visit(log: Path) -> object:
+        return witness().visit(FolderSource(log))
+
     memories = []
     for what, entries in (("a log that begins", begun), ("a log that goes on", honest)):
-        shown = serve(folder / what, entries)
-        trial.believed(RULE, what, lambda shown=shown: witness().visit(FolderSource(shown)))  # type: ignore[misc]
+        trial.believed(RULE, what, partial(visit, serve(folder / what, entries)))
         if RULE in trial.broken:
             return
         memories.append(place.read_bytes())
@@ -49,7 +52,7 @@ def two_at_once(trial: Trial, folder: Path, serve: Serve, policy: LogPolicy) -> 
     shown = serve(folder / "other", other)
     proof = oracle.consistency(len(begun), other)
     ways: dict[str, Callable[[], object]] = {
-        "visits a log": lambda: witness().visit(FolderSource(shown)),
+        "visits a log": partial(visit, shown),
         "is sent a checkpoint": lambda: witness().add(len(begun), proof, (shown / "checkpoint").read_bytes()),
     }
     for what, act in ways.items():

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from random import Random
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from locara.errors import LocaraError
-from locara_verify.checks.models.probe import Tally
+from locara_verify.checks.models.probe import Tally, refusal
 from locara_verify.finding import JSON
 
 if TYPE_CHECKING:
@@ -89,14 +88,10 @@ def _placed(rng: Random, schema: Mapping[str, JSON]) -> Mapping[str, JSON]:
 def refuses_unkept(rng: Random, tally: Tally, client: Client, model: str) -> None:
     """Every such schema is refused as a bad request; what each is made of is answered."""
 
-    def code_of(schema: Any) -> str:  # noqa: ANN401 - JSON
+    def code_of(schema: Mapping[str, JSON]) -> str:
         messages: JSON = [{"role": "user", "content": "Fill in."}]
-        args = {"model": model, "messages": messages, "maxTokens": 1, "schema": schema}
-        try:
-            client.call("llm.chat", args, timeout=60.0)
-        except LocaraError as error:
-            return error.code
-        return "ok"
+        args = {"model": model, "messages": messages, "maxTokens": 1, "schema": dict(schema)}
+        return refusal(client, "llm.chat", args)[0]
 
     for base in (TEXT, WHOLE, ITEMS, FIELDS, CHOICE, LISTED, {**FIELDS, "additionalProperties": False}):
         for schema in (base, {**base, "title": "x", "description": "y"}):

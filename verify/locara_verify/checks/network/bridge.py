@@ -41,12 +41,14 @@ Json = Any
 
 @dataclass(slots=True)
 class Runtime:
-    """Stands at the other end of the pages: keeps the calls that would have reached the app.
+    """Stands at the other end of the pages: keeps the frames that would have reached the app.
 
-    That a page's calls are cancelled comes seconds after it left, in the midst of what is tried then.
+    But for one: that a call of the page's own is cancelled, which comes when the server sees that the page has left,
+    in the midst of what is tried then.
     """
 
     frames: list[bytes] = field(default_factory=list)
+    own: set[int] = field(default_factory=set)
     ended: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -56,7 +58,7 @@ class Runtime:
 
     def send_raw(self, data: bytes) -> None:
         """A frame for the app."""
-        if b'"cmd"' in data:
+        if json.loads(data[4:]).get("cancel") not in self.own:
             self.frames.append(data)
 
     def recv_frame(self, _seconds: float) -> None:
@@ -262,6 +264,7 @@ def works(tally: Tally, on: Stage) -> None:
     served = on.ask(Request("GET", "/", (host,), None, None).data(page))
     called = on.ask(Request("POST", FRAMES, (host,), own, on.token).data(page))
     heard = on.ask(Request("GET", FRAMES, (host,), own, on.token).data(page))
+    on.runtime.own.update(json.loads(frame[4:])["id"] for frame in on.runtime.frames)
     on.bridge.pages.leave(page)
     if (
         (served[0], called[0], heard[0]) != (200, 204, 200)
@@ -288,7 +291,7 @@ def attempt(tally: Tally, on: Stage, request: Request) -> None:
             request.more,
         ]
     )
-    because = f"status {status}, {len(on.runtime.frames)} calls reached the app"
+    because = f"status {status}, {len(on.runtime.frames)} frames reached the app"
     held = status >= 400 and not on.runtime.frames
     tally.expect(
         RULE, held, "the development server took a request that is not its page's", because, request=shown
