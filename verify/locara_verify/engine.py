@@ -19,10 +19,11 @@ from locara_verify import process
 from locara_verify.budget import Budget
 from locara_verify.check import CheckResult
 from locara_verify.events import CheckFinished, CheckProgress, CheckStarted, Emit
+from locara_verify.finding import Finding, has_room
 from locara_verify.plan import Plan, Task
 from locara_verify.supply import Supply
 from locara_verify.target import Target
-from locara_verify.wire import WireError, result_from_json
+from locara_verify.wire import WireError, finding_from_json, result_from_json
 
 _POLL: Final = 0.2
 _SEVERAL: Final = 3
@@ -64,6 +65,7 @@ class _Running:
     deadline: float
     result: CheckResult | None = None
     reason: str = ""
+    found: list[Finding] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -195,6 +197,10 @@ def _handle(state: _State, entry: _Running, message: object) -> None:
             if not (isinstance(done, int) and isinstance(total, int) and isinstance(note, str)):
                 raise WireError("progress without numbers")
             state.emit(CheckProgress(entry.task, done, total, note))
+        case "finding" if entry.result is None and not entry.reason:
+            found = finding_from_json(message.get("finding"), entry.task.check.rules)
+            if has_room(entry.found, found.rule_id):
+                entry.found.append(found)
         case "result" if entry.result is None and not entry.reason:
             entry.result = result_from_json(message.get("result"), entry.task.check.rules)
         case "inconclusive" if entry.result is None and not entry.reason:
@@ -218,7 +224,7 @@ def _close(state: _State, entry: _Running, problem: str) -> None:
         entry.reason = f"the worker {how} without a result" + (f" (last words: {words})" if words else "")
     if state.job.discard and not entry.reason:
         state.removal.submit(shutil.rmtree, entry.workdir, ignore_errors=True)
-    _finish(state, entry.task, None if entry.reason else entry.result, entry.reason, entry.begun)
+    _finish(state, entry.task, None if entry.reason else entry.result, entry.reason, entry)
 
 
 def _end_overdue(state: _State) -> None:
@@ -231,22 +237,23 @@ def _end_overdue(state: _State) -> None:
 
 
 def _finish(
-    state: _State, task: Task, result: CheckResult | None, reason: str, begun: float | None = None
+    state: _State, task: Task, result: CheckResult | None, reason: str, entry: _Running | None = None
 ) -> None:
-    """Record the end of ``task``. Without ``begun`` no worker took it up."""
+    """Record the end of ``task``. Without ``entry`` no worker took it up."""
     now = time.monotonic()
-    since = now if begun is None else begun
+    since = now if entry is None else entry.begun
     ms, began_ms = (round(seconds * 1000) for seconds in (now - since, since - state.begun))
+    before = () if entry is None or result is not None else tuple(entry.found)
     if result is not None:
         state.job.keep(task, result)
-    _record(state, CheckFinished(task, result, reason, begun is not None, ms, began_ms))
+    event = CheckFinished(task, result, reason, entry is not None, ms, began_ms, before=before)
+    _record(state, event)
 
 
 def _record(state: _State, event: CheckFinished) -> None:
     state.finished.append(event)
     state.emit(event)
-    result = event.result
-    if state.job.stop_at_first and not state.halt and result is not None and result.findings:
+    if state.job.stop_at_first and not state.halt and event.findings:
         _halt(state, "the run stopped at the first finding")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from locara_verify.check import CheckResult
+from locara_verify.finding import Finding
 from locara_verify.plan import Task
 
 
@@ -33,7 +34,7 @@ class CheckFinished:
 
     ``started`` is False for a task that no worker took up (the run was stopped before). ``began_ms`` and
     ``ms`` say when it began, counted from the start of the run, and how long it took. ``cached`` results were
-    found by an earlier run on the same content.
+    found by an earlier run on the same content. ``before`` is what a check had found when it broke off.
     """
 
     task: Task
@@ -43,6 +44,12 @@ class CheckFinished:
     ms: int
     began_ms: int = 0
     cached: bool = False
+    before: tuple[Finding, ...] = ()
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found, whether the check came to its end or not."""
+        return self.before if self.result is None else self.result.findings
 
 
 Event: TypeAlias = CheckStarted | CheckProgress | CheckFinished

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeAlias
@@ -42,9 +43,27 @@ class Finding:
     severity: Severity | None = None
     accepted: str = ""
 
+    def __post_init__(self) -> None:
+        if _listener is not None:
+            _listener(self)
+
     def with_severity(self, default: Severity) -> Finding:
         """The same finding with its severity settled."""
         return self if self.severity is not None else replace(self, severity=default)
+
+
+_listener: Callable[[Finding], None] | None = None
+
+
+@contextmanager
+def overheard(listener: Callable[[Finding], None]) -> Iterator[None]:
+    """While the block runs, ``listener`` is told each finding as it is made: what a check found outlives its end."""
+    global _listener  # noqa: PLW0603 - one check runs in a process
+    before, _listener = _listener, listener
+    try:
+        yield
+    finally:
+        _listener = before
 
 
 MOST_OF_A_RULE = 5

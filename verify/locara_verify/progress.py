@@ -114,10 +114,12 @@ def _log(total: int, out: TextIO, ahead: Forecast) -> Emit:
 
 def outcome(event: CheckFinished) -> str:
     """A few words on how a check ended."""
+    count = len(event.findings)
+    found = f"{count} finding{'s' if count > 1 else ''}" if count else ""
     if event.result is None:
-        return f"no result: {one_line(event.reason, limit=160)}"
-    count = len(event.result.findings)
-    return "ok" if not count else f"{count} finding{'s' if count > 1 else ''}"
+        reason = f"no result: {one_line(event.reason, limit=160)}"
+        return f"{found}, then {reason}" if found else reason
+    return found or "ok"
 
 
 @contextmanager

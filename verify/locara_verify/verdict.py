@@ -105,7 +105,8 @@ def judge(
     What ``accept`` gives a reason for is shown and does not fail; a strict run does not ask it.
 
     A rule fails by any error, and in strict runs by any warning. It passes only when every check that judges
-    it ran to the end and put it to the test at least once. Findings weigh more than missing results.
+    it ran to the end and put it to the test at least once. Findings weigh more than missing results: what a
+    check had found counts, also when it broke off afterwards.
     """
     events = tuple(finished)
     lenient = nothing if strict else accept
@@ -162,8 +163,7 @@ def _outcome(
     findings = tuple(
         replace(finding.with_severity(rule.severity), accepted=accept(finding))
         for event in judges
-        if event.result is not None
-        for finding in event.result.findings
+        for finding in event.findings
         if finding.rule_id == rule.id
     )
     attempts = sum(e.result.attempts.get(rule.id, 0) for e in judges if e.result is not None)

@@ -41,13 +41,16 @@ def result_to_json(result: CheckResult) -> dict[str, JSON]:
     }
 
 
-def finding_from_json(value: object) -> Finding:
-    """The finding that ``finding_to_json`` wrote. Raises WireError."""
+def finding_from_json(value: object, rules: tuple[str, ...]) -> Finding:
+    """The finding that ``finding_to_json`` wrote, for a check that judges ``rules``.
+
+    Raises WireError, also when it is of a rule that the check does not judge.
+    """
     data = _mapping(value, "finding")
     severity = data.get("severity")
     replay = data.get("replay")
     try:
-        return Finding(
+        found = Finding(
             rule_id=_text(data.get("rule"), "rule"),
             message=_text(data.get("message"), "message"),
             because=_text(data.get("because", ""), "because"),
@@ -61,6 +64,8 @@ def finding_from_json(value: object) -> Finding:
         raise
     except ValueError as error:
         raise WireError(str(error)) from error
+    _own({found.rule_id}, rules)
+    return found
 
 
 def result_from_json(value: object, rules: tuple[str, ...]) -> CheckResult:
@@ -74,7 +79,7 @@ def result_from_json(value: object, rules: tuple[str, ...]) -> CheckResult:
     if not isinstance(findings, list) or not isinstance(notes, list):
         raise WireError("findings and notes must be lists")
     result = CheckResult(
-        findings=tuple(finding_from_json(item) for item in findings),
+        findings=tuple(finding_from_json(item, rules) for item in findings),
         attempts={k: _count(v, "attempts") for k, v in _mapping(data.get("attempts"), "attempts").items()},
         decisions=_count(data.get("decisions"), "decisions"),
         attacks=_count(data.get("attacks"), "attacks"),
@@ -85,10 +90,13 @@ def result_from_json(value: object, rules: tuple[str, ...]) -> CheckResult:
         bench=_mapping(data.get("bench"), "bench"),
         notes=tuple(_text(note, "note") for note in notes),
     )
-    named = {finding.rule_id for finding in result.findings} | set(result.attempts) | set(result.inconclusive)
+    _own(set(result.attempts) | set(result.inconclusive), rules)
+    return result
+
+
+def _own(named: set[str], rules: tuple[str, ...]) -> None:
     if foreign := sorted(named - set(rules)):
         raise WireError(f"the check answered for rules it does not judge: {', '.join(foreign)}")
-    return result
 
 
 def _mapping(value: object, name: str) -> Mapping[str, Any]:

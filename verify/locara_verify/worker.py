@@ -14,9 +14,11 @@ import random
 import signal
 import socket
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final, NoReturn
@@ -25,11 +27,12 @@ from locara.errors import LocaraError
 from locara_verify.budget import Budget
 from locara_verify.check import CheckResult, registered
 from locara_verify.context import Context
+from locara_verify.finding import Finding, overheard
 from locara_verify.process import LIVE, START
 from locara_verify.scratch import in_memory
 from locara_verify.supply import Supply
 from locara_verify.target import load
-from locara_verify.wire import WireError, result_to_json
+from locara_verify.wire import WireError, finding_to_json, result_to_json
 
 WARM: Final = ("locara.core.grant", "locara.core.manifest", "locara.core.decision", "locara.core.surface")
 """Imported once, before any fork. Nothing here may start a thread."""
@@ -42,6 +45,7 @@ WARM_LIVE: Final = (
 
 _PROGRESS_EVERY: Final = 0.2
 _PR_SET_PDEATHSIG: Final = 1
+_sending = threading.Lock()
 _FAULT: Final = 70
 
 
@@ -145,13 +149,14 @@ def _result(task: Mapping[str, Any], out: int) -> CheckResult:
         report=_throttled(out),
     )
     case = task["case"]
-    if case is None:
-        result = check.run(context)
-    else:
-        replay = getattr(sys.modules[check.module], "replay", None)
-        if replay is None:
-            raise WireError(f"the check {check.name} cannot repeat a single case")
-        result = replay(context, case)
+    with overheard(_telling(out)):
+        if case is None:
+            result = check.run(context)
+        else:
+            replay = getattr(sys.modules[check.module], "replay", None)
+            if replay is None:
+                raise WireError(f"the check {check.name} cannot repeat a single case")
+            result = replay(context, case)
     if not isinstance(result, CheckResult):
         raise WireError(f"the check {check.name} gave no CheckResult")
     return result
@@ -163,21 +168,36 @@ def send(out: int, message: Mapping[str, Any]) -> None:
         line = json.dumps(message, allow_nan=False, ensure_ascii=True).encode() + b"\n"
     except (TypeError, ValueError, RecursionError) as error:
         raise WireError(f"the result cannot be written as JSON: {error}") from error
-    while line:
-        line = line[os.write(out, line) :]
+    with _sending:
+        while line:
+            line = line[os.write(out, line) :]
 
 
 def _throttled(out: int) -> Callable[[int, int, str], None]:
     last = 0.0
+    own = os.getpid()
 
     def report(done: int, total: int, note: str) -> None:
         nonlocal last
         now = time.monotonic()
-        if now - last >= _PROGRESS_EVERY:
+        # A process that the check forked has no say here, and may have been forked while a thread was sending.
+        if now - last >= _PROGRESS_EVERY and os.getpid() == own:
             last = now
             send(out, {"type": "progress", "done": done, "total": total, "note": note})
 
     return report
+
+
+def _telling(out: int) -> Callable[[Finding], None]:
+    """Tells each finding at once: the check may never come to its end. What JSON cannot hold is left to the result."""
+    own = os.getpid()
+
+    def tell(found: Finding) -> None:
+        if os.getpid() == own:
+            with suppress(WireError):
+                send(out, {"type": "finding", "finding": finding_to_json(found)})
+
+    return tell
 
 
 def _die_with(parent: int) -> None:

@@ -46,6 +46,41 @@ def noisy(ctx):
 def raises(ctx):
     raise RuntimeError("on purpose")
 
+@behaviour("found_and_raises")
+def found_and_raises(ctx):
+    for n in range(7):
+        Finding("LC001", f"bad {n}", evidence={"n": n})
+    raise RuntimeError("the app is dead")
+
+@behaviour("found_and_dies")
+def found_and_dies(ctx):
+    Finding("LC001", "bad 0")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+@behaviour("found_and_hangs")
+def found_and_hangs(ctx):
+    Finding("LC001", "bad 0")
+    time.sleep(600)
+
+@behaviour("found_by_a_fork")
+def found_by_a_fork(ctx):
+    child = os.fork()
+    if not child:
+        Finding("LC001", "a child's")
+        os._exit(0)
+    os.waitpid(child, 0)
+    raise RuntimeError("nothing of its own")
+
+@behaviour("thought_better")
+def thought_better(ctx):
+    Finding("LC001", "not after all")
+    return CheckResult((), {"LC001": 1})
+
+@behaviour("foreign_and_raises")
+def foreign_and_raises(ctx):
+    Finding("LC999", "of another")
+    time.sleep(600)
+
 @behaviour("refuses")
 def refuses(ctx):
     raise LocaraError("a model is missing", fix="fetch it")
@@ -201,6 +236,29 @@ def test_a_check_that_gives_no_result_has_a_reason(run, name, reason) -> None:
     assert event.result is None
     assert event.started
     assert reason in event.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "messages"),
+    [
+        ("found_and_raises", "the app is dead", [f"bad {n}" for n in range(5)]),
+        ("found_and_dies", "killed by signal 9", ["bad 0"]),
+        ("found_and_hangs", "no result within 2 s", ["bad 0"]),
+        ("found_by_a_fork", "nothing of its own", []),
+        ("foreign_and_raises", "LC999", []),
+    ],
+)
+def test_what_a_check_found_outlives_its_end(run, name, reason, messages) -> None:
+    (event,) = run(name, task_seconds=2.0)
+    assert event.result is None
+    assert reason in event.reason
+    assert [found.message for found in event.findings] == messages
+
+
+def test_a_check_that_comes_to_its_end_decides_what_counts(run) -> None:
+    (event,) = run("thought_better")
+    assert event.result is not None
+    assert event.findings == ()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from locara_verify.check import CheckResult
@@ -122,6 +124,16 @@ def test_findings_win_over_missing_results(make_rule, make_check, make_finished)
     judgement = judge(plan_of(one, two), [bad, dead], strict=False)
     assert judgement.verdict is Verdict.FAILED
     assert [outcome.result for outcome in judgement.outcomes] == [Result.FAILED, Result.INCONCLUSIVE]
+
+
+def test_what_a_check_found_counts_also_when_it_broke_off(make_rule, make_check, make_finished) -> None:
+    found, other = make_rule("LC001"), make_rule("LC002")
+    check = make_check("c", "LC001", "LC002")
+    event = replace(make_finished(check, None, reason="it died"), before=(Finding("LC001", "bad"),))
+    judgement = judge(plan_of(found, other), [event], strict=False)
+    assert judgement.verdict is Verdict.FAILED
+    assert [outcome.result for outcome in judgement.outcomes] == [Result.FAILED, Result.INCONCLUSIVE]
+    assert judgement.outcomes[1].reason == "it died"
 
 
 def test_a_rule_that_nothing_judges_is_skipped(make_rule) -> None:

@@ -39,7 +39,7 @@ class Span:
     @classmethod
     def of(cls, event: CheckFinished) -> Span:
         """The span of a task that ended."""
-        state = "none" if event.result is None else "found" if event.result.findings else "ok"
+        state = "found" if event.findings else "none" if event.result is None else "ok"
         return cls(event.task.check.name, event.task.rules, event.began_ms, event.ms, state, event.cached)
 
 

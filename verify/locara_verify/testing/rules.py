@@ -20,7 +20,7 @@ from locara_verify.report.human import finding_lines
 from locara_verify.session import Settings, planned
 from locara_verify.target import Target, load
 from locara_verify.verdict import Result, RuleOutcome, judge
-from locara_verify.wire import result_from_json, result_to_json
+from locara_verify.wire import finding_from_json, finding_to_json, result_from_json, result_to_json
 
 
 @dataclass(slots=True)
@@ -106,7 +106,13 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _write(place: Path, event: CheckFinished) -> None:
     result = None if event.result is None else result_to_json(event.result)
-    value = {"result": result, "reason": event.reason, "started": event.started, "ms": event.ms}
+    value = {
+        "result": result,
+        "reason": event.reason,
+        "started": event.started,
+        "ms": event.ms,
+        "before": [finding_to_json(found) for found in event.before],
+    }
     scratch = place.with_suffix(".new")
     scratch.write_text(json.dumps(value), "utf-8")
     scratch.replace(place)
@@ -115,4 +121,5 @@ def _write(place: Path, event: CheckFinished) -> None:
 def _read(place: Path, task: Task) -> CheckFinished:
     value: dict[str, Any] = json.loads(place.read_text("utf-8"))
     result = None if value["result"] is None else result_from_json(value["result"], task.check.rules)
-    return CheckFinished(task, result, value["reason"], value["started"], value["ms"])
+    before = tuple(finding_from_json(found, task.check.rules) for found in value["before"])
+    return CheckFinished(task, result, value["reason"], value["started"], value["ms"], before=before)
