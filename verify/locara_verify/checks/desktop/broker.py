@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -12,6 +13,7 @@ from typing import Any, Final
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.desktop import unread
 from locara_verify.checks.desktop.programs import servers
+from locara_verify.checks.desktop.sources import sources
 from locara_verify.checks.desktop.stage import (
     CLIPBOARD,
     DEVICES,
@@ -36,6 +38,7 @@ from locara_verify.tally import Tally
 RULES: Final = (PAGES, ENDS, DEVICES, CLIPBOARD, NOTES)
 _SOON: Final = 10.0
 _MOST_DEVICES: Final = 4
+_OFFERS: Final = 16
 _BAD_NAMES: Final[tuple[Any, ...]] = (
     "",
     "Microphone",
@@ -93,6 +96,7 @@ def devices(ctx: Context, tally: Tally) -> None:
     _tells_and_lets_go(ctx, tally)
     _counted(ctx, tally)
     unread.sound(tally)
+    sources(ctx, tally)
 
 
 def _switch_on(peer: Peer, desk: Watched, device: str) -> bool:
@@ -210,6 +214,29 @@ def clipboard(ctx: Context, tally: Tally) -> None:
                 )
             forged = not peer.ask(op="clipboard-write", offer="x" * 32).ok
             tally.judge(CLIPBOARD, forged, "an offer nobody was given was taken", "x" * 32)
+            _offers_end(peer, desk, tally)
+
+
+def _offers_end(peer: Peer, desk: Watched, tally: Tally) -> None:
+    """Places for text that are asked for and left: one at a time is there, and what it holds is nobody's later on."""
+    before = _places()
+    offers = [str(peer.ask(op="clipboard-offer").reply.get("offer", "")) for _ in range(_OFFERS)]
+    more = _places() - before
+    told = f"{more} of {_OFFERS} are open"
+    tally.judge(CLIPBOARD, more <= _OFFERS // 4, "places for text that nobody writes pile up", told)
+    kept, desk.clipboard.text = desk.clipboard.text, b"canary"
+    taken = [at for at, offer in enumerate(offers[:-1]) if peer.ask(op="clipboard-write", offer=offer).ok]
+    tally.judge(CLIPBOARD, not taken, "an offer that was followed by another is taken", f"{len(taken)}")
+    desk.clipboard.text = kept
+    for _ in range(_OFFERS):
+        peer.ask(op="clipboard-read")
+    more = _places() - before
+    tally.judge(CLIPBOARD, more <= _OFFERS // 4, "what was read of the clipboard stays open", f"{more}")
+
+
+def _places() -> int:
+    """How many descriptors this process, in which the broker runs, has open."""
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - names alone
 
 
 def _put(peer: Peer, text: bytes) -> bool:

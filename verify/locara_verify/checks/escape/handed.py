@@ -7,8 +7,10 @@ may be, and for what no runtime asks. What is open is counted in this process, w
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,10 +22,13 @@ from locara_verify.checks.escape.outside import FORGERY, WIDENING, Answer, Case,
 from locara_verify.context import Context
 from locara_verify.finding import Finding, first_of_each
 
+METADATA: Final = "LC205"
 MOST_HANDLES: Final = 256
 MOST_PENDING: Final = 64
 _LISTED: Final = 220
 _PICKED: Final = 100
+_AGAIN: Final = 12
+_MODES: Final = ("read", "create", "append", "replace")
 _OPERATIONS: Final = (
     "pick", "dropped", "handed", "kept", "reopen", "forget", "release", "open", "commit", "abort", "list", "stat",
     "mkdir", "remove", "clipboard-read", "clipboard-offer", "clipboard-write", "notify", "open-external", "listen",
@@ -46,7 +51,7 @@ _BROKEN: Final = (
 _NAMES: Final = ("\x01" * 240, "Ж" * 120, "𝄞" * 60, '\\"' * 120, "a" * 240)
 
 
-@check("escape-handed", rules=(FORGERY, WIDENING), quick=True)
+@check("escape-handed", rules=(FORGERY, WIDENING, METADATA), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Everything that is counted or given back."""
     findings: list[Finding] = []
@@ -56,12 +61,14 @@ def run(ctx: Context) -> CheckResult:
     works = (answers(case), counted(case), drafts(case), overwritten(case))
     broken = [told for told in works if told]
     names(case, rng)
+    let_go(case)
+    nameless(case)
     odd_requests(case, rng)
     return CheckResult(
         findings=first_of_each(findings),
         attempts=tried,
         attacks=sum(tried.values()),
-        inconclusive=dict.fromkeys((FORGERY, WIDENING), f"the allow twin failed: {broken[0]}")
+        inconclusive=dict.fromkeys((FORGERY, WIDENING, METADATA), f"the allow twin failed: {broken[0]}")
         if broken
         else {},
     )
@@ -205,6 +212,91 @@ def names(case: Case, rng: random.Random) -> None:
                 FORGERY, told != [file.name for file in files], "a listing is not whole", f"{len(told)}"
             )
             case.judge(FORGERY, handed != _PICKED, "not all that was picked was handed over", f"{handed}")
+
+
+def let_go(case: Case) -> None:
+    """Requests again and again, each with its end: the broker holds no more descriptors than before."""
+    folder = _folder(case)
+    one = folder / "000"
+    answers = [[folder], *([one, folder / "none"], [one]) * _AGAIN]
+    with _asked(case, *answers) as peer:
+        handle = peer.ask(op="pick", kind="directory", access="read-write").reply["handles"][0]["handle"]
+
+        def on(operation: str, path: str = "", **more: Any) -> Answer:  # noqa: ANN401 - anything JSON holds
+            return peer.ask(op=operation, handle=handle, path=path, **more)
+
+        def replaced(end: str) -> None:
+            draft = on("open", "001", mode="replace").reply.get("commit")
+            peer.ask(op=end, commit=draft)
+
+        def picked() -> None:
+            peer.ask(op="pick", kind="file", access="read", multiple=True)
+            reply = peer.ask(op="pick", kind="file", access="read").reply
+            for given in reply.get("handles", ()):
+                peer.ask(op="release", handle=given["handle"])
+
+        def made() -> None:
+            on("mkdir", "new")
+            on("open", "new/file", mode="create")
+            on("remove", "new/file")
+            on("remove", "new")
+
+        ways: dict[str, Callable[[], object]] = {
+            "a file is read": lambda: on("open", "000", mode="read"),
+            "a file grows": lambda: on("open", "000", mode="append"),
+            "a file is replaced": lambda: replaced("commit"),
+            "a draft is given up": lambda: replaced("abort"),
+            "a folder is listed": lambda: on("list"),
+            "something is looked at": lambda: on("stat", "sub"),
+            "a folder is opened as a file": lambda: on("open", "sub", mode="read"),
+            "things are made and removed": made,
+            "files are picked and given back": picked,
+        }
+        for what, way in ways.items():
+            before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - names alone
+            for _ in range(_AGAIN):
+                way()
+            more = len(os.listdir("/proc/self/fd")) - before  # noqa: PTH208 - names alone
+            told = f"{what}, {_AGAIN} times: {more} more descriptors"
+            case.judge(FORGERY, more >= _AGAIN // 2, "the broker keeps what it handed out", told)
+
+
+def nameless(case: Case) -> None:
+    """Requests and picks that fail in every way: no answer says where on this machine anything lies."""
+    folder = _folder(case)
+    (folder / "sub/inner").touch()
+    (folder / "link").symlink_to("000")
+    os.mkfifo(folder / "pipe")
+    long = "x" * 300
+    odd = ("none", "none/deep", "000/below", "link", "pipe", long)
+    with _asked(case, [folder], *([folder / name] for name in odd)) as peer:
+        pick = {"op": "pick", "kind": "file", "access": "read"}
+        handle = peer.ask(**{**pick, "kind": "directory", "access": "read-write", "recursive": True})
+        key = handle.reply["handles"][0]["handle"]
+        asked: list[dict[str, Any]] = [pick for _ in odd]
+        for path in (*odd, "..", "../handed", "sub", "000", "", "sub/none/x", "\udcff"):
+            asked += [{"op": "open", "handle": key, "path": path, "mode": mode} for mode in _MODES]
+            asked += [
+                {"op": name, "handle": key, "path": path}
+                for name in ("list", "stat", "mkdir")
+                if path or name != "list"
+            ]
+        asked += [{"op": "remove", "handle": key, "path": path} for path in (*odd, "sub", "..", "")]
+        asked += [{"op": name, "grant": key} for name in ("reopen", "forget")]
+        draft = {"op": "open", "handle": key, "path": "000", "mode": "replace"}
+        gone = [{"op": "commit", "commit": peer.ask(**draft).reply.get("commit")} for _ in range(2)]
+        for message in asked:
+            _tells_no_place(case, peer.ask(**message), folder, message)
+        shutil.rmtree(folder)
+        for message in (*gone, {**draft, "mode": "create"}, {"op": "list", "handle": key, "path": ""}):
+            _tells_no_place(case, peer.ask(**message), folder, message)
+
+
+def _tells_no_place(case: Case, answer: Answer, folder: Path, message: dict[str, Any]) -> None:
+    said = json.dumps({name: value for name, value in answer.reply.items() if name != "handles"})
+    told = [place for place in (str(folder.parent), folder.name, "/proc/", "/dev/fd") if place in said]
+    because = f"{message['op']} {ascii(message.get('path', ''))[:40]}: {said[:200]}"
+    case.judge(METADATA, bool(told), "an answer of the broker says where something lies", because)
 
 
 def overwritten(case: Case) -> str | None:

@@ -7,9 +7,11 @@ from __future__ import annotations
 import contextlib
 import json
 import random
+import re
 import socket
 import struct
 import threading
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
@@ -18,6 +20,7 @@ from locara.programs.exchange import exchange
 from locara.programs.outcome import Outcome
 from locara.programs.pages import read_picture, read_text
 from locara.programs.pictures import read_header
+from locara.programs.sound import read_sound, read_voices
 from locara.programs.words import read_words
 from locara_verify.check import CheckResult, check
 from locara_verify.context import Context
@@ -42,7 +45,9 @@ def run(ctx: Context) -> CheckResult:
     headers(tally, rng)
     words(tally, rng)
     documents(tally, rng)
+    letters(tally, rng)
     flood(tally)
+    cut(tally)
     return tally.result()
 
 
@@ -164,6 +169,39 @@ def _answer(head: dict[str, Any], rest: bytes) -> Outcome:
     return Outcome(json.dumps(head).encode() + b"\n" + rest, 0)
 
 
+def letters(tally: Tally, rng: random.Random) -> None:
+    """Characters that steer a terminal, or are none, in what the readers say: none of them reaches the app."""
+    odd = [*range(32), *range(0x7F, 0xA0), *range(0xD800, 0xE000, 0x155), 0xFFFE, 0x2028]
+    rng.shuffle(odd)
+    for at in range(0, len(odd), 8):
+        some = "".join(map(chr, odd[at : at + 8]))
+        page = {"page": 1, "width": 1.0, "height": 1.0, "text": f"a{some}b", "damaged": False}
+        head = json.dumps({"pageCount": 1, "pages": [page]}).encode()
+        written = re.sub("[\\t\\n\\ud800-\\udfff]", "", some)
+        table = "\n".join((_row(1, 1, (0, 0, 9, 9), ""), _row(5, 1, (1, 1, 2, 2), f"a{written}b"))).encode()
+        listed = f"Pty Language\n 5 en-us --/M a{re.sub(chr(10), '', written)}b x\n".encode()
+        for rule, what, text in (
+            (PDF, "a text", _said(lambda data: read_text(data)[1][0].text, head + b"\n")),
+            (PICTURES, "words", _said(lambda data: read_words(data, ((9, 9),))[0].text, table)),
+            (PDF, "a voice", _said(lambda data: "".join(voice.name for voice in read_voices(data)), listed)),
+        ):
+            left = [
+                char for char in text if char not in "\n\t" and unicodedata.category(char) in ("Cc", "Cs")
+            ]
+            told = f"{what}: {''.join(left)!a} of {some!a}"
+            tally.judge(rule, not left, "characters that are none of a text reached the app", told)
+    plain = _answer({"pageCount": 1, "pages": [{**page, "text": "ä\n\tb"}]}, b"")
+    tally.twin(PDF, read_text(plain)[1][0].text == "ä\n\tb", "a text is passed on as it is")
+
+
+def _said(read: Callable[[Outcome], str], output: bytes) -> str:
+    """The text that a reader makes of an answer, none where it refuses."""
+    try:
+        return read(Outcome(output, 0))
+    except CallError:
+        return ""
+
+
 class _Never:
     def is_set(self) -> bool:
         """Nobody cancels."""
@@ -191,3 +229,24 @@ def flood(tally: Tally) -> None:
         write.sendall(b"well" + struct.pack(">i", 0))
     outcome = exchange(read.detach(), b"", cancelled=_Never(), max_output=4)
     tally.twin(PDF, (outcome.output, outcome.code) == (b"well", 0), "an answer within the bound is taken")
+
+
+def cut(tally: Tally) -> None:
+    """A stream that ends before anybody said how its program ended is no answer, whatever it is read as."""
+    readers: dict[str, tuple[str, Callable[[Outcome], object]]] = {
+        "words": (PICTURES, lambda outcome: read_words(outcome, ((10, 10),))),
+        "a text": (PDF, read_text),
+        "a picture": (PDF, read_picture),
+        "a sound": (PDF, read_sound),
+        "voices": (PDF, read_voices),
+    }
+    for said in (b"", b"\0", b"\0\0\0", b"\n", b"{}\n"):
+        for what, (rule, read) in readers.items():
+            near, far = socket.socketpair()
+            with far:
+                far.sendall(said)
+            outcome = exchange(near.detach(), b"", cancelled=_Never(), max_output=100)
+            taken = _taken(read, outcome)
+            tally.judge(rule, not taken, "an answer that was cut off was taken", f"{what}: {said!r}")
+    empty = _taken(lambda: read_words(Outcome(b"", 0), ((10, 10),)))
+    tally.twin(PICTURES, empty, "a picture without words is read")

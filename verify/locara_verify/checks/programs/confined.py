@@ -43,6 +43,13 @@ MAY: Final[Mapping[str, frozenset[str]]] = {
     "speech": frozenset({"thread"}),
 }
 """What a program needs of its own and is left."""
+_LIBRARIES: Final = ("/usr/lib", "/lib", "/etc/ld.so.cache")
+KEEPS: Final[Mapping[str, tuple[str, ...]]] = {
+    "ocr": (*_LIBRARIES, "/program"),
+    "pdf": (),
+    "speech": (*_LIBRARIES, "/program"),
+}
+"""What of the files that its sandbox shows stays open to each: to a reader of ours none."""
 _NONE: Final[Mapping[str, int]] = {
     "RLIMIT_FSIZE": 0, "RLIMIT_NOFILE": 32, "RLIMIT_CORE": 0, "RLIMIT_MEMLOCK": 0, "RLIMIT_MSGQUEUE": 0,
 }  # fmt: skip
@@ -149,6 +156,10 @@ def own(tally: Tally, name: str, answer: Mapping[str, Any]) -> None:
         tally.expect(
             REACH, wanted or outcome != "open", f"{name}: the program can still do {what}", attempt=what
         )
+    if not answer["opened"]:
+        tally.undecided(REACH, f"{name}: no file opened before either")
+    more = [path for path in answer["kept"] if not path.startswith(KEEPS[name])]
+    tally.expect(REACH, not more, f"{name}: the program still opens what is not its own", str(more[:5]))
     for limit, most in BOUNDS[name].items():
         found = answer["limits"][limit]
         # No limit at all is told as -1.
@@ -174,7 +185,7 @@ def undeclared(ctx: Context) -> CheckResult:
         grants = compile_grants(parse_manifest(manifests.dump(rng, value)))
         able = {*value.get("modalities", ()), *value.get("tooling", ())}
         for name, words in opening.items():
-            began, answer = asks(grants, name)
+            asked, began, answer = asks(grants, name)
             tally.attacks += 1
             wanted = bool(able.intersection(words))
             tally.expect(
@@ -184,12 +195,16 @@ def undeclared(ctx: Context) -> CheckResult:
                 answer,
                 program=name,
             )
+            told = f"what this machine has of {name} was {'told to' if asked else 'kept from'} an app"
+            because = f"it declares {sorted(able)}: {answer}"
+            tally.expect(UNDECLARED, asked == wanted, told, because, program=name)
         ctx.progress(number, 40, "manifests")
     return tally.result()
 
 
-def asks(grants: Any, name: str) -> tuple[bool, str]:  # noqa: ANN401 - Grants
-    """Whether a broker with these Grants starts a program when the inside asks, and what it answers."""
+def asks(grants: Any, name: str) -> tuple[bool, bool, str]:  # noqa: ANN401 - Grants
+    """Whether a broker with these Grants tells of a program and starts it when the inside asks, and what it answers.
+    One call does not wait for the other: each has to be refused by itself."""
     from locara.sandbox.broker import Broker, Services  # noqa: PLC0415
     from locara.sandbox.broker_client import BrokerClient  # noqa: PLC0415
 
@@ -198,18 +213,22 @@ def asks(grants: Any, name: str) -> tuple[bool, str]:  # noqa: ANN401 - Grants
     broker = Broker(grants, ours, Services(programs=counted))
     broker.begin()
     client = BrokerClient(theirs)
+    answer = "ok"
     try:
-        client.facts(name)
-        socket.socket(fileno=client.program(name, {})).close()
-        answer = "ok"
-    except CapabilityDenied as error:
-        answer = error.code
-    except LocaraError as error:
-        answer = f"{error.code}: {error.message}"
+        for ask in (
+            lambda: client.facts(name),
+            lambda: socket.socket(fileno=client.program(name, {})).close(),
+        ):
+            try:
+                ask()
+            except CapabilityDenied as error:
+                answer = error.code
+            except LocaraError as error:
+                answer = f"{error.code}: {error.message}"
     finally:
         client.close()
         broker.close()
-    return bool(counted.names), answer
+    return bool(counted.asked), bool(counted.names), answer
 
 
 class Counted:
@@ -217,9 +236,11 @@ class Counted:
 
     def __init__(self) -> None:
         self.names: list[str] = []
+        self.asked: list[str] = []
 
     def facts(self, name: str) -> Mapping[str, Any]:
-        """Known."""
+        """Known, and counted."""
+        self.asked.append(name)
         return {}
 
     def begin(self, name: str, options: Mapping[str, Any]) -> int:

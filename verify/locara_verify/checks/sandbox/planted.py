@@ -207,7 +207,7 @@ def files(ctx: Context) -> CheckResult:
     findings = [
         f"{one.relative_to(person)} is written with mode {one.lstat().st_mode & 0o7777:04o}"
         for one in made
-        if _loose(one)
+        if _loose(one) or _open_to_all(one, person)
     ]
     broken = "" if first.returncode == 0 and traces(person / "data") == 1 else "the app does not start"
     forked = ctx.fresh_dir("person")
@@ -242,6 +242,18 @@ def _loose(place: Path) -> bool:
     if stat.S_ISLNK(mode):
         return False
     return bool(mode & 0o7022) or (stat.S_ISREG(mode) and bool(mode & 0o111))
+
+
+def _open_to_all(place: Path, person: Path) -> bool:
+    """Whether somebody else can look into what is of the app: it, and every folder on the way to it."""
+    data = person / "data"
+    if data not in (place, *place.parents):
+        return False
+    way = [one for one in place.parents if data in (one, *one.parents)]
+    found = place.lstat().st_mode
+    if stat.S_ISLNK(found) or not all(one.lstat().st_mode & 0o011 for one in way):
+        return False
+    return bool(found & 0o044)
 
 
 def _with_a_link(ctx: Context, app: Path, name: str, *, is_folder: bool) -> Iterator[tuple[str, str]]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.waiting import happens
-from locara_verify.checks.window.bare import PREFIX
+from locara_verify.checks.window.bare import KEEPS, PREFIX
 from locara_verify.checks.window.page import AWAY, SURE, WAYS, groups, write_page
 from locara_verify.checks.window.plans import no_window
 from locara_verify.context import Context
@@ -34,7 +34,7 @@ CLOSED: Final = (
     "enable-developer-extras", "disable-web-security", "allow-file-access-from-file-urls",
     "allow-universal-access-from-file-urls", "allow-top-navigation-to-data-urls", "enable-dns-prefetching",
     "javascript-can-open-windows-automatically", "javascript-can-access-clipboard", "enable-media-stream",
-    "enable-webrtc", "enable-mock-capture-devices", "enable-webgl", "enable-encrypted-media",
+    "enable-webrtc", "enable-mock-capture-devices", "enable-webgl", "enable-encrypted-media", KEEPS,
 )  # fmt: skip
 """What is off in every window: tools of developers, ways to files, to devices and to other windows."""
 
@@ -60,7 +60,7 @@ def run(ctx: Context) -> CheckResult:
 
     findings: list[Finding] = []
     reasons: list[str] = []
-    with _screen() as display, open_sinks(ctx.fresh_dir("sinks")) as sinks:
+    with screen() as display, open_sinks(ctx.fresh_dir("sinks")) as sinks:
         missing = SURE - _control(ctx, display)
         if missing:
             reasons.append(f"without protection these ways did not work either: {', '.join(sorted(missing))}")
@@ -269,7 +269,7 @@ def _open_to_all(page: Path) -> None:
 
 
 @contextmanager
-def _screen() -> Iterator[Display]:
+def screen() -> Iterator[Display]:
     """A screen without a monitor, for the block."""
     from locara.ui.display import find_display  # noqa: PLC0415 - as above
 

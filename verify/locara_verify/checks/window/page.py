@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Final
 
+from locara_verify.checks.window.bare import ASKS
+
 # One line a way. {http}, {ws} and {stun} lead to the sinks.
 WAYS: Final = {
     "fetch": 'fetch("{http}/fetch", {{ mode: "no-cors" }}).catch(() => 0);',
@@ -76,9 +78,13 @@ _LEAVE: Final = """
   }
 """
 _ASKED: Final = """
-  const never = sleep(3000).then(() => false);
-  const told = async (name, ask) => {
-    try { if (await Promise.race([ask(), never])) say("granted " + name); } catch {}
+  const asks = [];
+  const answered = async (name, ask) => {
+    try { if (await Promise.race([ask(), sleep(3000).then(() => false)])) say("granted " + name); } catch {}
+  };
+  const told = (name, ask) => {
+    asks.push(() => answered(name + ", at the hand of a person", ask));
+    return answered(name, ask);
   };
   const media = navigator.mediaDevices;
   const asked = [
@@ -96,11 +102,20 @@ _ASKED: Final = """
     told("keys of films", async () => await navigator.requestMediaKeySystemAccess("org.w3.clearkey",
       [{ initDataTypes: ["webm"], videoCapabilities: [{ contentType: 'video/webm; codecs="vp8"' }] }])),
     told("peer connections", async () => !!window.RTCPeerConnection),
+    told("the pointer", async () => {
+      await document.body.requestPointerLock();
+      await sleep(100);
+      return !!document.pointerLockElement;
+    }),
+    told("a window", async () => !!window.open("index.html")),
     told("graphics", async () => document.createElement("canvas").getContext("webgl")),
     ...["camera", "microphone", "geolocation", "notifications", "clipboard-read", "push", "midi"].map((name) =>
       told("the state of " + name, async () => (await navigator.permissions.query({ name })).state === "granted")),
   ];
   await Promise.all(asked);
+  window.__ask = (number) => asks[number]?.();
+  document.title = "%(asks)s";
+  await sleep(900);
 """
 _INNER: Final = """
 const forged = '{"id":9,"cmd":"inner","args":{}}';
@@ -125,7 +140,9 @@ def write_page(folder: Path, *, http: str, stun: str, names: tuple[str, ...]) ->
     stays = [way for name, way in ways.items() if not everything or name not in LEAVING]
     tries = "\n".join(f"  try {{ {way} }} catch {{}}" for way in stays)
     goes = ", ".join(f"[{name!r}, () => {{ {ways[name]} }}]" for name in LEAVING if everything)
-    after = f"{_ASKED}{_LEAVE % {'tries': goes, 'away': json.dumps(AWAY)}}" if everything else ""
+    after = (
+        f"{_ASKED % {'asks': ASKS}}{_LEAVE % {'tries': goes, 'away': json.dumps(AWAY)}}" if everything else ""
+    )
     script = (
         f"{_PRELUDE}\n(async () => {{\n  await sleep(300); say('began'); await sleep(300);\n{tries}\n{_FORGERIES}\n"
         f"{after}  await sleep(1500); say('ended');\n}})();\n"

@@ -23,6 +23,11 @@ from .registry import attempt, probes
 ESCAPED = "ESCAPED"
 _NORESERVE = 0x4000
 _HUGE = 3 << 30
+_STEPS, _WIDE = 1, 12
+_TOPS = (
+    "/", "/app", "/data", "/dev", "/etc", "/etc/ld.so.cache", "/lib", "/lib64", "/proc/self/maps", "/program",
+    "/program-data", "/sys", "/usr", "/usr/bin", "/usr/lib", "/usr/lib64", "/usr/share", "/var",
+)  # fmt: skip
 
 
 def fork() -> None:
@@ -92,6 +97,29 @@ OWN: tuple[Callable[[], None], ...] = (
 )  # fmt: skip
 
 
+def shown() -> list[str]:
+    """Some of everything that the sandbox shows: two files of each folder, and the folders, some steps down."""
+    found = []
+    tops = (*_TOPS, os.path.dirname(os.path.dirname(json.__file__)), *sys.path)  # noqa: PTH120 - imports are few
+    for top in tops:
+        steps = top.count("/") + _STEPS
+        found.append(top)
+        for place, folders, names in os.walk(top):
+            folders[:] = [] if place.count("/") >= steps else sorted(folders)[:_WIDE]
+            found += [place, *(f"{place}/{name}" for name in sorted(names)[:2])]
+    return found
+
+
+def opens(path: str) -> bool:
+    """Whether a file is read or a folder listed."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    os.close(fd)
+    return True
+
+
 def works(one: Callable[[], None]) -> str:
     """`open`, or the name of what stopped it."""
     try:
@@ -108,11 +136,20 @@ def main() -> None:
 
     known, world = probes(), request["world"]
     before: dict[str, str] = {one.__name__: works(one) for one in OWN}
+    opened = [path for path in shown() if opens(path)]
     faults = confine(request["config"])
     after = {one.__name__: works(one) for one in OWN}
     limits = {name: resource.getrlimit(getattr(resource, name)) for name in request["limits"]}
+    kept = [path for path in opened if opens(path)]
     results: dict[str, Any] = {name: attempt(known[name], world) for name in request["probes"]}
-    answer = {"faults": faults, "before": before, "after": after, "limits": limits, "results": results}
+    answer: dict[str, Any] = {
+        "faults": faults,
+        "before": before,
+        "after": after,
+        "limits": limits,
+        "results": results,
+    }
+    answer |= {"opened": len(opened), "kept": kept}
     _write(json.dumps(answer).encode() + b"\n")
     try:
         os.execve(sys.executable, ["python", "-I", "-S", "-c", f"print({ESCAPED!r})"], {})  # noqa: S606

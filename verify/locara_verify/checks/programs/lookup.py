@@ -1,0 +1,58 @@
+"""LC111 at the programs beside an app: which file is started is the system's word, and not that of a variable."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from locara.sandbox.host import find_bwrap
+from locara_verify.check import CheckResult, check
+from locara_verify.checks.programs.confined import launches
+from locara_verify.checks.programs.stage import has_programs
+from locara_verify.context import Context
+from locara_verify.tally import Tally
+
+RULE: Final = "LC111"
+NAMES: Final = ("tesseract", "espeak-ng", "bwrap")
+
+
+@check("programs.lookup", rules=(RULE,), needs=frozenset({"kernel"}), applies=has_programs, quick=True)
+def run(ctx: Context) -> CheckResult:
+    """Real programs of the same names, at the head of PATH and in the folder one stands in."""
+    tally, folder = Tally(), ctx.fresh_dir("head")
+    for name in NAMES:
+        shutil.copyfile("/usr/bin/true", folder / name)
+        (folder / name).chmod(0o755)
+    for path in (f"{folder}:/usr/bin:/bin", ".:/usr/bin:/bin", f":{folder}", str(folder)):
+        with _standing(folder, path):
+            control = [name for name in NAMES if shutil.which(name) is None]
+            tally.twin(RULE, not control, f"a search by PATH={path} finds {control}")
+            found = {"bubblewrap": Path(find_bwrap())}
+            for name, launch in launches():
+                found |= {f"{name}, {source.dest}": source.path for source in launch.sources}
+            for what, place in found.items():
+                real = Path(os.path.realpath(place))
+                held = place.is_absolute() and folder not in real.parents
+                tally.judge(
+                    RULE, held, "a variable says which program is started", f"{what}: PATH={path}: {place}"
+                )
+    return tally.result()
+
+
+@contextmanager
+def _standing(folder: Path, path: str) -> Iterator[None]:
+    before, here = os.environ.get("PATH"), Path.cwd()
+    os.environ["PATH"] = path
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(here)
+        if before is None:
+            del os.environ["PATH"]
+        else:
+            os.environ["PATH"] = before

@@ -1,0 +1,78 @@
+"""LC112 at the folders that a start makes or finds: whose they are afterwards, and who can look into them.
+
+A launcher that is root starts the app as an ordinary user, who must own the app's folders. It gives away what root owns
+and nothing else: not a folder of another person, and no file, which may have another name elsewhere.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from pathlib import Path
+from typing import Final
+
+from locara.sandbox.linux.identity import ordinary_identity
+from locara.sandbox.plan import Source
+from locara.sandbox.profile import DATA, DATA_PARTS, SHARED
+from locara.sandbox.sources import prepare_data
+from locara_verify.check import CheckResult, check
+from locara_verify.context import Context
+from locara_verify.tally import Tally
+
+RULE: Final = "LC112"
+_OTHER: Final = 4_321
+_KINDS: Final = ((DATA, ""), *((DATA, part) for part in DATA_PARTS), (f"{SHARED}/circle", ""))
+
+
+@check("sandbox.owners", rules=(RULE,), needs=frozenset({"kernel"}), quick=True)
+def run(ctx: Context) -> CheckResult:
+    """Folders that are not there yet, and folders that are, of root and of somebody else."""
+    tally = Tally()
+    before = os.umask(0)
+    try:
+        for dest, part in _KINDS:
+            made(ctx, tally, dest, part)
+    finally:
+        os.umask(before)
+    if os.getuid() == 0:
+        for (dest, part), whose in itertools.product(_KINDS, (0, _OTHER)):
+            found(ctx, tally, (dest, part), whose)
+    return tally.result()
+
+
+def _prepared(ctx: Context, dest: str, place: Path) -> int:
+    """Who is to own the folders after a start."""
+    identity = ordinary_identity(os.getuid(), os.environ)
+    prepare_data([Source(place, dest, "dir", writable=True)], identity)
+    return os.getuid() if identity is None else identity.uid
+
+
+def made(ctx: Context, tally: Tally, dest: str, part: str) -> None:
+    """A folder that is made is the app's, and nobody else looks into it whatever the launcher's umask is."""
+    place = ctx.fresh_dir("made") / "data"
+    owner = _prepared(ctx, dest, place)
+    seen = (place / part).stat()
+    told = f"{dest}/{part}: {seen.st_mode & 0o777:04o} of user {seen.st_uid}"
+    tally.judge(RULE, seen.st_mode & 0o077 == 0, "a folder that a start makes is open to others", told)
+    tally.twin(RULE, seen.st_uid == owner, f"a folder that a start makes is the app's ({told})")
+
+
+def found(ctx: Context, tally: Tally, kind: tuple[str, str], whose: int) -> None:
+    """A folder that root owns is given to the app; one that somebody else owns stays theirs; no file is given."""
+    dest, part = kind
+    place = ctx.fresh_dir("found") / "data"
+    one = place / part
+    one.mkdir(parents=True)
+    (one / "file").touch()
+    os.chown(one, whose, whose)
+    owner = _prepared(ctx, dest, place)
+    told = f"{dest}/{part} of user {whose} is now of user {one.stat().st_uid}"
+    if whose:
+        kept = one.stat().st_uid == whose
+        tally.judge(RULE, kept, "a folder of another person was given away by a start of root", told)
+    else:
+        tally.twin(RULE, one.stat().st_uid == owner, f"a folder of root is given to the app ({told})")
+    file = (one / "file").stat().st_uid
+    tally.judge(
+        RULE, file == 0, "a file was given away, which may have another name elsewhere", f"user {file}"
+    )
