@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 Lines = queue.Queue[Mapping[str, Any]]
 _PAGE: Final = "window"
-_TOLD: Final = frozenset({"alarm", "blocked", "crashed", "permission"})
 _END: Final[Mapping[str, Any]] = {}
 _GONE: Final = ("cancelled", "the runtime of this session has ended")
 
@@ -92,7 +91,7 @@ class WindowFront:
                         self._folder,
                         look_of(bundle, self._entry, _state()),
                         peer=theirs,
-                        hear=self._hear,
+                        hear=self.hear,
                         log=2,
                         display=self._display,
                         orders=self._orders,
@@ -125,7 +124,8 @@ class WindowFront:
 
     # -- what the window tells ----------------------------------------------------------------------------
 
-    def _hear(self, report: Report) -> None:
+    def hear(self, report: Report) -> None:
+        """Keep, hand on or say what the window tells."""
         from locara.ui.placement import keep
 
         if report.event == "size":
@@ -135,8 +135,8 @@ class WindowFront:
             self._dropped.put(report.uris)
         elif report.event == "no-display":
             self.has_no_display = True
-        elif report.event in _TOLD:
-            say(report.line())
+        elif report.news:
+            say(report.news)
 
     def _wait(self, window: Process) -> None:
         window.wait()

@@ -8,7 +8,7 @@ import sys
 from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from locara.errors import LocaraError, SandboxError
 from locara.models.cache import ModelCache, default_root
@@ -32,13 +32,11 @@ from locara.ui.theme import following
 from locara.ui.window import Orders, Report, open_window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from locara.models.cache import Inspect
     from locara.models.index import Index
     from locara.runtime.consent import Consent
-
-_TOLD: Final = frozenset({"alarm", "blocked", "crashed", "permission", "no-display"})
 
 
 def run_windowed(app: Path, *, consent: Consent | None, data: Path | None, inspect: Inspect) -> int:
@@ -88,17 +86,7 @@ def _show(
     state = StateFolder(default_state_root())
     look = look_of(bundle, _entry(bundle), state)
 
-    def hear(report: Report) -> None:
-        if report.event == "size":
-            with suppress(LocaraError):  # where a window stood is not worth ending an app for
-                keep(state, bundle.grants.app_id, report)
-        elif report.event == "dropped":
-            dropped.put(report.uris)
-        elif report.event == "loaded":
-            first.close()  # the app's own window has taken its place
-        elif report.event in _TOLD:
-            print(report.line(), file=sys.stderr, flush=True)
-
+    hear = hearing(state, bundle.grants.app_id, dropped, first.close)
     orders = Orders()
     with (
         open_window(
@@ -110,6 +98,26 @@ def _show(
         with killing(window) as signals:
             window.wait()
     return signals
+
+
+def hearing(
+    state: StateFolder, app_id: str, dropped: Dropped, loaded: Callable[[], None]
+) -> Callable[[Report], None]:
+    """What `locara run` does with what a window tells: ``loaded`` is called when the app's own page is there, and what
+    is news to the person is a line on stderr."""
+
+    def hear(report: Report) -> None:
+        if report.event == "size":
+            with suppress(LocaraError):  # where a window stood is not worth ending an app for
+                keep(state, app_id, report)
+        elif report.event == "dropped":
+            dropped.put(report.uris)
+        elif report.event == "loaded":
+            loaded()  # the app's own window has taken the place of the first one
+        elif report.news:
+            print(report.news, file=sys.stderr, flush=True)
+
+    return hear
 
 
 def _page(bundle: AppBundle) -> Path:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -24,7 +25,11 @@ from locara.ui.plan import Look, window_plan
 EVENTS: Final = frozenset(
     {"alarm", "blocked", "closed", "crashed", "dropped", "loaded", "no-display", "permission", "size"}
 )
+_TOLD: Final = frozenset({"alarm", "blocked", "crashed", "no-display", "permission"})
 _MAX_REPORT: Final = 128 * 1024
+MOST_NEWS: Final = 1_000
+"""As many as an honest window tells; one that somebody took over fills no terminal either."""
+_MOST_FACTS: Final = 8
 _MAX_COOKIE: Final = 64 * 1024
 
 
@@ -43,6 +48,11 @@ class Report:
         """The report for a log, in one line."""
         facts = "".join(f" {escape(key, 20)}={escape(str(value), 200)}" for key, value in self.facts.items())
         return f"window: {self.event}{facts}"
+
+    @property
+    def news(self) -> str:
+        """The line that a person is told: of what was refused or went wrong. Empty for all that is as it should be."""
+        return self.line() if self.event in _TOLD else ""
 
 
 Hear: TypeAlias = Callable[[Report], None]
@@ -77,13 +87,14 @@ class Orders:
                 sock.send(json.dumps(order).encode(), socket.MSG_DONTWAIT)
 
 
-class _Ear:
-    """Reads the reports of one window until it ends."""
+class Ear:
+    """Reads the reports of one window until it ends. Of what is news, the first `MOST_NEWS` are heard."""
 
     def __init__(self, sock: socket.socket, hear: Hear, orders: Orders) -> None:
         self._socket = sock
         self._hear = hear
         self._orders = orders
+        self._left = MOST_NEWS
         orders.attach(sock)
         self._thread = threading.Thread(target=self._listen, name="locara-window", daemon=True)
 
@@ -113,8 +124,10 @@ class _Ear:
             if not data:
                 return
             report = _report(data)
-            if report is not None:
-                self._hear(report)
+            if report is None or (report.news and self._left <= 0):
+                continue
+            self._left -= bool(report.news)
+            self._hear(report)
 
 
 def _report(data: bytes) -> Report | None:
@@ -125,9 +138,10 @@ def _report(data: bytes) -> Report | None:
     event = value.get("event") if isinstance(value, dict) else None
     if not isinstance(event, str) or event not in EVENTS:
         return None
-    facts = {
-        key: fact for key, fact in value.items() if key != "event" and isinstance(fact, str | int | bool)
-    }
+    plain = (
+        (key, fact) for key, fact in value.items() if key != "event" and isinstance(fact, str | int | bool)
+    )
+    facts = dict(islice(plain, _MOST_FACTS))
     uris = value.get("uris") if event == "dropped" else []
     named = isinstance(uris, list) and all(isinstance(uri, str) for uri in uris)
     return Report(event, facts, tuple(uris) if named else ())
@@ -159,7 +173,7 @@ def open_window(
             stdin=peer.fileno(),
             stdout=log,
             stderr=log,
-            outside=lambda ours: _Ear(ours, hear, orders or Orders()),
+            outside=lambda ours: Ear(ours, hear, orders or Orders()),
         ) as process:
             yield process
 

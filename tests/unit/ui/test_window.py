@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 
 from locara.runtime.state import StateFolder
 from locara.ui.placement import DEFAULT, Placement, keep, placement_of
-from locara.ui.window import Report, _report
+from locara.ui.window import EVENTS, MOST_NEWS, Ear, Orders, Report, _report
 
 APP = "locara/docvault"
 
@@ -35,6 +37,39 @@ def test_a_report_is_one_line_without_control_characters() -> None:
     line = report.line()
     assert line.startswith("window: blocked uri=")
     assert not set(line) & {"\x1b", "\n", "\u202e"}
+
+
+def test_a_report_has_few_facts() -> None:
+    told = {"event": "blocked"} | {f"fact{number}": "x" for number in range(100)}
+    report = _report(json.dumps(told).encode())
+    assert report is not None and len(report.facts) == 8
+
+
+def test_news_are_what_went_wrong_and_nothing_else() -> None:
+    told = {event for event in EVENTS if Report(event, {}).news}
+    assert told == {"alarm", "blocked", "crashed", "no-display", "permission"}
+
+
+def test_of_the_news_of_a_window_only_the_first_are_heard_and_of_the_rest_all() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    heard: list[str] = []
+    ended = threading.Event()
+
+    def hear(report: Report) -> None:
+        heard.append(report.event)
+        if report.event == "closed":
+            ended.set()
+
+    ear = Ear(ours, hear, Orders())
+    ear.begin()
+    with theirs:
+        for _ in range(MOST_NEWS + 5):
+            theirs.send(b'{"event": "blocked"}')
+        theirs.send(b'{"event": "size", "width": 1}')
+        theirs.send(b'{"event": "closed"}')
+        assert ended.wait(30)
+    ear.close()
+    assert heard.count("blocked") == MOST_NEWS and heard[-2:] == ["size", "closed"]
 
 
 NAME = "windows/locara.docvault.json"

@@ -118,6 +118,7 @@ MODULES: Final = (
     "locara_verify.checks.updates.installs",
     "locara_verify.checks.updates.known",
     "locara_verify.checks.updates.lists",
+    "locara_verify.checks.window.consent_page",
     "locara_verify.checks.window.dialogs",
     "locara_verify.checks.window.dropped",
     "locara_verify.checks.window.first_run",
@@ -125,6 +126,7 @@ MODULES: Final = (
     "locara_verify.checks.window.helpers",
     "locara_verify.checks.window.live",
     "locara_verify.checks.window.probes",
+    "locara_verify.checks.window.reports",
     "locara_verify.checks.window.scheme",
 )
 

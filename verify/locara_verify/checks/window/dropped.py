@@ -39,7 +39,12 @@ def run(ctx: Context) -> CheckResult:
     """Addresses, times, and answers."""
     findings: list[Finding] = []
     tried = 0
-    for said, wanted, what in (*_addresses(ctx.rng("drops")), *_times(), *_answers()):
+    for said, wanted, what in (
+        *_addresses(ctx.rng("drops")),
+        *_times(),
+        *_answers(),
+        *_asked(ctx.rng("asked")),
+    ):
         tried += 1
         if said != wanted and has_room(findings, RULE):
             message = "what a window or a dialog says hands over something else than the person gave"
@@ -105,31 +110,72 @@ def _times() -> Iterator[tuple[object, object, str]]:
 def _answers() -> Iterator[tuple[object, object, str]]:
     """Of a dialog's answer only a yes is one, and only a whole path is a place."""
     from locara.sandbox.picker import Ask  # noqa: PLC0415 - loads the framework
-    from locara.ui.picker import DialogPicker  # noqa: PLC0415
-
-    class Answered(DialogPicker):
-        """A person whose dialog ends with this value; what it does not read is told as the real one tells it."""
-
-        def __init__(self, value: Any) -> None:  # noqa: ANN401 - what JSON holds
-            super().__init__("an app", {})
-            self._value = value
-
-        def _show(self, dialog: str, request: Any) -> Any:  # noqa: ANN401 - what JSON holds
-            return self._value
 
     drop, pick = Ask("dropped", "read"), Ask("file", "read", remember=True)
     for value in (True, *_NO_YES):
-        person = Answered(value)
+        person, _ = _person(value)
         person.dropped.put(["file:///a"])
         paths = [str(path) for path in person.pick(drop).paths]
         yield paths, ["/a"] if value is True else [], f"a drop, and the dialog says {value!r}"
         if isinstance(value, bool):  # it waits a moment for a drop, so not after each value
             yield list(person.pick(drop).paths), [], f"the same drop again, and the dialog says {value!r}"
-        answer = Answered({"paths": ["/a"], "remember": value}).pick(pick)
+        answer = _person({"paths": ["/a"], "remember": value})[0].pick(pick)
         yield answer.remember, value is True, f"a pick is to be found again: {value!r}"
-        plain = Answered({"paths": ["/a"], "remember": True}).pick(Ask("file", "read"))
+        plain = _person({"paths": ["/a"], "remember": True})[0].pick(Ask("file", "read"))
         yield plain.remember, False, "a pick that nobody asked to find again"
-        yield list(Answered(value).pick(pick).paths), [], f"a pick, and the dialog says {value!r}"
+        yield list(_person(value)[0].pick(pick).paths), [], f"a pick, and the dialog says {value!r}"
     for listed in (["a", "./a", "~/a", "", "file:///a"], [1, None, ["/a"]], None, {"x": "/a"}):
-        paths = [str(path) for path in Answered({"paths": listed, "remember": False}).pick(pick).paths]
+        paths = [str(path) for path in _person({"paths": listed, "remember": False})[0].pick(pick).paths]
         yield paths, [], f"a dialog names {listed!r}"
+
+
+def _person(value: Any) -> tuple[Any, list[Any]]:  # noqa: ANN401 - what JSON holds
+    """A person whose dialogs end with this value, and what they are asked; what a dialog does not read is told as the
+    real one tells it."""
+    from locara.ui.picker import DialogPicker  # noqa: PLC0415 - loads the framework
+
+    asked: list[Any] = []
+
+    class Answered(DialogPicker):
+        def _show(self, dialog: str, request: Any) -> Any:  # noqa: ANN401 - what JSON holds
+            asked.append(request)
+            return value
+
+    return Answered("an app", {}), asked
+
+
+def _asked(rng: random.Random) -> Iterator[tuple[object, object, str]]:
+    """A person is asked for what the app asks, of everything that was dropped, each by its whole path in letters that
+    can be seen."""
+    from locara.sandbox.picker import Ask  # noqa: PLC0415 - loads the framework
+
+    folders = [
+        "/home/person",
+        "/srv/of another",
+        "/" + "deep/" * 500 + "down",
+        "/home/person/\u202e\x1b[2J\n\u200b",
+    ]
+    names = [f"{rng.choice(_NAMES)}{number}" for number in range(12)]
+    paths = [f"{rng.choice(folders)}/{name}" for name in names] + [f"{folder}/same" for folder in folders]
+    for recursive in (False, True):
+        person, asked = _person(True)
+        person.dropped.put(["file://" + _spelled(path.encode(), rng) for path in paths])
+        given = [str(path) for path in person.pick(Ask("dropped", "read", recursive=recursive)).paths]
+        yield given, paths, "what was dropped is handed over"
+        request = asked[0] if len(asked) == 1 else {}
+        shown = request.get("paths", [])
+        yield len(set(shown)), len(paths), "things that were dropped are told apart in the dialog"
+        plain = [path for path in paths if path.isprintable() and path.isascii() and "\\" not in path]
+        yield [path for path in plain if path not in shown], [], "the whole path stands in the dialog"
+        yield [text for text in shown if not text.isprintable()], [], "what stands in the dialog can be seen"
+        yield request.get("recursive"), recursive, "the dialog says whether folders are read as well"
+        yield request.get("app"), "an app", "the dialog names the app"
+    for kind, access, flag in (
+        ("file", "read", False),
+        ("directory", "read-write", True),
+        ("file", "read-write", True),
+    ):
+        person, asked = _person({"paths": [], "remember": False})
+        person.pick(Ask(kind, access, multiple=flag, recursive=flag, remember=not flag))  # type: ignore[arg-type]
+        wanted = {"app": "an app", "kind": kind, "access": access, "multiple": flag, "recursive": flag}
+        yield asked, [{**wanted, "remember": not flag}], "the dialog is told what the app asks for"

@@ -1,0 +1,175 @@
+"""LC433 at what a window tells of itself: a page causes some of it, and somebody who took the window over all of it.
+
+The window's end and the launcher's are the product's own; what is judged is what comes out of the socket, and what the
+person's terminal is given. What was refused to a page is told, as one line that shows itself and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import random
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from locara_verify.check import CheckResult, check
+from locara_verify.checks.waiting import happens
+from locara_verify.context import Context
+from locara_verify.tally import Tally
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RULE: Final = "LC433"
+FLOOD: Final = 2_400
+MOST: Final = 1_200
+LONGEST: Final = 4_000
+REFUSALS: Final = ("alarm", "blocked", "permission", "crashed")
+QUIET: Final = ("loaded", "closed", "size", "dropped")
+_ODD: Final = (
+    "\x1b[2J",
+    "\x1b]0;x\x07",
+    "\n",
+    "\r",
+    "\u202e",
+    "\u2066",
+    "\x9b31m",
+    "\u200b",
+    "\ue000",
+    "\u2028",
+    "a",
+)
+_SECONDS: Final = 20.0
+
+
+@check("window.reports", rules=(RULE,), quick=True)
+def run(ctx: Context) -> CheckResult:
+    """What a window says, and what launchers make of it."""
+    tally, rng = Tally(), ctx.rng("reports")
+    said(tally)
+    for name, listen in _launchers(ctx.fresh_dir("state")):
+        for event in (*REFUSALS, *QUIET):
+            told(tally, listen, name, event, rng)
+        for flood in ("many", "much"):
+            flooded(tally, listen, name, flood)
+    return tally.result()
+
+
+def said(tally: Tally) -> None:
+    """A page that causes one report after the other: they end, and what the person does is told all the same."""
+    from locara.ui.webkit.reports import Reports  # noqa: PLC0415 - loads the framework
+
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setblocking(False)
+    heard: list[Mapping[str, Any]] = []
+
+    def hear() -> None:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                heard.append(json.loads(ours.recv(1 << 20)))
+
+    with ours:
+        reports = Reports(theirs.detach())
+        for number in range(FLOOD):
+            reports.say("blocked", what="x" * 5_000, uri=f"https://evil.example/{number}")
+            if number % 20 == 0:
+                hear()
+        hear()
+        flood = len(heard)
+        tally.judge(RULE, flood <= MOST, "a page has its window tell without end", f"{flood} of {FLOOD}")
+        longest = max((len(str(one)) for one in heard), default=0)
+        tally.judge(RULE, longest <= LONGEST, "a page has its window tell more than a line", f"{longest}")
+        reports.say("size", width=1, height=2)
+        reports.dropped(["file:///a"])
+        hear()
+        last = [one["event"] for one in heard[flood:]]
+        tally.twin(RULE, flood > 0 and last == ["size", "dropped"], f"what the person does is told ({last})")
+        reports.socket.close()
+
+
+Listen = Callable[[list[bytes]], str]
+"""Gives a launcher these datagrams of a window, and returns what a terminal was given."""
+
+
+def _launchers(folder: Path) -> Iterator[tuple[str, Listen]]:
+    """`locara run` and `locara dev`."""
+    import threading  # noqa: PLC0415 - as below
+
+    from locara.cli.dev_link import Pages  # noqa: PLC0415 - loads the framework
+    from locara.cli.dev_window import WindowFront  # noqa: PLC0415
+    from locara.runtime.state import StateFolder  # noqa: PLC0415
+    from locara.ui.display import Display  # noqa: PLC0415
+    from locara.ui.drops import Dropped  # noqa: PLC0415
+    from locara.ui.run import hearing  # noqa: PLC0415
+
+    ours = hearing(StateFolder(folder), "acme/probe", Dropped(), lambda: None)
+    yield "locara run", lambda data: _listened(ours, data)
+    display = Display("x11", folder, ":0")
+    front = WindowFront(Pages(), folder, display, threading.Event(), Dropped())
+    yield "locara dev", lambda data: _listened(_unless_size(front.hear), data)
+
+
+def _unless_size(hear: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Without what is kept of a person's own window: this one shows no app."""
+    return lambda report: None if report.event == "size" else hear(report)
+
+
+def _listened(hear: Callable[[Any], None], data: list[bytes]) -> str:
+    from locara.ui.window import Ear, Orders  # noqa: PLC0415 - loads the framework
+
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ended: list[bool] = []
+
+    def heard(report: Any) -> None:  # noqa: ANN401 - a Report
+        if report.event == "closed":
+            ended.append(True)
+        hear(report)
+
+    with contextlib.redirect_stderr(io.StringIO()) as terminal:
+        ear = Ear(ours, heard, Orders())
+        ear.begin()
+        with theirs:
+            for one in data:
+                theirs.send(one)
+            theirs.send(b'{"event": "closed"}')
+            happens(lambda: bool(ended), _SECONDS)
+        ear.close()
+    return terminal.getvalue()
+
+
+def told(tally: Tally, listen: Listen, name: str, event: str, rng: random.Random) -> None:
+    """One report with words that a terminal obeys, in its values and in its names."""
+    words = rng.sample(_ODD, 4)
+    facts: dict[str, Any] = {
+        "what": "".join(words),
+        f"uri{words[0]}": f"https://evil.example/{words[1]}{words[2]}",
+    }
+    if event == "dropped":
+        facts["uris"] = [f"file:///a{words[0]}"]
+    text = listen([json.dumps({**facts, "event": event}).encode()])
+    lines = text.split("\n")[:-1]
+    because = f"{name}: {event}: {ascii(text)[:300]}"
+    if event in REFUSALS:
+        held = len(lines) == 1 and event in lines[0]
+        tally.judge(RULE, held, "what was refused to a page, or went wrong, is not told in one line", because)
+    else:
+        tally.judge(RULE, not text, "a window writes into the person's terminal", because)
+    tally.judge(
+        RULE, all(line.isprintable() for line in lines), "a page steers the person's terminal", because
+    )
+
+
+def flooded(tally: Tally, listen: Listen, name: str, flood: str) -> None:
+    """A window that somebody took over tells too often, or too much at once."""
+    if flood == "many":
+        data = [json.dumps({"event": "blocked", "what": str(number)}).encode() for number in range(FLOOD)]
+    else:
+        facts: dict[str, Any] = {f"fact{number}": "x" * 300 for number in range(100)}
+        data = [json.dumps({**facts, "event": "blocked"}).encode()]
+    lines = listen(data).split("\n")[:-1]
+    because = f"{name}: {len(lines)} lines, the longest of {max(map(len, lines), default=0)} letters"
+    held = len(lines) <= MOST and all(len(line) <= LONGEST for line in lines)
+    tally.judge(RULE, held, "a window fills the person's terminal", because)
+    tally.twin(RULE, bool(lines), f"what a window tells is heard ({because})")
