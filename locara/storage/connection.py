@@ -127,6 +127,8 @@ class Session:
         self._watchdog = watchdog
         self._changes = changes
         self._deadline = 0.0
+        # What is left of a call's result: a batch is one call.
+        self._room, self._rows = bounds.result_bytes, bounds.rows
         self._unwanted: Unwanted = wanted
         self._full_text: tuple[int, frozenset[str], bool] = (-1, frozenset(), False)
         self._searches: dict[tuple[int, str], matches.Searches] = {}
@@ -203,6 +205,7 @@ class Session:
     def start(self) -> None:
         """Start the clock, which must not run yet: `budget` for a caller that ends with `stop` whatever happens."""
         self._deadline = time.monotonic() + self.limits.seconds
+        self._room, self._rows = self.limits.result_bytes, self.limits.rows
         self._watchdog.arm(self.connection, self._deadline)
 
     def stop(self) -> None:
@@ -412,11 +415,13 @@ class Session:
 
     def _collect(self, cursor: apsw.Cursor) -> tuple[tuple[JSON, ...], ...]:
         rows: list[tuple[JSON, ...]] = []
-        room, most = self.limits.result_bytes, self.limits.rows
+        room, most = self._room, self._rows
         for row in cursor:
             if len(rows) == most:
                 raise StorageError(
-                    f"the result has more than {most} rows", code="limit_exceeded", fix="add LIMIT"
+                    f"the result has more than {self.limits.rows} rows",
+                    code="limit_exceeded",
+                    fix="add LIMIT",
                 )
             encoded: list[JSON] = []
             for value in row:
@@ -431,6 +436,7 @@ class Session:
                     fix="select fewer columns or rows",
                 )
             rows.append(tuple(encoded))
+        self._room, self._rows = room, most - len(rows)
         return tuple(rows)
 
     def close(self) -> None:

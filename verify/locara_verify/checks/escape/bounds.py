@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from locara.core.surface import COMMANDS
 from locara.errors import CallError, CapabilityDenied
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.escape.arena import hand_over
+from locara_verify.checks.escape.processes import runtime_of
 from locara_verify.context import Context
 from locara_verify.finding import Finding, has_room
 
@@ -26,9 +31,13 @@ INTERNAL: Final = "LC226"
 READS: Final = "LC225"
 RECORD: Final = "LC408"
 HOSTS: Final = "LC302"
-RULES: Final = (WIDENING, EXHAUSTION, INTERNAL, READS, RECORD, HOSTS)
+FLOODS: Final = "LC403"
+RULES: Final = (WIDENING, EXHAUSTION, INTERNAL, READS, RECORD, HOSTS, FLOODS)
 MIB: Final = 1_048_576
 GRANTED: Final = "api.granted.example"
+PRIVATE: Final = "inside.granted.example"
+_SQL_REFUSED: Final = "not allowed:"
+_TURNS: Final = 3
 _ROOM: Final = 1.25  # the database may hold its log beside it for a moment, files their next version
 _SECONDS: Final = 30.0
 _FIELDS: Final = (
@@ -62,12 +71,14 @@ class Attempts:
         self.findings: list[Finding] = []
         self.tried = dict.fromkeys(RULES, 0)
         self.broken: dict[str, str] = {}
+        self.refused: Counter[str] = Counter()
 
     def call(self, command: str, **args: Any) -> tuple[str, Any]:  # noqa: ANN401 - arguments and results are JSON
         """("ok", result) or (code, None) of one call."""
         try:
             return "ok", self.app.client.call(command, args, timeout=_SECONDS)
         except (CallError, CapabilityDenied) as error:
+            self.refused[command] += error.code == "capability_denied" or _SQL_REFUSED in error.message
             return error.code, None
 
     def judge(self, rule: str, fault: bool, message: str, because: str) -> None:
@@ -83,13 +94,19 @@ class Attempts:
 
 
 def smallest(document: dict[str, Any]) -> None:
-    """One MiB of room, files to write, and one host that no name server knows."""
+    """One MiB of room, files to write, picks to read, one host that no name server knows and a private one."""
     document["storage"] = {**document.get("storage", {}), "quota_mb": 1}
-    document["capabilities"] |= {"net": {"allowed_hosts": [GRANTED]}, "fs.app-data": "read-write"}
+    document["capabilities"] |= {
+        "net": {"allowed_hosts": [GRANTED, PRIVATE]},
+        "fs.app-data": "read-write",
+        "fs.user-selected": "read",
+    }
 
 
 def nobody(host: str, _port: int) -> list[str]:
-    """A name server that knows nothing."""
+    """A name server that knows one private address."""
+    if host == PRIVATE:
+        return ["10.20.30.40"]
     raise OSError(f"no such name: {host}")
 
 
@@ -105,6 +122,8 @@ def run(ctx: Context) -> CheckResult:
         settings(tries)
         reading(tries)
         network(tries)
+        refusals(tries, data / "files")
+        descriptors(tries)
         called = call_everything(tries)
         fill_database(tries, data / "db")
     recorded(tries, app.home.audit_log, called)
@@ -232,6 +251,14 @@ def call_everything(tries: Attempts) -> list[str]:
         "fs.write": {"root": "$APP_DATA", "path": "x", "data": "", "encoding": "utf8", "mode": "replace"},
         "net.fetch": {"url": f"https://{GRANTED}/", "headers": {}},
         "fs.read": {"root": "$APP_DATA", "path": "kept", "encoding": "utf8"},
+        "ocr.fromFile": {"root": "$APP_DATA", "path": "kept"},
+        "ocr.fromBytes": {"data": "AAAA"},
+        "pdf.text": {"root": "$APP_DATA", "path": "kept"},
+        "pdf.render": {"root": "$APP_DATA", "path": "kept", "page": 1},
+        "tts.speak": {"text": "a", "voice": "none"},
+        "transcribe.fromFile": {"root": "$APP_DATA", "path": "kept", "model": model},
+        "transcribe.open": {"model": model},
+        "audio.open": {"source": "microphone"},
     }
     judged = [name for name in names if name not in there or name in arguments]
     for name in judged:
@@ -239,16 +266,113 @@ def call_everything(tries: Attempts) -> list[str]:
     return judged
 
 
+def refusals(tries: Attempts, folder: Path) -> None:
+    """What is refused by the policy, by the effect, by the broker, by the proxy and by the store: each of them."""
+    plant(folder)
+    for command, args in _refused_calls():
+        before = tries.refused[command]
+        code, _ = tries.call(command, **args)
+        refused = tries.refused[command] > before
+        tries.judge(RECORD, not refused, "a call that must be refused was not", f"{command} {args}: {code}")
+
+
+def plant(folder: Path) -> None:
+    """A link, a second name, an empty file and a folder, as another program may leave them."""
+    for name in ("link", "second", "other", "empty", "folder"):
+        with contextlib.suppress(FileNotFoundError):
+            (folder / name).unlink()
+    (folder / "link").symlink_to("/etc")
+    (folder / "empty").touch()
+    (folder / "folder").mkdir()
+    (folder / "second").write_text("two names", encoding="utf-8")
+    os.link(folder / "second", folder / "other")
+    hand_over(folder)
+
+
+def _on(root: str, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every command on a file, with one root and path."""
+    where = {"root": root, "path": path}
+    for command in ("fs.read", "fs.stat", "fs.list", "fs.remove", "fs.mkdir"):
+        yield command, where
+    for mode in ("create", "replace", "append"):
+        yield "fs.write", {**where, "data": "x", "encoding": "utf8", "mode": mode}
+
+
+def _refused_calls() -> Iterator[tuple[str, dict[str, Any]]]:
+    yield from _on("$APP_DATA", "link/below")
+    yield from _on("$APP_DATA", "../db")
+    yield from _on("0123456789abcdef", "")
+    yield (
+        "fs.write",
+        {"root": "$APP_DATA", "path": "second", "data": "x", "encoding": "utf8", "mode": "append"},
+    )
+    yield "fs.release", {"handle": "0123456789abcdef"}
+    yield "fs.reopen", {"grant": "0123456789abcdef"}
+    for kind in ("file", "directory"):
+        for multiple in (False, True):
+            yield "fs.pick", {"kind": kind, "access": "read-write", "multiple": multiple}
+    for host in ("other.example", PRIVATE):
+        yield "net.fetch", {"url": f"https://{host}/", "headers": {}}
+    for sql in ("ATTACH 'x' AS y", "SELECT * FROM __locara_settings"):
+        yield "db.exec", {"sql": sql}
+        yield "db.query", {"sql": sql}
+        yield "db.batch", {"statements": [{"sql": "SELECT 1"}, {"sql": sql}]}
+    yield "db.search", {"table": "__locara_settings", "embedding": [1.0]}
+
+
+def descriptors(tries: Attempts) -> None:
+    """No call leaves anything open in the runtime, however it ends."""
+    pid = runtime_of(tries.app.pid)
+    where = Path(f"/proc/{pid}/fd")
+    write = {"root": "$APP_DATA", "data": "x", "encoding": "utf8"}
+    far = {"root": "$APP_DATA", "path": "kept", "offset": 1 << 40, "encoding": "utf8"}
+    calls = [
+        *(
+            call
+            for path in ("kept", "empty", "folder", "link", "absent", "")
+            for call in _on("$APP_DATA", path)
+        ),
+        *_on("0123456789abcdef", ""),
+        ("fs.read", far),
+        *(("fs.write", {**write, "path": "other", "mode": mode}) for mode in ("create", "replace", "append")),
+        ("db.query", {"sql": "SELECT 1"}),
+        ("db.exec", {"sql": "SELECT nothing"}),
+        ("net.fetch", {"url": f"https://{GRANTED}/", "headers": {}}),
+        ("net.fetch", {"url": f"https://{PRIVATE}/", "headers": {}}),
+    ]
+    try:
+        for command, args in calls:
+            tries.call(command, **args)  # what is opened once, and kept for good reason
+            before = len(os.listdir(where))  # noqa: PTH208 - names alone
+            for _ in range(_TURNS):
+                tries.call(command, **args)
+            more = len(os.listdir(where)) - before  # noqa: PTH208 - as above
+            tries.judge(
+                FLOODS, more >= _TURNS, "a call leaves a file open for good", f"{command} {args}: {more} more"
+            )
+    except OSError as error:
+        tries.twin(FLOODS, False, f"the open files of the runtime are not told ({error.strerror})")
+
+
 def recorded(tries: Attempts, log: Path, called: list[str]) -> None:
-    """Every one of these calls was decided, so every one is in the log under its name."""
-    entries = []
+    """Every one of these calls was decided, so every one is in the log under its name; each refusal as one."""
+    entries, refused = set(), Counter[str]()
     for line in log.read_text("utf-8").splitlines():
         with contextlib.suppress(ValueError):
-            entries.append(json.loads(line)["cmd"])
+            entry = json.loads(line)
+            entries.add(entry["cmd"])
+            refused[entry["cmd"]] += entry["allowed"] is False
     for name in called:
         tries.judge(
             RECORD,
             name not in entries,
             "a decision left no record",
             f"{name} was called and is not in the log",
+        )
+    for name, count in tries.refused.items():
+        tries.judge(
+            RECORD,
+            refused[name] < count,
+            "a refusal left no record",
+            f"{name} was refused {count} times, the log tells of {refused[name]}",
         )

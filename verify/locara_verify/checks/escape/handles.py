@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 from locara_verify.check import CheckResult, check
@@ -129,12 +132,34 @@ def attack_real(trial: Trial) -> None:
                         FORGERY, "a handle of one run was accepted in another", f"{command} answered ok"
                     )
         arena.link.attacks += other.link.attacks
+    before = open_on(arena.picked_file)
     link.ask("fs.release", {"handle": file_handle})
+    released(trial, before)
     for command in FILE_COMMANDS:
         reply = link.ask(command, arguments_for(command, file_handle, ""))
         trial.tried(FORGERY)
         if reply.ok:
             trial.fail(FORGERY, "a released handle was accepted", f"{command} answered ok")
+
+
+def open_on(place: Path) -> int:
+    """How many descriptors of this process, where the broker runs, are open on a place."""
+    count = 0
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names alone
+        with suppress(OSError):
+            count += os.readlink(f"/proc/self/fd/{name}") == str(place)  # noqa: PTH115
+    return count
+
+
+def released(trial: Trial, before: int) -> None:
+    """What a handle held open outside the sandbox is let go with it."""
+    left = open_on(trial.arena.picked_file)
+    trial.tried(FORGERY)
+    trial.twin(FORGERY, before > 0, "a picked file is held open for its handle")
+    if left >= before:
+        trial.fail(
+            FORGERY, "what was picked is held open after its handle was released", f"{left} descriptors"
+        )
 
 
 def attack_picker(trial: Trial) -> None:

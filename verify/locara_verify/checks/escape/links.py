@@ -42,6 +42,7 @@ def plant_links(folder: Path, secret: Path) -> dict[str, str]:
     }  # fmt: skip
     (folder / "plain.txt").write_text(ORDINARY_TEXT, encoding="utf-8")
     (folder / "plain").mkdir()
+    (folder / "clean").mkdir()
     (folder / "plain/inner.txt").write_text(ORDINARY_TEXT, encoding="utf-8")
     kinds = {}
     for name, aim in aims.items():
@@ -113,7 +114,10 @@ def kinds_in_listing(trial: Trial, root: str, kinds: dict[str, str]) -> None:
     reply = trial.arena.link.ask("fs.list", {"root": root, "path": ""})
     trial.tried(RULE)
     if not reply.ok:
-        trial.twin(RULE, False, "listing a granted folder")
+        clean = trial.arena.link.ask("fs.list", {"root": root, "path": "clean"})
+        trial.twin(RULE, clean.ok, "listing a granted folder")
+        if clean.ok:
+            trial.fail(RULE, "a link in a folder is followed by its listing", f"it answered {reply.code}")
         return
     for entry in reply.result["entries"]:
         if kinds.get(entry["name"]) in ("link", "pipe", "socket") and (

@@ -42,7 +42,7 @@ OPEN: Final = ("Documents/letter.txt", "notes.txt", "project/.git/config", "proj
 SYSTEM: Final = (
     "/", "/boot", "/dev", "/dev/fd", "/dev/mapper", "/etc", "/etc/passwd", "/etc/ssl", "/lib", "/proc", "/proc/self",
     "/proc/self/environ", "/proc/self/fd", "/proc/self/root", "/root", "/run", "/sys", "/sys/kernel", "/usr",
-    "/usr/bin", "/usr/bin/env", "/usr/lib", "/var/lib", "/var/log",
+    "/usr/bin", "/usr/bin/env", "/usr/lib", "/var", "/var/lib", "/var/log",
 )  # fmt: skip
 WAYS: Final = ("dropped", "among others", "read", "read-write")
 """How a place comes to be handed over: dropped on the window, as the last of two that are picked, or picked alone."""
@@ -136,7 +136,7 @@ def run(ctx: Context) -> CheckResult:
                     findings.append(Finding(RULE, message, because=f"{_named(world, place)}: {reply}"))
             ctx.progress(number + 1, len(places), "picking private places")
         broken = broken or _twins(running, picker, world)
-    tried += _named_folders(world, findings)
+    tried += _named_folders(world, findings) + _judged(world, findings)
     inconclusive = {RULE: f"the allow twin failed: {broken}"} if broken and not findings else {}
     return CheckResult(first_of_each(findings), {RULE: tried}, attacks=tried, inconclusive=inconclusive)
 
@@ -182,6 +182,54 @@ def _named_folders(world: World, findings: list[Finding]) -> int:
             else:
                 os.environ[name] = value
     return tried
+
+
+OF_SYSTEMS: Final = (
+    *("bin", "boot", "dev", "etc", "lib", "lib64", "nix", "opt", "proc", "root", "run", "sbin", "snap", "sys", "usr"),
+    *("var/backups", "var/cache", "var/db", "var/lib", "var/lock", "var/log", "var/mail", "var/root", "var/run"),
+    *("var/spool", "private/etc", "private/var/db", "private/var/log", "private/var/root", "private/var/run"),
+    *("Applications", "Library", "System", "cores"),
+)  # fmt: skip
+"""What belongs to a system, of those that Locara runs on: most of it is not on this machine."""
+LENT: Final = ("/run/media", "/run/user", "/var/run/user")
+"""Folders of the system with a person's own disks and portals below them, and nothing else of theirs."""
+NOBODYS: Final = (
+    "/srv/a",
+    "/mnt/a",
+    "/media/anna",
+    "/variant",
+    "/runway/a",
+    "/etcetera",
+    "/usr2/a",
+    "/devices",
+)
+
+
+def _judged(world: World, findings: list[Finding]) -> int:
+    """Each place of a system, what is in it and what holds it; how many were judged.
+
+    Most of these places are on other machines, so here the judge is asked and nothing is handed over.
+    """
+    from locara.runtime.private_places import PrivatePlaces  # noqa: PLC0415 - as above
+
+    judge = PrivatePlaces(world.home, (world.apps, world.state))
+    private: dict[Path, None] = {}
+    for name in (*OF_SYSTEMS, *(place.removeprefix("/") for place in LENT)):
+        place = Path("/") / name
+        private |= dict.fromkeys((place, *place.parents))
+        if str(place) not in LENT:
+            private |= dict.fromkeys((place / "below", place / "a/b"))
+    ordinary = [*map(Path, NOBODYS), *(Path(place) / "anna/disk" for place in LENT)]
+    for place in private:
+        if judge.refusal(place) is None:
+            message = "a place of the system would be handed over"
+            findings.append(Finding(RULE, message, because=f"{place} is not refused"))
+    for place in ordinary:
+        if (why := judge.refusal(place)) is not None:
+            findings.append(
+                Finding(RULE, "an ordinary place is refused as a private one", because=f"{place} {why}")
+            )
+    return len(private) + len(ordinary)
 
 
 def _is_plain(place: str) -> bool:

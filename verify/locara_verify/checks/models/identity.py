@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from typing import TYPE_CHECKING, Final
 
 from locara_verify.check import CheckResult, check
@@ -44,6 +45,7 @@ def run(ctx: Context) -> CheckResult:
                 )
     written_over(ctx, tally, models)
     exchanged(ctx, tally, models)
+    opened(ctx, tally, models)
     return tally.result()
 
 
@@ -81,6 +83,47 @@ def exchanged(ctx: Context, tally: Tally, models: dict[str, bytes]) -> None:
         for number in (0, 5):
             if on.ask("who", model=f"m{number}").content != line(number):
                 tally.undecided(RULE, "the allow twin failed: an untouched entry does not answer")
+
+
+def opened(ctx: Context, tally: Tally, models: dict[str, bytes]) -> None:
+    """A file is exchanged for another right model at the very moment at which it is opened a second time."""
+    from locara.core.digest import Digest  # noqa: PLC0415 - loads the framework
+    from locara.errors import LocaraError  # noqa: PLC0415 - as above
+    from locara.inference.backend import ChatRequest, Finish, Message  # noqa: PLC0415 - native code
+    from locara.inference.llama_cpp import load_chat  # noqa: PLC0415 - as above
+
+    place = ctx.fresh_dir("opened") / "model.gguf"
+    place.write_bytes(models["m0"])
+    other = place.with_name("other")
+    other.write_bytes(models["m1"])
+    times = 0
+    watching = True
+
+    def look(event: str, arguments: tuple[object, ...]) -> None:
+        nonlocal times
+        if watching and event == "open" and str(arguments[0]) == str(place):
+            times += 1
+            if times > 1 and other.exists():
+                other.replace(place)
+
+    sys.addaudithook(look)
+    try:
+        model = load_chat(place, Digest.of(models["m0"]))
+        request = ChatRequest((Message("user", "who"),))
+        said = [event.text for event in model.stream(request) if isinstance(event, Finish)]
+        model.close()
+    except LocaraError as error:
+        said = [error.code]
+    finally:
+        watching = False
+    tally.expect(
+        RULE,
+        said == [line(0)],
+        "a model is loaded from another file than was compared",
+        f"{said} {times} opens",
+    )
+    if not times:
+        tally.undecided(RULE, "the opens of a model were not seen")
 
 
 def never(on: Theatre, number: int, how: str) -> None:

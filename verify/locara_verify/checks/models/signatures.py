@@ -135,6 +135,8 @@ def in_the_cache(known: Shelf, take: tuple[str, ...], named: tuple[str, ...]) ->
         Case("honest", (*take, *named), files={BESIDE: known.honest.bundle}, shows=signed),
         Case("forged over it", (*take, *named), refused, {BESIDE: other.bundle}),
         Case("still there", ("verify", *named), shows=signed),
+        Case("another, and nobody to check it against", take, files={BESIDE: other.bundle}),
+        Case("still the one that was checked", ("verify", *named), shows=signed, denies=True),
         Case("exchanged in the cache", ("verify", *named), refused, {kept: other.bundle}),
         Case("an old note about another", ("list", "--json"), shows='"state": "not checked"', denies=True),
         Case("a file that nobody signed", ("verify", *named), "[subject_mismatch]", strange),

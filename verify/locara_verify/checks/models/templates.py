@@ -100,6 +100,18 @@ FLOODS: Final = (
     "{% set n = namespace(s=[1]) %}{% for i in range(99) %}{% set n.s = [n.s, n.s] %}{% endfor %}{{ n.s|tojson }}",
     "{% set n = namespace(s=['a']) %}{% for i in range(99) %}{% set n.s = n.s + n.s %}{% endfor %}{{ n.s|join }}",
     "{% macro f() %}{{ f() }}{{ f() }}{% endmacro %}{{ f() }}",
+    *(  # never shown: what it costs to make is all that there is of it
+        f"{{% set n = namespace(s='xxxxxxxx') %}}{{% for i in range({turns}) %}}{{% set n.s = {grown} %}}{{% endfor %}}"
+        f"{{{{ {told}|length }}}}"
+        for turns, grown, told in (
+            (22, "[n.s, n.s]|join", "n.s"),
+            (22, "n.s ~ n.s", "n.s"),
+            (22, "n.s + n.s", "n.s"),
+            (22, "['', '']|join(n.s) ~ n.s", "n.s"),
+            (17, "n.s ~ n.s", "[n.s, n.s, n.s]|tojson"),
+            (17, "n.s ~ n.s", "['', '', '', '']|join(n.s)"),
+        )
+    ),
     "{% for i in [1] recursive %}{{ loop([1, 1]) }}{% endfor %}",
 )
 GIVEN: Final = ("messages|", "(messages", "'%s'")

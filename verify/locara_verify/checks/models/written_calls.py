@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from locara_verify.check import CheckResult, check
@@ -154,6 +154,7 @@ def run(ctx: Context) -> CheckResult:
         smuggle(on, scripts)
         untouched(on)
         read_forms(on, forms)
+        answered(on)
         force(on, rng)
     return tally.result()
 
@@ -173,6 +174,14 @@ def smuggle(on: Theatre, scripts: Mapping[str, str]) -> None:
     )
     if ran["output"] != {"text": "twin"}:
         tally.undecided(GATE, "the allow twin failed: an allowed call does not run")
+    said = on.ask("twin", tools=["offered"], toolChoice="none")
+    named = said.result.get("toolCalls", ()) if said.code == "ok" else ()
+    tally.expect(
+        GATE,
+        said.code == "ok" and not named and said.content == scripts["twin"],
+        "a tool was called though none was to be",
+        f"{said.code} {ascii(named)[:200]}",
+    )
     for key, text in scripts.items():
         if key == "twin":
             continue
@@ -320,8 +329,50 @@ def read_forms(on: Theatre, forms: Mapping[str, str]) -> None:
         on.tally.expect(
             FORM, "".join(shown) == said.content, "the pieces joined are not the content", script=text
         )
+        if "fixed" in text[:5]:
+            noted(on, said.result["refusedCalls"], text)
     if not whole:
         on.tally.undecided(FORM, "the allow twin failed: no generated answer held a whole call")
+
+
+def noted(on: Theatre, refused: Sequence[Mapping[str, JSON]], text: str) -> None:
+    """Every call that was refused for its form or by the gate is in the log, newest first."""
+    due = sum("input schema" not in str(one["because"]) for one in refused)
+    newest = on.log(len(refused) + 4)
+    told = sum(e["cmd"] == "llm.chat" and e["capability"] == "tools" and not e["allowed"] for e in newest)
+    on.tally.expect(
+        GATE, told >= due, "refused calls are missing in the audit log", f"{told} of {due}", script=text
+    )
+
+
+def answered(on: Theatre) -> None:
+    """A tool's turn answers one open call of an assistant's turn: not none, not a later one, and not twice."""
+
+    def turns(*roles: str) -> list[JSON]:
+        found: list[JSON] = [{"role": "user", "content": "twin"}]
+        for role in roles:
+            if role.startswith("call"):
+                calls: JSON = [{"id": role[-1], "tool": "offered", "arguments": {}}]
+                found.append({"role": "assistant", "content": "", "toolCalls": calls})
+            else:
+                found.append({"role": "tool", "content": "4711", "toolCallId": role[-1]})
+        return found
+
+    fine = on.talk(turns("call a", "tool a", "call b", "tool b"), tools=["offered"])
+    if fine.code != "ok":
+        on.tally.undecided(FORM, f"the allow twin failed: answered calls are refused ({fine.code})")
+    for wrong in (
+        ("tool a",),
+        ("tool a", "call a"),
+        ("call a", "tool b"),
+        ("call a", "tool a", "tool a"),
+        ("call a", "call b", "tool b", "tool a", "tool b"),
+        ("call a", "call a"),
+    ):
+        said = on.talk(turns(*wrong), tools=["offered"])
+        on.tally.expect(
+            FORM, said.code == "bad_request", "an answer to a call that is not open was taken", str(wrong)
+        )
 
 
 def is_bound(value: object) -> bool:

@@ -31,6 +31,8 @@ def all_of_it(ctx: Context, tally: Tally, host: Server, rng: random.Random) -> N
     """Every family."""
     wrong_bytes(ctx, tally, host, rng)
     through_links(ctx, tally, host, rng)
+    damaged(ctx, tally, host, rng)
+    alike(tally, rng)
     hubs(tally, host, rng)
     indexes(ctx, tally)
     local_sources(ctx, tally, rng)
@@ -153,6 +155,67 @@ def through_links(ctx: Context, tally: Tally, host: Server, rng: random.Random) 
         because = f"{what.replace(digest, '<digest>')} is a link: {code or 'taken'}"
         tally.expect(
             RULE, outside.read_bytes() == b"canary", "a download was written through a link", because
+        )
+
+
+def damaged(ctx: Context, tally: Tally, host: Server, rng: random.Random) -> None:
+    """An entry whose bytes are not its digest's is replaced by whoever brings the right ones, however that is done."""
+    from locara.models.cache import ModelCache  # noqa: PLC0415 - loads the framework
+
+    data = rng.randbytes(3_000)
+    digest = Digest.of(data)
+    flipped = bytearray(data)
+    flipped[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+    host.answers = lambda _request: answer(200, body=data)
+    for what, there in (
+        ("one bit changed", bytes(flipped)),
+        ("cut", data[:-1]),
+        ("longer", data + b"x"),
+        ("empty", b""),
+        ("right", data),
+    ):
+        for way in ("imported", "downloaded"):
+            tally.attacks += 1
+            world = ctx.fresh_dir("damaged")
+            blob, source = world / "cache" / digest.hex / "model.gguf", world / "source.gguf"
+            blob.parent.mkdir(parents=True)
+            blob.write_bytes(there)
+            source.write_bytes(data)
+            if way == "imported":
+                ModelCache(world / "cache").add_file(source, expected=digest)
+            else:
+                _got(world / "cache", host, data)
+            tally.expect(
+                RULE,
+                blob.read_bytes() == data,
+                "other bytes than its digest says stay in the cache",
+                f"{what}, and {way} again",
+            )
+
+
+def alike(tally: Tally, rng: random.Random) -> None:
+    """Entries of an index whose digests begin and end like the one that is pinned, and one that is the pinned one."""
+    from locara.models.index import parse_index  # noqa: PLC0415 - loads the framework
+
+    pinned = rng.randbytes(32).hex()
+    other = "".join("0" if digit != "0" else "1" for digit in pinned)
+    near = [pinned[:count] + other[count:] for count in (1, 8, 16, 32, 63)]
+    near += [other[:-count] + pinned[-count:] for count in (1, 8, 32, 63)]
+    entry = {
+        "id": "demo", "version": "1", "displayName": "Demo", "license": "MIT", "modality": "text-to-text", "size": 9,
+    }  # fmt: skip
+    listed = [entry | {"sha256": digest, "urls": [f"{digest}.gguf"]} for digest in near]
+    right = entry | {"sha256": pinned, "urls": ["right.gguf"]}
+    for models in (listed, [*listed, right]):
+        text = json.dumps({"schema": "locara-models/1", "models": models}).encode()
+        found = parse_index(text, place=Path("/index.json")).find(Digest(pinned))
+        due = pinned if right in models else None
+        tally.attacks += 1
+        tally.expect(
+            RULE,
+            (found and found.sha256) == due,
+            "an index gives another file for a pin",
+            f"{found and found.sha256} for {pinned}",
         )
 
 

@@ -13,6 +13,7 @@ from locara.core.grant import Grants
 from locara.errors import ToolError
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.tools.attacks import ISOLATION, LIMITS, SCHEMA
+from locara_verify.checks.tools.leftovers import leftovers
 from locara_verify.checks.tools.modules import (
     Made,
     assemble,
@@ -47,6 +48,17 @@ _KINDS: Final = (
     ("a memory of one thread", "(memory {m} 1 2)", "a memory that threads share", "(memory {m} 1 2 shared)"),
 )  # fmt: skip
 _TABLE: Final = 100_000
+_PIECES: Final = 1_000_000
+_WORK: Final = 2.0
+_ENGINE: Final = """(module (memory (export "memory") 4) (data (i32.const 1024) "{text}")
+ (func (export "malloc") (param i32) (result i32) (i32.const 65536))
+ (func (export "qjs_eval") (param i32 i32 i32 i32) (result i32) (i32.const 0))
+ (func (export "qjs_get_string") (param i32) (result i32) (i32.const 1024))
+ (func (export "_initialize")) (func (export "qjs_init") (result i32) (i32.const 0))
+ (func (export "qjs_is_exception") (param i32) (result i32) (i32.const 0))
+ (func (export "qjs_get_exception") (result i32) (i32.const 0))
+ (func (export "qjs_is_job_pending") (result i32) (i32.const 0))
+ (func (export "qjs_execute_pending_job") (result i32) (i32.const 0)))"""
 _KEYWORDS: Final = (
     "$ref", "$dynamicRef", "$recursiveRef", "$id", "$anchor", "$defs", "definitions", "$vocabulary", "format", "if",
     "dependentSchemas", "unevaluatedProperties", "contentSchema", "patternProperties", "propertyNames", "contains",
@@ -65,10 +77,13 @@ def run(ctx: Context) -> CheckResult:
         complaints(tally, bench)
         instructions(tally, bench)
         kinds(tally, bench)
+        inputs(tally, bench)
+        stories(tally, bench)
     finally:
         bench.host.close()
     schemas(tally)
     compiled(tally, ctx.fresh_dir("compiled"))
+    leftovers(ctx, tally)
     return tally.result()
 
 
@@ -160,6 +175,47 @@ def bounds(tally: Tally, bench: Bench) -> None:
         tally.twin(
             LIMITS, code == "ok" and output == "x" * (most - 2), f"{most} bytes of output are taken ({code})"
         )
+
+
+def inputs(tally: Tally, bench: Bench) -> None:
+    """Inputs of exactly as many bytes as a tool takes and of one more, in letters of one to four bytes each."""
+    for letter in ("x", "\u00e9", "\u20ac", "\U0001d11e"):
+        size = len(letter.encode())
+        made = make(f"takes-{size}", echo(), limits={"input_bytes": 2 + 60 * size})
+        fits, beyond = bench.call(made, letter * 60)[0], bench.call(made, letter * 61)[0]
+        tally.twin(LIMITS, fits == "ok", f"60 letters of {size} bytes are taken ({fits})")
+        tally.judge(
+            LIMITS,
+            beyond == "limit_exceeded",
+            "a tool takes more bytes than it may",
+            f"61 of {size}: {beyond}",
+        )
+    # A host function costs no instruction, so that its own work must be bounded.
+    body = (
+        f"(drop (call $write (i32.const 1) (i32.const 0) (i32.const {_PIECES}) (i32.const 8))) (call $list)"
+    )
+    long = make("pieces", program(body, pages=160), limits={"timeout_ms": 200})
+    begin = time.thread_time()
+    code = bench.call(long)[0]
+    took = time.thread_time() - begin
+    tally.judge(LIMITS, took < _WORK, "one write keeps the host at work for long", f"{code}, {took:.1f} s")
+
+
+def stories(tally: Tally, bench: Bench) -> None:
+    """What an interpreter says of its run: only code that came to its end has a value."""
+    for state, due in (("done", "ok"), ("failed", "tool_error"), ("waiting", "tool_error")):
+        for value in ('"an error"', "null", "0"):
+            text = f'{{"state": "{state}", "logs": [], "value": {value}}}'.replace('"', '\\"')
+            wasm = assemble(_ENGINE.format(text=text))
+            needs = {"tooling": ["code-exec.javascript"]}
+            made = make(f"tells-{state}", wasm, needs=needs, abi="quickjs")
+            code = bench.call(made, {"code": "0"})[0]
+            if due == "ok":
+                tally.twin(SCHEMA, code == due, f"code that ended has a value ({code})")
+            else:
+                tally.judge(
+                    SCHEMA, code == due, "code that did not end has a value", f"{state} {value}: {code}"
+                )
 
 
 def complaints(tally: Tally, bench: Bench) -> None:
@@ -273,3 +329,11 @@ def compiled(tally: Tally, folder: Path) -> None:
         keeper.get(wasm)
         anew = key.read_bytes() != b"\1" * 32 and not key.stat().st_mode & 0o022
         tally.judge(CACHE, anew, "a secret that others may write is relied on", oct(mode))
+    alike = [echo(mark) for mark in ("left", "mean", "rite")]
+    for turn in range(2):
+        for wasm in alike:
+            kept = Compiled(wasmtime.Module, engine, folder, engine_key=engine_key()).get(wasm)
+            own = bytes(kept.serialize()) == bytes(wasmtime.Module(engine, wasm).serialize())
+            tally.judge(
+                CACHE, own, "a module runs the compiled code of another", f"turn {turn}, of one length"
+            )

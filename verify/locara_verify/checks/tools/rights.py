@@ -148,6 +148,12 @@ def live(ctx: Context, tally: Tally) -> None:
         on.app.client.call("fs.write", args, timeout=20.0)
         if 0 not in numbers(on.invoke("reader").output):
             tally.undecided(RULE, "the allow twin failed: a tool with its need granted cannot read")
+        used = [
+            entry
+            for entry in on.app.client.call("audit.capabilityLog", {"limit": 200})["entries"]
+            if (entry["cmd"], entry["capability"]) == ("tools.invoke", "fs.app-data") and entry["allowed"]
+        ]
+        tally.expect(RULE, bool(used), "what a tool was given is not in the log", "it read the app's data")
         if (answer := on.invoke("python", {"code": "1"})).code != "ok":
             tally.undecided(RULE, f"the allow twin failed: a component was refused ({answer.code})")
         # It is no QuickJS, so it passes the gate and is refused for what it is.

@@ -273,8 +273,11 @@ def _running(ctx: Context) -> Iterator[tuple[object, object, str]]:
         ("a warning", about | {"kind": "malware", "severity": "warn"}, ""),
         ("malware of another app", about | {"kind": "malware", "app": "some/body-else"}, ""),
     ):
+        # The list before it is as long, so that nothing but what it says is another.
+        decoy = entry | {"app": f"{'x' if grants.app_id[:1] != 'x' else 'y'}{grants.app_id[1:]}"}
+        before = decoy if entry["app"] == grants.app_id else entry
         state = StateFolder(ctx.fresh_dir("running") / "state")
-        take_lists(state, _lists(1, 1), now=NOW)
+        take_lists(state, _lists(1, 1, before), now=NOW)
         told, ended = threading.Event(), threading.Event()
         with recalled(state, grants, kill=ended.set, tell=lambda _, told=told: told.set(), every=0.005):  # type: ignore[misc]
             told.wait(0.03)  # the watch has looked, and found nothing
