@@ -204,6 +204,20 @@ def test_too_large_a_write_that_returns_is_taken_back(store: Store) -> None:
     assert store.query("SELECT count(*) FROM t").rows == ((0,),)
 
 
+@pytest.mark.parametrize(
+    ("sql", "value"),
+    [("SELECT value FROM json_each(?)", f"[{'0,' * 29_999}0]"), ("SELECT ?", "x" * 5_000_000)],
+)
+def test_the_result_of_a_batch_is_counted_over_all_its_statements(store: Store, sql: str, value: str) -> None:
+    assert len(store.batch([(sql, [value])])) == 1
+    for count in (2, 3):
+        with pytest.raises(StorageError) as caught:
+            store.batch([(sql, [value])] * count)
+        assert caught.value.code == "limit_exceeded"
+        assert caught.value.message.startswith("statement 2 of")
+    assert len(store.batch([(sql, [value])])) == 1
+
+
 def test_text_that_is_not_unicode_is_told(store: Store) -> None:
     with pytest.raises(StorageError) as caught:
         store.query("SELECT CAST(x'ff' AS TEXT)")

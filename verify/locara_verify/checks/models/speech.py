@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 LIVE, SOUND, MODEL = "LC511", "LC512", "LC513"
 RATE: Final = 16_000
+STREAMS: Final = 4
 FILE: Final = "transcribe.fromFile"
 RIFF: Final = "<4sI4s4sIHHIIHH4sI"
 
@@ -107,6 +108,7 @@ def live(ctx: Context) -> CheckResult:
         tally.undecided(LIVE, "no pinned model is a speech model")
         return tally.result()
     with ctx.open_app(ctx.variant("speech", writing)) as app, survives(tally, LIVE, app.client):
+        streams_end(tally, app.client, model)
         for name, samples in recordings(ctx):
             ctx.progress(0, 0, name)
             hears(tally, app.client, model, name, samples)
@@ -153,6 +155,35 @@ def hears(tally: Tally, client: Client, model: str, name: str, samples: bytes) -
     tally.expect(
         LIVE, came + end["last"] == end["segments"], f"{name}: pushes and the whole differ", sound=name
     )
+
+
+def streams_end(tally: Tally, client: Client, model: str) -> None:
+    """No more streams than there may be, none of them after its end, and each use of one in the log."""
+    names = []
+    for number in range(STREAMS + 2):
+        args: dict[str, JSON] = {"model": model, "rate": RATE}
+        code = refusal(client, "transcribe.open", args)[0] if number >= STREAMS else "ok"
+        due = "busy" if number >= STREAMS else "ok"
+        if due == "ok":
+            names.append(client.call("transcribe.open", args, timeout=CALL_SECONDS)["stream"])
+        tally.expect(LIVE, code == due, "any number of transcriptions is open", f"{number + 1}: {code}")
+    some = base64.b64encode(bytes(RATE)).decode()
+    pushed = 0
+    for name in names:
+        client.call("transcribe.push", {"stream": name, "data": some}, timeout=CALL_SECONDS)
+        pushed += 1
+        client.call("transcribe.close", {"stream": name}, timeout=CALL_SECONDS)
+        for command, more in (("transcribe.push", {"data": some}), ("transcribe.close", {})):
+            code, _ = refusal(client, command, {"stream": name, **more})
+            tally.expect(
+                LIVE, code == "not_found", "a transcription is open after its end", f"{command}: {code}"
+            )
+    entries = client.call("audit.capabilityLog", {"limit": 200}, timeout=CALL_SECONDS)["entries"]
+    for command in ("transcribe.push", "transcribe.close"):
+        told = sum(entry["cmd"] == command and entry["allowed"] for entry in entries)
+        tally.expect(
+            LIVE, told >= pushed, "a use of a model is not in the log", f"{command}: {told} of {pushed}"
+        )
 
 
 def cancels(tally: Tally, client: Client, model: str, rng: random.Random) -> None:
