@@ -13,7 +13,7 @@ from typing import Any, Final
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.desktop import unread
 from locara_verify.checks.desktop.programs import servers
-from locara_verify.checks.desktop.sources import sources
+from locara_verify.checks.desktop.sources import ended, sources
 from locara_verify.checks.desktop.stage import (
     CLIPBOARD,
     DEVICES,
@@ -97,6 +97,7 @@ def devices(ctx: Context, tally: Tally) -> None:
     _counted(ctx, tally)
     unread.sound(tally)
     sources(ctx, tally)
+    ended(ctx, tally)
 
 
 def _switch_on(peer: Peer, desk: Watched, device: str) -> bool:

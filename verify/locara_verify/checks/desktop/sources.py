@@ -6,19 +6,24 @@ Programs of the same names stand in their place: one tells of drawn sources, the
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from locara.errors import CallError
 from locara.sandbox.desktop.session import SessionRecorder
-from locara_verify.checks.desktop.stage import DEVICES
+from locara_verify.checks.desktop.stage import DEVICES, manifest_of, watched
+from locara_verify.checks.escape.outside import serving
+from locara_verify.checks.waiting import happens
 from locara_verify.context import Context
 from locara_verify.tally import Tally
 
+_SECONDS: Final = 10.0
 SINK: Final = "alsa_output.pci"
 _SIGNS: Final[tuple[dict[str, Any], ...]] = (
     {"name": "source.monitor"},
@@ -58,6 +63,45 @@ def sources(ctx: Context, tally: Tally) -> None:
             tally.judge(DEVICES, recorded is None, "a device is recorded from a source of another kind", told)
 
 
+def ended(ctx: Context, tally: Tally) -> None:
+    """Devices that real programs read: one is stopped and one is left on at the end of its app, while somebody still
+    holds what comes of them. Both programs are gone."""
+    folder = ctx.fresh_dir("ended")
+    _stand_in(folder)
+    (folder / "info").write_text(json.dumps({"default_source_name": _PLAIN[2]["name"]}), "utf-8")
+    (folder / "list").write_text(json.dumps([_PLAIN[2]]), "utf-8")
+    _, grants = manifest_of(ctx, {"device.microphone": True})
+    desk, recorder = watched(ctx), SessionRecorder({"PATH": f"{folder}:/usr/bin:/bin"})
+    asked = {"op": "listen", "device": "microphone", "rate": 16_000, "channels": 1}
+    with contextlib.ExitStack() as held:
+        with serving(grants, desktop=replace(desk.desktop, recorder=recorder)) as peer:
+            first = peer.hold(held, **asked).reply.get("recording", "")
+            second = peer.hold(held, **asked).reply.get("recording", "")
+            on = _running(folder)
+            tally.twin(DEVICES, bool(first and second) and on == 2, f"two devices are on ({on})")
+            peer.ask(op="stop", recording=first)
+            left = happens(lambda: _running(folder) <= 1, _SECONDS)
+            tally.judge(
+                DEVICES, left, "a device that was stopped goes on", f"{_running(folder)} of {on} are on"
+            )
+        gone = happens(lambda: _running(folder) == 0, _SECONDS)
+        tally.judge(DEVICES, gone, "a device outlives its app", f"{_running(folder)} of {on} are on")
+
+
+def _running(folder: Path) -> int:
+    """How many of the recording programs that were started run now."""
+    pids = (folder / "pids").read_text("utf-8").split() if (folder / "pids").exists() else []
+    return sum(_is_alive(pid) for pid in pids)
+
+
+def _is_alive(pid: str) -> bool:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+    except OSError:
+        return False
+    return fields[0] not in {"Z", "X"}
+
+
 def _drawn(rng: random.Random) -> Iterator[tuple[dict[str, Json], bool | None]]:
     """Sources, and whether each plays what a sink plays; None for one that nothing is to be recorded from."""
     for size in range(1, len(_SIGNS) + 1):
@@ -93,7 +137,8 @@ def _stand_in(folder: Path) -> None:
     said = f"'{folder}/said'"
     programs = {
         "pactl": f"case \"$*\" in *info*) exec cat '{folder}/info';; *) exec cat '{folder}/list';; esac\n",
-        "parec": f"printf '%s ' \"$@\" > {said}.new; mv {said}.new {said}; printf xxxx; exec sleep 20\n",
+        "parec": f"echo $$ >> '{folder}/pids'; printf '%s ' \"$@\" > {said}.new\n"
+        f"mv {said}.new {said}; printf xxxx; exec sleep 20\n",
         "arecord": "exit 1\n",
     }
     for name, text in programs.items():

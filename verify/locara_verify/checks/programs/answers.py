@@ -1,5 +1,6 @@
 """LC522 and LC523 where numbers that others wrote are judged: headers of pictures, and what the readers of pictures
-and of PDF files answered. Each is made here with every number drawn, so what must be refused is known beforehand.
+and of PDF files, and the speaker, answered. Each is made here with every number drawn, so what must be refused is known
+beforehand.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ def run(ctx: Context) -> CheckResult:
     headers(tally, rng)
     words(tally, rng)
     documents(tally, rng)
+    confidences(tally)
+    sounds(tally)
     letters(tally, rng)
     flood(tally)
     cut(tally)
@@ -52,11 +55,13 @@ def run(ctx: Context) -> CheckResult:
 
 
 def _taken(read: Callable[..., object], *given: object) -> bool:
-    """Whether a reader takes what it is given."""
+    """Whether a reader takes what it is given, or stumbles over it."""
     try:
         read(*given)
     except CallError:
         return False
+    except ArithmeticError:  # it was taken, and then a number of it is none
+        return True
     return True
 
 
@@ -129,6 +134,38 @@ def words(tally: Tally, rng: random.Random) -> None:
         table = "\n".join(rows).encode()
         found = _taken(read_words, Outcome(table, 0), ((width, height),))
         _judge(tally, PICTURES, wanted, found, f"a table with a word: {told}")
+
+
+def confidences(tally: Tally) -> None:
+    """How sure a reader says it is: what reaches the app is a number from 0 to 1, which JSON can write."""
+    for said in ("nan", "-nan", "NaN", "inf", "-inf", "1e999", "-1", "101", "0", "100", "x", ""):
+        row = _row(5, 1, (1, 1, 2, 2), "word").replace("90.5", said)
+        table = f"{_row(1, 1, (0, 0, 9, 9), '')}\n{row}".encode()
+        try:
+            sure = [
+                word.confidence for page in read_words(Outcome(table, 0), ((9, 9),)) for word in page.words
+            ]
+        except CallError:
+            sure = []
+        held = all(0 <= one <= 1 for one in sure)
+        tally.judge(PICTURES, held, "a confidence that is none reached the app", f"{said!r}: {sure}")
+
+
+def sounds(tally: Tally) -> None:
+    """A sound of one channel, whose header says one thing at a time that is not so, or a rate that no ear hears."""
+    right = (b"RIFF", 40, b"WAVE", b"fmt ", 16, 1, 1, 22_050, 44_100, 2, 16, b"data", 4)
+    wrong: dict[int, tuple[object, ...]] = {
+        0: (b"RIFX", b"\0\0\0\0"), 2: (b"AVI ",), 3: (b"fact",), 4: (0, 18, 2**32 - 1), 5: (0, 3, 0xFFFE),
+        6: (0, 2, 0xFFFF), 7: (0, 1, 7_999, 48_001, 2**31, 2**32 - 1), 9: (0, 1, 4), 10: (0, 8, 24, 32),
+        11: (b"LIST",),
+    }  # fmt: skip
+    made = [right] + [
+        (*right[:at], value, *right[at + 1 :]) for at, values in wrong.items() for value in values
+    ]
+    for head in made:
+        data = struct.pack("<4sI4s4sIHHIIHH4sI", *head) + bytes(4)
+        taken = _taken(lambda: read_sound(Outcome(data, 0)).seconds)  # noqa: B023 - read at once
+        _judge(tally, PDF, head == right, taken, f"a sound: {head}")
 
 
 def _row(level: int, page: int, box: tuple[int, int, int, int], text: str) -> str:
