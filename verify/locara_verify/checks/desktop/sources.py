@@ -36,6 +36,10 @@ _PLAIN: Final[tuple[dict[str, Any], ...]] = (
     {"name": "source.microphone", "monitor_source": "n/a", "properties": {}},
     {"name": "source.microphone"},
 )
+_LOADED: Final = (
+    "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "PYTHONPATH", "PYTHONSTARTUP", "GTK_MODULES", "GTK_PATH", "BASH_ENV",
+    "ENV", "GIO_EXTRA_MODULES", "GCONV_PATH", "ALSA_CONFIG_PATH", "http_proxy", "HTTPS_PROXY", "SSH_AUTH_SOCK",
+)  # fmt: skip
 _ODD: Final[tuple[dict[str, Any], ...]] = (
     {"name": "a b"},
     {"name": "x;id"},
@@ -51,7 +55,7 @@ def sources(ctx: Context, tally: Tally) -> None:
     """Every sign alone and with others, at the source that the server calls the person's own; and microphones."""
     rng, folder = ctx.rng("desktop-sources"), ctx.fresh_dir("sound")
     _stand_in(folder)
-    recorder = SessionRecorder({"PATH": f"{folder}:/usr/bin:/bin"})
+    recorder = SessionRecorder({"PATH": f"{folder}:/usr/bin:/bin", **dict.fromkeys(_LOADED, "/nonexistent")})
     for one, plays in _drawn(rng):
         for device in ("microphone", "system-audio"):
             recorded = _recorded(recorder, folder, device, one)
@@ -61,6 +65,10 @@ def sources(ctx: Context, tally: Tally) -> None:
                 tally.twin(DEVICES, recorded is not None or not wanted, f"a source is recorded ({told})")
                 continue
             tally.judge(DEVICES, recorded is None, "a device is recorded from a source of another kind", told)
+    given = (folder / "environment").read_text("utf-8").splitlines()
+    came = sorted({line.partition("=")[0] for line in given} & {*_LOADED})
+    told = "what records is given variables that say which code it loads, or whom it asks"
+    tally.judge(DEVICES, not came, told, str(came))
 
 
 def ended(ctx: Context, tally: Tally) -> None:
@@ -137,7 +145,7 @@ def _stand_in(folder: Path) -> None:
     said = f"'{folder}/said'"
     programs = {
         "pactl": f"case \"$*\" in *info*) exec cat '{folder}/info';; *) exec cat '{folder}/list';; esac\n",
-        "parec": f"echo $$ >> '{folder}/pids'; printf '%s ' \"$@\" > {said}.new\n"
+        "parec": f"env > '{folder}/environment'; echo $$ >> '{folder}/pids'; printf '%s ' \"$@\" > {said}.new\n"
         f"mv {said}.new {said}; printf xxxx; exec sleep 20\n",
         "arecord": "exit 1\n",
     }

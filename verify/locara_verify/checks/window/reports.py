@@ -48,6 +48,7 @@ _SECONDS: Final = 20.0
 def run(ctx: Context) -> CheckResult:
     """What a window says, and what launchers make of it."""
     tally, rng = Tally(), ctx.rng("reports")
+    tokens(tally)
     said(tally)
     for name, listen in _launchers(ctx.fresh_dir("state")):
         for event in (*REFUSALS, *QUIET):
@@ -55,6 +56,31 @@ def run(ctx: Context) -> CheckResult:
         for flood in ("many", "much"):
             flooded(tally, listen, name, flood)
     return tally.result()
+
+
+def tokens(tally: Tally) -> None:
+    """What a page must know to speak is drawn anew for each document, long, and compared whole."""
+    from locara.ui.webkit.bridge import Bridge  # noqa: PLC0415 - loads the framework
+
+    bridges = [Bridge() for _ in range(24)]
+    keys = [bridge.token for bridge in bridges]
+    lively = sum(len(set(column)) >= 6 for column in zip(*keys, strict=False))
+    drawn = len(set(keys)) == len(keys) and lively >= 32
+    tally.judge(RULE, drawn, "what a page must know to speak can be guessed", f"{lively} letters of it vary")
+    one, other = keys[0], keys[1]
+    for word in (
+        "",
+        one[:-1],
+        one[:8],
+        other,
+        f" {one}",
+        one.upper() + "x",
+        one[:-1] + "\0",
+        "\0" * len(one),
+    ):
+        passed = bridges[0].frame_of(f"{word}{{}}") is not None
+        tally.judge(RULE, not passed, "a message passes without what only its page knows", ascii(word))
+    tally.twin(RULE, bridges[0].frame_of(f"{one}{{}}") == b"{}", "a message of the page itself passes")
 
 
 def said(tally: Tally) -> None:
