@@ -1,6 +1,6 @@
 """LC603 of everything a host could keep: a call answers what the same call answers at a host that saw no other.
 
-Nothing is said of how something could be kept. One host runs a generated sequence of calls in which every input is
+Nothing is said of how something could be kept. One host runs generated calls in which every input is
 told apart from every other one; each is repeated at a host of its own. The two must agree in output, code, message
 and cost, and hold nothing of any other call, which is also seen where hosts of one process share what they keep.
 Inputs come in equal lengths, shorter after longer ones, and not at all, since what is kept by mistake shows most
@@ -23,9 +23,7 @@ from locara_verify.tally import Tally
 if TYPE_CHECKING:
     from locara.tools.host import ToolHost
 
-CALLS: Final = 32
-_LENGTHS: Final = (12, 12, 40, 200)
-_NOTHING: Final = 0.3  # the share of calls that bring no input
+_ROUNDS: Final[tuple[tuple[int, ...], ...]] = ((12,), (40, 200), (12,), ())
 # Says its input on the second stream, and fails.
 _COMPLAINS: Final = """(i32.store (i32.const 16) (i32.const 1024)) (i32.store (i32.const 20) (i32.const 4096))
 (drop (call $fd_read (i32.const 0) (i32.const 16) (i32.const 1) (i32.const 24)))
@@ -94,24 +92,27 @@ def leftovers(ctx: Context, tally: Tally) -> None:
                 f"call {number} of {call.made.id} with {str(call.value)[:60]!r}: {said[:200]} and not "
                 f"{str(due)[:200]}; of others: {kept[:3]}",
             )
-        tally.twin(ISOLATION, answered > CALLS // 4, f"calls of this sequence are answered ({answered})")
+        tally.twin(ISOLATION, answered > len(calls) // 4, f"calls of this sequence are answered ({answered})")
     finally:
         used.close()
 
 
 def _sequence(rng: random.Random) -> list[_Call]:
-    """Every tool several times, in a random order; each input has a text that no other has."""
-    cast = _cast()
+    """Rounds in which every tool is called once, in a random order; each input has a text that no other has.
+
+    Two rounds have inputs of one length, so that what is kept by length shows; one between has longer ones, and the
+    last has none at all.
+    """
     found = []
-    for turn in range(CALLS):
-        made = cast[turn % len(cast)] if turn < 2 * len(cast) else rng.choice(cast)
-        text = f"{rng.getrandbits(48):012x}"
-        value: JSON = None if rng.random() < _NOTHING else text.ljust(rng.choice(_LENGTHS), "-")
-        if made.id.startswith("script"):
-            code = text if value is None else "input"
-            value = {"code": code} if value is None else {"code": code, "input": value}
-        found.append(_Call(made, value, text))
-    rng.shuffle(found)
+    for lengths in _ROUNDS:
+        cast = _cast()
+        rng.shuffle(cast)
+        for made in cast:
+            text = f"{rng.getrandbits(48):012x}"
+            value: JSON = text.ljust(rng.choice(lengths), "-") if lengths else None
+            if made.id.startswith("script"):
+                value = {"code": "input", "input": value} if lengths else {"code": text}
+            found.append(_Call(made, value, text))
     return found
 
 
