@@ -180,9 +180,18 @@ def verify(fault: Planted, *, strict: bool, seed: int = 1, most: int | None = No
             "PYTHONPATH": f"{product}{os.pathsep}{REPOSITORY / 'verify'}",
             "TMPDIR": work,
         }
-        done = subprocess.run(
-            command, check=False, capture_output=True, text=True, env=environment, cwd=work, timeout=SECONDS
-        )
+        try:
+            done = subprocess.run(
+                command,
+                check=False,
+                capture_output=True,
+                text=True,
+                env=environment,
+                cwd=work,
+                timeout=SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            return Verdict(-1, {}, {}, f"no report within {SECONDS} s")
     return read(done.returncode, done.stdout, done.stderr)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from locara.errors import UsageError
-from locara_verify import cache, last, watch
+from locara_verify import cache, checks, last, watch
 from locara_verify.budget import PROFILES, limited
 from locara_verify.cache import ResultCache
 from locara_verify.check import CheckResult
@@ -167,6 +167,22 @@ def test_the_code_is_a_part_of_the_key(hooks, monkeypatch) -> None:
     assert make()[0](task) is None
 
 
+@pytest.fixture
+def nothing_typical(monkeypatch) -> None:
+    monkeypatch.setattr(cache, "_typical", lambda _profile: {})
+
+
+def test_the_first_run_knows_what_checks_take_elsewhere(tmp_path) -> None:
+    typical = cache.read_durations(tmp_path, "strict")
+    names = checks.load().checks.keys()
+    assert typical.keys() - names == set(), "write it again: python tools/typical_durations.py"
+    assert len(typical) > 0.9 * len(names)
+    assert cache.read_durations(tmp_path, "soak") == typical
+    cache.write_durations(tmp_path, "strict", {"scope-algebra": 7})
+    assert cache.read_durations(tmp_path, "strict") == {**typical, "scope-algebra": 7}
+
+
+@pytest.mark.usefixtures("nothing_typical")
 def test_durations_are_merged_and_damage_is_forgotten(tmp_path) -> None:
     assert cache.read_durations(tmp_path, "quick") == {}
     cache.write_durations(tmp_path, "quick", {"a": 1, "b": 2})

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from locara_verify.check import CheckResult
 from locara_verify.context import Context
@@ -19,6 +19,8 @@ from locara_verify.finding import Finding, has_room
 
 if TYPE_CHECKING:
     from locara.trust.attestation import Attestation
+
+Asked: TypeAlias = tuple[str | None, str | None, str | None]
 
 RULE: Final = "LC702"
 SETS: Final = 600
@@ -64,13 +66,8 @@ def run(ctx: Context) -> CheckResult:
     rng = ctx.rng("attestation-sets")
     findings: list[Finding] = []
     taken = 0
-    for _ in range(SETS):
-        said = _drawn(rng)
-        asked = (
-            rng.choice((POLICY, POLICY, None)),
-            rng.choice((TEXT, None)),
-            rng.choice((LEVEL, LEVEL, None)),
-        )
+    cases = [*_one_part_apart(), *(_asked_at_random(rng, _drawn(rng)) for _ in range(SETS))]
+    for said, asked in cases:
         wanted = enough(said, *asked)
         try:
             verify_set([_attestation(one) for one in said], Required(*asked))
@@ -82,10 +79,10 @@ def run(ctx: Context) -> CheckResult:
             message = "several attestations together are believed to say what they do not, or are refused for no reason"
             because = f"{'believed' if got else 'refused'}: asked for {asked}, given {said}"
             findings.append(Finding(RULE, message, because=because[:900]))
-    thin = (
-        {} if findings or SETS / 20 < taken < SETS * 0.95 else {RULE: f"{taken} of {SETS} sets were enough"}
-    )
-    return CheckResult(tuple(findings), {RULE: SETS}, attacks=SETS, inconclusive=thin)
+    count = len(cases)
+    fair = count / 20 < taken < count * 0.95
+    thin = {} if findings or fair else {RULE: f"{taken} of {count} sets were enough"}
+    return CheckResult(tuple(findings), {RULE: count}, attacks=count, inconclusive=thin)
 
 
 def enough(said: Sequence[Said], policy: str | None, text: str | None, level: str | None) -> bool:
@@ -102,6 +99,31 @@ def enough(said: Sequence[Said], policy: str | None, text: str | None, level: st
         and (level is None or level in one.levels)
         and HERE in (one.inputs or ())
         for one in newest
+    )
+
+
+def _one_part_apart() -> Iterator[tuple[list[Said], Asked]]:
+    """Sets that are fine in all but one part of the newest verification, alone and above one that is fine."""
+    fine = _fine(2)
+    parts: tuple[tuple[str, Sequence[Any]], ...] = (
+        ("verdict", ("PASSED", "FAILED")),
+        ("policy", POLICIES),
+        ("text", DIGESTS),
+        ("levels", tuple(tuple(levels) for levels in LEVELS)),
+        ("inputs", tuple(None if seen is None else tuple(seen) for seen in INPUTS)),
+    )
+    for name, values in parts:
+        for value in dict.fromkeys(map(repr, values)):
+            changed = replace(fine, **{name: next(one for one in values if repr(one) == value)})
+            for older in ([], [_fine(1)]):
+                yield [Said(0), *older, changed], (POLICY, TEXT, LEVEL)
+
+
+def _asked_at_random(rng: random.Random, said: list[Said]) -> tuple[list[Said], Asked]:
+    return said, (
+        rng.choice((POLICY, POLICY, None)),
+        rng.choice((TEXT, None)),
+        rng.choice((LEVEL, LEVEL, None)),
     )
 
 

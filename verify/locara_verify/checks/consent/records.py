@@ -17,14 +17,13 @@ from locara.core.capability import Kind
 from locara.core.consent import consent_text
 from locara.core.grant import compile_grants
 from locara.core.manifest import parse_manifest
-from locara.errors import AuditError, LocaraError
+from locara.errors import LocaraError
 from locara.runtime.app import AppBundle
-from locara.runtime.audit import AuditLog
-from locara.runtime.audit_chain import verify_chain
 from locara.runtime.consent import NoConsent, ScriptedConsent
 from locara.runtime.lifecycle import admit, withdraw
 from locara.runtime.state import StateFolder
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.consent import kept_logs
 from locara_verify.context import Context
 from locara_verify.tally import Tally
 
@@ -45,7 +44,7 @@ def run(ctx: Context) -> CheckResult:
     answers(tally, ctx)
     asleep(tally, ctx)
     revocations(tally, ctx)
-    logs(tally, ctx)
+    kept_logs.judge(tally, CHAIN, ctx)
     return tally.result()
 
 
@@ -239,6 +238,7 @@ def damaged(tally: Tally, ctx: Context, bundle: AppBundle, state: StateFolder, r
         for name in value
     }
     ways |= {f"{name} is null": json.dumps(value | {name: None}).encode() for name in value}
+    ways |= {what: json.dumps(changed).encode() for what, changed in inner(value)}
     for what, data in ways.items():
         record.write_bytes(data)
         code = starts(bundle, state)
@@ -252,6 +252,36 @@ def damaged(tally: Tally, ctx: Context, bundle: AppBundle, state: StateFolder, r
     record.write_bytes(good)
     record.chmod(0o600)
     tally.twin(ANSWERS, starts(bundle, state) == "started", "the record put back is believed")
+
+
+def inner(value: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A record with one thing in its parts that cannot be: what was shown, and the layers with their times."""
+    shown, (layer,) = value["shown"], value["layers"]
+    for name in shown:
+        yield f"shown without {name}", value | {"shown": {k: v for k, v in shown.items() if k != name}}
+        yield f"shown {name} is null", value | {"shown": shown | {name: None}}
+    for name in layer:
+        yield f"a layer without {name}", value | {"layers": [{k: v for k, v in layer.items() if k != name}]}
+        yield f"a layer whose {name} is null", value | {"layers": [layer | {name: None}]}
+    yield "no layer", value | {"layers": []}
+    for what, item in (("shown", value | {"shown": shown | {"more": 1}}),
+                       ("a layer", value | {"layers": [layer | {"more": 1}]})):  # fmt: skip
+        yield f"{what} with a key more", item
+    newest = value["newest"]
+    far = newest + 30 * 86_400.0
+    times: tuple[tuple[str, list[float]], ...] = (
+        ("nothing was ever awake", [newest]),
+        ("nothing was ever awake, twice", [newest - 1, newest]),
+        ("an earlier layer after a later one", [0.0, newest, newest - 1]),
+        ("two of the first, apart", [0.0, newest, 0.0]),
+        ("a layer that wakes after its week", [0.0, far]),
+        ("a layer of no time", [-1.0]),
+    )
+    for what, wakes in times:
+        yield what, value | {"layers": [layer | {"wakes": at} for at in wakes]}
+    foreign = layer | {"grants": layer["grants"] | {"app": "an/other"}}
+    yield "a layer of another app", value | {"layers": [foreign]}
+    yield "a later layer of another app", value | {"layers": [layer, foreign | {"wakes": newest}]}
 
 
 def revocations(tally: Tally, ctx: Context) -> None:
@@ -304,59 +334,3 @@ def revocations(tally: Tally, ctx: Context) -> None:
                 tally.judge(ANSWERS, code == "revoked", "a revoked version starts", what)
             else:
                 tally.twin(ANSWERS, code == "asked", f"a version that is not revoked starts ({what})")
-
-
-def logs(tally: Tally, ctx: Context) -> None:
-    """A log goes on where it ended; what was torn is told; what was changed, dropped or swapped is refused."""
-    path = ctx.fresh_dir("log") / "log.jsonl"
-    write(path, 3)
-    write(path, 3)
-    lines = path.read_bytes().splitlines(keepends=True)
-    tally.judge(
-        CHAIN,
-        len(lines) == 6,
-        "a log that is opened again has lost what was in it",
-        f"{len(lines)} lines of 6",
-    )
-    links = {json.loads(line)["prev"] for line in lines}
-    tally.judge(
-        CHAIN,
-        len(links) == len(lines),
-        "lines of the log do not follow from one another",
-        f"{len(links)} links",
-    )
-    tally.twin(CHAIN, verify_chain(path).sound, "an honest log is sound")
-    path.write_bytes(b"".join(lines) + b'{"v":1,"seq":7,"torn')
-    write(path, 1)
-    told = [json.loads(line)["cmd"] for line in path.read_bytes().splitlines()]
-    tally.judge(CHAIN, "audit.repair" in told, "a torn line is cut and nobody is told", str(told[-2:]))
-    changed = lines[2].replace(b'"cmd":"c', b'"cmd":"d')
-    damages = (
-        [*lines[:2], changed, *lines[3:]],
-        [*lines[:2], *lines[3:]],
-        [lines[1], lines[0], *lines[2:]],
-        [*lines, lines[-1]],
-        lines[1:],
-    )
-    for number, damage in enumerate(damages):
-        path.write_bytes(b"".join(damage))
-        sound = verify_chain(path).sound
-        try:
-            write(path, 1)
-        except AuditError as error:
-            opened = error.code != "broken_chain"
-        else:
-            opened = True
-        tally.judge(
-            CHAIN, not (sound or opened), "a log that was changed is taken for whole", f"damage {number}"
-        )
-
-
-def write(path: Path, count: int) -> None:
-    """Open the log, append, close."""
-    log = AuditLog.open(path, app="test/log", clock=lambda: NOW)
-    try:
-        for number in range(count):
-            log.append(f"c{number}", "net", {"host": "x"}, allowed=False, because="a test")
-    finally:
-        log.close()

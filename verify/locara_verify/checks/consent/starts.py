@@ -106,10 +106,19 @@ def bare(document: dict[str, Json]) -> None:
         document.pop(key, None)
 
 
-def wide(document: dict[str, Json]) -> None:
-    """Powers whose effects can be seen: the picker, and writing to a folder of the person."""
+def narrow(document: dict[str, Json]) -> None:
+    """One folder of the person, so that the commands for files are there."""
     bare(document)
-    document["capabilities"] |= {"fs.user-selected": "read-write", "fs.user-paths": {"music": "read-write"}}
+    document["capabilities"] |= {"fs.user-paths": {"documents": "read"}}
+
+
+def wide(document: dict[str, Json]) -> None:
+    """Powers whose effects can be seen: the picker, and writing to a second folder of the person."""
+    bare(document)
+    document["capabilities"] |= {
+        "fs.user-selected": "read-write",
+        "fs.user-paths": {"documents": "read", "music": "read-write"},
+    }
 
 
 def reworded(document: dict[str, Json]) -> None:
@@ -277,10 +286,11 @@ def updates(trial: Trial) -> None:
     """An update that widens, then everything that could wake its powers early; on the eighth day they work."""
     from locara_verify.checks.escape.arena import hand_over  # noqa: PLC0415 - as above
 
-    music = trial.ctx.fresh_dir("music")
+    music, documents = trial.ctx.fresh_dir("music"), trial.ctx.fresh_dir("documents")
     hand_over(music)
-    old, new, third = (trial.ctx.variant(edit.__name__, edit) for edit in (bare, wide, reworded))
-    roots = {"music": music}
+    hand_over(documents)
+    old, new, third = (trial.ctx.variant(edit.__name__, edit) for edit in (narrow, wide, reworded))
+    roots = {"music": music, "documents": documents}
     trial.start(old, clock=START, user_roots=roots)()
     for app, days in (
         (new, 1.0),
@@ -309,7 +319,7 @@ def updates(trial: Trial) -> None:
 
 def awake(trial: Trial, running: RunningApp, music: Path, is_old: bool) -> None:
     """Use what must not work, and read what the denial says."""
-    from locara.errors import CapabilityDenied, LocaraError  # noqa: PLC0415 - as above
+    from locara.errors import LocaraError  # noqa: PLC0415 - as above
 
     if "fs.pick" in running.client.call("app.commands")["commands"]:
         trial.fail(SLEEP, "a command of a power that sleeps is there", "app.commands lists fs.pick")
@@ -318,12 +328,21 @@ def awake(trial: Trial, running: RunningApp, music: Path, is_old: bool) -> None:
         trial.fail(SLEEP, "a power was used while it slept", "a file appeared in the person's folder")
     if is_old:
         return
-    try:
-        running.client.call("fs.pick", {"kind": "file", "access": "read"})
-    except LocaraError as error:
-        because = str(getattr(error, "because", ""))
-        if "sleeps until" not in because and not isinstance(error, CapabilityDenied):
-            trial.fail(SLEEP, "a denial does not say until when the power sleeps", because or error.message)
+    for command, args in (
+        ("fs.pick", {"kind": "file", "access": "read"}),
+        ("fs.stat", {"root": "$MUSIC", "path": ""}),
+    ):
+        try:
+            running.client.call(command, args)
+        except LocaraError as error:
+            because = str(getattr(error, "because", ""))
+            if "sleeps until" not in because:
+                told = because or error.message
+                trial.fail(SLEEP, "a denial does not say until when the power sleeps", f"{command}: {told}")
+            entry = json.loads((running.home.path / "audit/log.jsonl").read_bytes().splitlines()[-1])
+            if (entry["cmd"], entry["allowed"], entry["because"]) != (command, False, because):
+                told = f"{command}: {because}; the newest entry: {entry}"
+                trial.fail(SLEEP, "a denial of a power that sleeps is not in the log as it was told", told)
 
 
 def swapped(trial: Trial) -> None:

@@ -18,6 +18,7 @@ from locara.core.manifest import parse_manifest
 from locara.core.request import NetRequest
 from locara.runtime.standing import Standing
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.consent.gained import covers, unnamed_partners
 from locara_verify.checks.consent.objects import misnamed
 from locara_verify.checks.decide.translate import to_ask
 from locara_verify.context import Context
@@ -124,7 +125,7 @@ def _halves(pin: str) -> tuple[str, str, str]:
 def untrue(old: Mapping[str, Json], new: Mapping[str, Json], rng: random.Random) -> Iterator[str]:
     """What is wrong with what an update says it adds."""
     found = gains(compiled(old), compiled(new))
-    capabilities = {gain.kind.value for gain in found}
+    sentences = [gain.sentence for gain in found]
     for gain in found:
         asks = [to_ask(request) for request in gain.witnesses]
         if not asks or not all(policy.judge(new, ask).allowed for ask in asks):
@@ -134,8 +135,10 @@ def untrue(old: Mapping[str, Json], new: Mapping[str, Json], rng: random.Random)
     for _ in range(SAMPLES):
         ask = requests.ask(rng, new)
         after = policy.judge(new, ask)
-        if after.allowed and not policy.judge(old, ask).allowed and after.capability not in capabilities:
-            yield f"it says nothing of {after.capability}, though {json.dumps(ask)} is allowed only now"
+        only_now = after.allowed and not policy.judge(old, ask).allowed
+        if only_now and not any(covers(sentence, ask, new) for sentence in sentences):
+            yield f"it does not name what {json.dumps(ask)} asks for, which is allowed only now"
+    yield from unnamed_partners(old, new, sentences)
 
 
 def compiled(value: Mapping[str, Json]) -> Grants:
@@ -152,6 +155,9 @@ def update_of(rng: random.Random, old: Mapping[str, Json]) -> dict[str, Json]:
             new["capabilities"][key] = other[key]
         elif chance < 0.25:
             new["capabilities"].pop(key, None)
+    for folder in new["capabilities"].get("shared-folders", ()):
+        if rng.random() < 0.3 and len(folder["with"]) < 15:
+            folder["with"] += [f"other/app-{number}" for number in rng.sample(range(100), rng.randint(1, 2))]
     new["modalities"], new["tooling"] = [], []
     new.pop("profiles", None)
     return new

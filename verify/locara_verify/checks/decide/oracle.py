@@ -26,6 +26,23 @@ OWN_SHARE: Final = 10  # one in so many questions is about the target's own mani
 TEXT_EVERY: Final = 50  # the sentences of a decision are built lazily; one in so many is read
 LEAST_SHARE: Final = 0.05  # of allowed and of denied decisions; below it the run proved one side only
 MOST_FINDINGS: Final = 5
+FOREIGN_EVERY: Final = 8  # one question in so many is asked again with content that is no text
+
+
+class Refuses:
+    """Content that can be neither compared nor looked up: whatever is asked of it raises."""
+
+    def __eq__(self, _other: object) -> bool:
+        raise RuntimeError("not comparable")
+
+    def __hash__(self) -> int:
+        raise RuntimeError("not hashable")
+
+    def __repr__(self) -> str:
+        return "<raises>"
+
+
+FOREIGN: Final[tuple[object, ...]] = (None, True, 0, 443.0, b"read", [], ["read"], {}, ("read",), Refuses())
 
 Json = Any
 
@@ -176,6 +193,23 @@ def interrogate(tally: Tally, rng: random.Random, value: Mapping[str, Json], cou
         tally.count(ask["kind"], allowed=expected.allowed)
         if problem is not None and len(tally.findings) < MOST_FINDINGS:
             tally.findings.append(finding(value, ask, problem))
+        if number % FOREIGN_EVERY == 0 and len(tally.findings) < MOST_FINDINGS:
+            tally.findings += foreign(grants, value, ask, rng.choice(FOREIGN))
+
+
+def foreign(grants: Grants, value: Mapping[str, Json], ask: policy.Ask, odd: object) -> Iterator[Finding]:
+    """The same question with ``odd`` in one field after the other: what is of no known form is never permitted."""
+    for name in (part for part in ask if part != "kind"):
+        changed = {**ask, name: odd}
+        problem = compared(grants, value, changed, policy.Judgement(False, ""), read_text=False)
+        if problem is not None:
+            told = {**ask, name: repr(odd)}
+            yield Finding(
+                rule_id=RULE,
+                message=f"a decision about {ask['kind']} with foreign content is wrong",
+                because=problem,
+                evidence={"capabilities": value.get("capabilities", {}), "ask": told},
+            )
 
 
 @check(NAME, rules=(RULE,), quick=True)

@@ -16,6 +16,7 @@ from typing import Any, Final
 from locara.errors import LocaraError
 from locara.runtime.audit import verify_chain
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.escape.agreement import attack_agreement, everything
 from locara_verify.checks.escape.arena import Arena, open_arena
 from locara_verify.checks.escape.live import Trial, conduct, share
 from locara_verify.checks.escape.paths import ordinary_use
@@ -64,7 +65,11 @@ def run(ctx: Context) -> CheckResult:
         trial = Trial(arena, (CHAIN, ORDER))
         outcome = conduct(trial, attack)
         data = log_of(arena).read_bytes()
-    return damaged(ctx, trial, data, outcome)
+    first = damaged(ctx, trial, data, outcome)
+    with open_arena(ctx, app=ctx.variant("wider", everything)) as arena:
+        wider = Trial(arena, (CHAIN,))
+        second = conduct(wider, lambda trial: attack_agreement(trial, CHAIN, log_of(arena)))
+    return first.joined(second, "with wider grants")
 
 
 def attack(trial: Trial) -> None:
