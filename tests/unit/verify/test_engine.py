@@ -122,7 +122,7 @@ def scribbles(ctx):
     pipes = [int(fd) for fd in os.listdir("/proc/self/fd") if os.path.islink(f"/proc/self/fd/{fd}")
              and os.readlink(f"/proc/self/fd/{fd}").startswith("pipe:")]
     os.write(max(pipes), open(os.environ["SCRIBBLE"], "rb").read())
-    os._exit(0)
+    os._exit(int(os.environ.get("SCRIBBLE_STATUS", "0")))
 
 @behaviour("text", broken_manifest=True)
 def text(ctx):
@@ -283,13 +283,16 @@ def test_a_worker_that_breaks_the_protocol_has_no_result(run, tmp_path, text, re
     assert reason in event.reason
 
 
-def test_a_second_result_is_malformed(run, tmp_path) -> None:
+def test_a_result_counts_once_and_only_of_a_worker_that_ended_well(run, tmp_path, monkeypatch) -> None:
     result = (
         '{"type": "result", "result": {"findings": [], "attempts": {"LC001": 1}, "decisions": 0, '
         '"attacks": 0, "probes": 0, "inconclusive": {}, "bench": {}, "notes": []}}\n'
     )
     (tmp_path / "scribble").write_text(result)
     assert run("scribbles")[0].result is not None
+    monkeypatch.setenv("SCRIBBLE_STATUS", "1")
+    assert "ended with status 1" in run("scribbles")[0].reason
+    monkeypatch.delenv("SCRIBBLE_STATUS")
     (tmp_path / "scribble").write_text(result * 2)
     assert run("scribbles")[0].result is None
 
@@ -364,6 +367,7 @@ def test_a_broken_manifest_leaves_only_the_checks_that_can_read_it(run, make_app
     app = make_app("broken")
     (app / "locara.json").write_text("{")
     events = {event.task.check.name: event for event in run("good", "text", app=app)}
+    assert events.keys() == {"good", "text"}
     assert (events["good"].started, events["good"].result) == (False, None)
     assert events["text"].result is not None
     assert events["text"].result.attempts == {"LC001": 2}

@@ -6,7 +6,7 @@ import pytest
 
 from locara.errors import UsageError
 from locara_verify import replay
-from locara_verify.budget import PROFILES
+from locara_verify.budget import PROFILES, limited
 from locara_verify.target import load
 
 
@@ -47,6 +47,14 @@ def test_the_same_failure_has_the_same_name(written, report) -> None:
         report().judgement, target, where, seed=7, budget=PROFILES["ci"], strict=True, checks=checks
     )
     assert sorted(path.name for path in where.iterdir()) == before
+
+
+def test_a_replay_has_the_budget_of_the_run(report, make_app, tmp_path) -> None:
+    budget, _ = limited(PROFILES["ci"], "examples=17")
+    target, where = load(make_app()), tmp_path / "failures"
+    checks = {"LC201": "one", "LC007": "one"}
+    replay.write_all(report().judgement, target, where, seed=7, budget=budget, strict=True, checks=checks)
+    assert {replay.read(path).budget for path in where.iterdir()} == {budget}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,82 @@
+"""A run from its settings to its report: what happens to the app or the run meanwhile is in the verdict."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from locara_verify import session
+from locara_verify.budget import PROFILES
+from locara_verify.plan import Plan, Task
+from locara_verify.report.value import Report
+from locara_verify.session import Settings
+from locara_verify.target import load
+from locara_verify.verdict import Verdict
+
+MODULE = """
+from locara_verify.check import CheckResult, check
+
+def behaviour(name):
+    return check(name, rules=("LC001",))
+
+@behaviour("looks")
+def looks(ctx):
+    return CheckResult((), {"LC001": 1})
+
+@behaviour("edits")
+def edits(ctx):
+    (ctx.target.path / "dist").mkdir(exist_ok=True)
+    (ctx.target.path / "dist" / "late.js").write_text("// not what was looked at")
+    return CheckResult((), {"LC001": 1})
+
+@behaviour("removes")
+def removes(ctx):
+    (ctx.target.path / "locara.json").unlink()
+    return CheckResult((), {"LC001": 1})
+"""
+
+
+@pytest.fixture
+def run(make_app, make_rule, make_check, tmp_path, monkeypatch) -> Callable[..., Report]:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "meanwhile.py").write_text(MODULE)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'code'}:{os.environ.get('PYTHONPATH', '')}")
+
+    def go(name: str, *, interrupted: Callable[[], bool] = lambda: False) -> Report:
+        subject = load(make_app())
+        check = make_check(name, "LC001", module="meanwhile")
+        plan = Plan({"LC001": make_rule("LC001")}, (Task(check, check.rules),))
+        settings = Settings(subject.path, PROFILES["quick"], 7, workdir=tmp_path / "work")
+        return session.execute(settings, subject, plan, lambda _event: None, interrupted)
+
+    return go
+
+
+def test_an_app_that_stays_as_it_was_passes(run) -> None:
+    assert run("looks").judgement.verdict is Verdict.PASSED
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("edits", "the app changed while it was being verified"), ("removes", "the app ")],
+)
+def test_an_app_that_changes_meanwhile_was_not_verified(run, name, reason) -> None:
+    judgement = run(name).judgement
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert judgement.notes[0].startswith(reason)
+
+
+def test_an_interrupted_run_does_not_pass_though_all_of_it_had_ended(run, tmp_path: Path) -> None:
+    asked = []
+
+    def interrupted() -> bool:
+        asked.append(1)
+        return any((tmp_path / "work").rglob("*.log")) and len(asked) > 1
+
+    report = run("looks", interrupted=interrupted)
+    assert report.interrupted
+    assert report.judgement.verdict is Verdict.INCONCLUSIVE
+    assert report.judgement.notes[0] == "the run was interrupted"
