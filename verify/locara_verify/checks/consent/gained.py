@@ -28,6 +28,21 @@ def covers(sentence: str, ask: Mapping[str, Json], new: Mapping[str, Json]) -> b
     return _READERS[kind](sentence, ask)
 
 
+def declared_one_by_one(new: Mapping[str, Json]) -> Iterator[dict[str, Json]]:
+    """Questions about each pin, and about each host on each of its first ports, that a manifest declares."""
+    capabilities = new["capabilities"]
+    for kind in ("model", "tool"):
+        for pin in capabilities.get(f"{kind}s", ()):
+            yield {"kind": kind, kind: pin.partition("@")[0]}
+    net = capabilities.get("net")
+    if isinstance(net, Mapping):
+        for pattern in net["allowed_hosts"]:
+            for port in net.get("allowed_ports", (443,))[:4]:
+                yield {"kind": "net", "host": pattern.replace("*.", "w."), "port": port}
+    for pattern in capabilities.get("open-external", {}).get("hosts", ()):
+        yield {"kind": "open-external", "host": pattern.replace("*.", "w.")}
+
+
 def unnamed_partners(
     old: Mapping[str, Json], new: Mapping[str, Json], sentences: Sequence[str]
 ) -> Iterator[str]:

@@ -18,7 +18,7 @@ from locara.core.manifest import parse_manifest
 from locara.core.request import NetRequest
 from locara.runtime.standing import Standing
 from locara_verify.check import CheckResult, check
-from locara_verify.checks.consent.gained import covers, unnamed_partners
+from locara_verify.checks.consent.gained import covers, declared_one_by_one, unnamed_partners
 from locara_verify.checks.consent.objects import misnamed
 from locara_verify.checks.decide.translate import to_ask
 from locara_verify.context import Context
@@ -132,8 +132,7 @@ def untrue(old: Mapping[str, Json], new: Mapping[str, Json], rng: random.Random)
             yield f"it claims {gain.sentence!r}, which the update does not allow"
         elif "share the folder" not in gain.sentence and any(policy.judge(old, ask).allowed for ask in asks):
             yield f"it claims {gain.sentence!r}, which was allowed before"
-    for _ in range(SAMPLES):
-        ask = requests.ask(rng, new)
+    for ask in (*declared_one_by_one(new), *(requests.ask(rng, new) for _ in range(SAMPLES))):
         after = policy.judge(new, ask)
         only_now = after.allowed and not policy.judge(old, ask).allowed
         if only_now and not any(covers(sentence, ask, new) for sentence in sentences):
@@ -179,6 +178,7 @@ def run(ctx: Context) -> CheckResult:
         findings += [_finding(WORDS, problem, value) for problem in problems]
         if number % 50 == 0:
             ctx.progress(number, count, "consent texts")
+    findings += [_finding(WORDS, problem, {}) for problem in untrue(manifests.minimal(), _ports(), rng)]
     sequences = max(20, count // 20)
     for _ in range(sequences):
         findings += [_finding(SLEEP, problem, {}) for problem in astray(rng)]
@@ -188,6 +188,12 @@ def run(ctx: Context) -> CheckResult:
         attempts={WORDS: count * 2, SLEEP: sequences},
         decisions=count * SAMPLES,
     )
+
+
+def _ports() -> dict[str, Json]:
+    """An update to hosts on the usual port and on others, which no draw may leave out."""
+    net = {"allowed_hosts": ["a.test", "*.b.test"], "allowed_ports": [443, 22, 8443]}
+    return {**manifests.minimal(), "capabilities": {"net": net}}
 
 
 def astray(rng: random.Random) -> Iterator[str]:

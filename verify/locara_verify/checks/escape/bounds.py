@@ -124,9 +124,10 @@ def run(ctx: Context) -> CheckResult:
         network(tries)
         refusals(tries, data / "files")
         descriptors(tries)
+        before = app.home.audit_log.read_bytes().count(b"\n")
         called = call_everything(tries)
         fill_database(tries, data / "db")
-    recorded(tries, app.home.audit_log, called)
+    recorded(tries, app.home.audit_log, called, before)
     return CheckResult(
         findings=tuple(tries.findings),
         attempts=tries.tried,
@@ -354,13 +355,15 @@ def descriptors(tries: Attempts) -> None:
         tries.twin(FLOODS, False, f"the open files of the runtime are not told ({error.strerror})")
 
 
-def recorded(tries: Attempts, log: Path, called: list[str]) -> None:
-    """Every one of these calls was decided, so every one is in the log under its name; each refusal as one."""
+def recorded(tries: Attempts, log: Path, called: list[str], before: int) -> None:
+    """Every one of these calls was decided, so each is in the log after its first ``before`` lines, under its name;
+    and in the whole log is each refusal, as one."""
     entries, refused = set(), Counter[str]()
-    for line in log.read_text("utf-8").splitlines():
+    for number, line in enumerate(log.read_text("utf-8").splitlines()):
         with contextlib.suppress(ValueError):
             entry = json.loads(line)
-            entries.add(entry["cmd"])
+            if number >= before:
+                entries.add(entry["cmd"])
             refused[entry["cmd"]] += entry["allowed"] is False
     for name in called:
         tries.judge(
