@@ -6,6 +6,7 @@ what is asked for, and each of these sets is one that a holder of good signature
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from collections.abc import Iterator, Sequence
@@ -113,10 +114,8 @@ def _one_part_apart() -> Iterator[tuple[list[Said], Asked]]:
         ("inputs", tuple(None if seen is None else tuple(seen) for seen in INPUTS)),
     )
     for name, values in parts:
-        for value in dict.fromkeys(map(repr, values)):
-            changed = replace(fine, **{name: next(one for one in values if repr(one) == value)})
-            for older in ([], [_fine(1)]):
-                yield [Said(0), *older, changed], (POLICY, TEXT, LEVEL)
+        for value, older in itertools.product(values, ([], [_fine(1)])):
+            yield [Said(0), *older, replace(fine, **{name: value})], (POLICY, TEXT, LEVEL)
 
 
 def _asked_at_random(rng: random.Random, said: list[Said]) -> tuple[list[Said], Asked]:

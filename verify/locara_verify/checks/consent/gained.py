@@ -1,7 +1,7 @@
 """What an update says it adds, read back: each thing that is allowed only now must be named by a sentence of it.
 
-The sentences are taken apart by patterns that were written from docs/updates.md, and hosts and ports are compared by
-the policy's own reading of names.
+The sentences are taken apart by patterns that are written down again on purpose, and hosts and ports are compared by
+the oracle's own reading of names.
 """
 
 from __future__ import annotations
@@ -49,9 +49,12 @@ def unnamed_partners(
     """Apps that a folder is shared with only now, and that no sentence about that folder names."""
     before = {folder["id"]: set(folder["with"]) for folder in old["capabilities"].get("shared-folders", ())}
     for folder in new["capabilities"].get("shared-folders", ()):
-        about = " ".join(text for text in sentences if re.search(rf"\b{re.escape(folder['id'])}\b", text))
+        about = " ".join(
+            text for text in sentences if re.search(rf"\bfolder {re.escape(folder['id'])} ", text)
+        )
+        told = set(re.split(r"[ ,()]+", about))
         for partner in folder["with"]:
-            if partner not in before.get(folder["id"], ()) and partner not in about:
+            if partner not in before.get(folder["id"], ()) and partner not in told:
                 yield f"it does not say that the folder {folder['id']} is shared with {partner}"
 
 
@@ -59,7 +62,7 @@ def _reaches(sentence: str, begin: str, host: str, port: int | None) -> bool:
     if not sentence.startswith(begin):
         return False
     said = sentence.removeprefix(begin)
-    if said.startswith(("every host on every port", "more hosts")):
+    if said.startswith("every host on every port"):
         return True
     found = _HOSTS.fullmatch(said)
     if found is None or not (found[1] == "*" or names.host_matches(found[1], host)):

@@ -343,6 +343,8 @@ def awake(trial: Trial, running: RunningApp, music: Path, is_old: bool) -> None:
             if (entry["cmd"], entry["allowed"], entry["because"]) != (command, False, because):
                 told = f"{command}: {because}; the newest entry: {entry}"
                 trial.fail(SLEEP, "a denial of a power that sleeps is not in the log as it was told", told)
+        else:
+            trial.fail(SLEEP, "a power was used while it slept", f"{command} answered ok")
 
 
 def swapped(trial: Trial) -> None:

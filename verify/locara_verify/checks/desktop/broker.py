@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.descriptors import open_count
 from locara_verify.checks.desktop import unread
 from locara_verify.checks.desktop.programs import servers
 from locara_verify.checks.desktop.sources import ended, sources
@@ -220,9 +220,9 @@ def clipboard(ctx: Context, tally: Tally) -> None:
 
 def _offers_end(peer: Peer, desk: Watched, tally: Tally) -> None:
     """Places for text that are asked for and left: one at a time is there, and what it holds is nobody's later on."""
-    before = _places()
+    before = open_count()
     offers = [str(peer.ask(op="clipboard-offer").reply.get("offer", "")) for _ in range(_OFFERS)]
-    more = _places() - before
+    more = open_count() - before
     told = f"{more} of {_OFFERS} are open"
     tally.judge(CLIPBOARD, more <= _OFFERS // 4, "places for text that nobody writes pile up", told)
     kept, desk.clipboard.text = desk.clipboard.text, b"canary"
@@ -231,13 +231,8 @@ def _offers_end(peer: Peer, desk: Watched, tally: Tally) -> None:
     desk.clipboard.text = kept
     for _ in range(_OFFERS):
         peer.ask(op="clipboard-read")
-    more = _places() - before
+    more = open_count() - before
     tally.judge(CLIPBOARD, more <= _OFFERS // 4, "what was read of the clipboard stays open", f"{more}")
-
-
-def _places() -> int:
-    """How many descriptors this process, in which the broker runs, has open."""
-    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - names alone
 
 
 def _put(peer: Peer, text: bytes) -> bool:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from locara_verify.checks.escape.entry_points import entry_points
 from locara_verify.checks.escape.link import Reply
-from locara_verify.checks.escape.live import Trial
+from locara_verify.checks.escape.live import Trial, widen
 from locara_verify.checks.escape.names import PLAUSIBLE, every_command
 
 REFUSED: Final = frozenset({"capability_denied", "unknown_command"})
@@ -46,10 +46,8 @@ Json = Any
 
 def everything(document: dict[str, Any]) -> None:
     """Open as many commands as there are without anything to set up: what is behind them is mostly refused."""
+    widen(document)
     document["capabilities"] |= {
-        "fs.user-selected": "read-write",
-        "fs.app-data": "read-write",
-        "fs.user-paths": {"documents": "read", "music": "read-write"},
         "net": {"allowed_hosts": ["granted.example"]},
         "open-external": {"hosts": ["granted.example"]},
         "clipboard": {"write": True},
@@ -138,6 +136,11 @@ def problems(
             yield f"refused with {reply.error.get('message')!r}, and the log says {entry['because']!r}"
     for entry in entries:
         yield from of_entry(reader, entry, args)
+        # Of a command that is not there nothing was asked; and what a capability has no object of has no fields.
+        expected = () if reply.code == "unknown_command" else FIELDS.get(entry["capability"], ())
+        if tuple(entry["request"]) != expected:
+            kept = ", ".join(entry["request"]) or "nothing"
+            yield f"of a request for {entry['capability']} the log keeps {kept}"
         if command in WRITES | READS and entry["request"].get("access", "") not in (
             "", "write" if command in WRITES else "read"
         ):  # fmt: skip
@@ -148,13 +151,10 @@ def problems(
 
 
 def of_entry(reader: Reader, entry: Mapping[str, Json], args: Mapping[str, Json]) -> Iterator[str]:
-    """What is wrong with one entry by itself: its fields, its reason, its values."""
+    """What is wrong with one entry by itself: its reason and its values."""
     capability, request, because = entry["capability"], entry["request"], entry["because"]
     if not capability or not because:
         yield "an entry does not say what it turned on, or why"
-    expected = FIELDS.get(capability, ())
-    if tuple(request) not in (expected, ()):
-        yield f"of a request for {capability} the log keeps {', '.join(request) or 'nothing'}"
     if request and entry["allowed"] and not because.startswith(f'"{capability}": '):
         yield f"allowed for {capability}, and the reason is {because!r}"
     line = reader.line_of(capability)

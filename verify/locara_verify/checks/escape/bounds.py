@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from locara.core.surface import COMMANDS
 from locara.errors import CallError, CapabilityDenied
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.descriptors import open_count
 from locara_verify.checks.escape.arena import hand_over
 from locara_verify.checks.escape.processes import runtime_of
 from locara_verify.context import Context
@@ -323,8 +324,7 @@ def _refused_calls() -> Iterator[tuple[str, dict[str, Any]]]:
 
 def descriptors(tries: Attempts) -> None:
     """No call leaves anything open in the runtime, however it ends."""
-    pid = runtime_of(tries.app.pid)
-    where = Path(f"/proc/{pid}/fd")
+    pid = runtime_of(tries.app.pid) or 0  # of no process at all nothing is told
     write = {"root": "$APP_DATA", "data": "x", "encoding": "utf8"}
     far = {"root": "$APP_DATA", "path": "kept", "offset": 1 << 40, "encoding": "utf8"}
     calls = [
@@ -344,10 +344,10 @@ def descriptors(tries: Attempts) -> None:
     try:
         for command, args in calls:
             tries.call(command, **args)  # what is opened once, and kept for good reason
-            before = len(os.listdir(where))  # noqa: PTH208 - names alone
+            before = open_count(pid)
             for _ in range(_TURNS):
                 tries.call(command, **args)
-            more = len(os.listdir(where)) - before  # noqa: PTH208 - as above
+            more = open_count(pid) - before
             tries.judge(
                 FLOODS, more >= _TURNS, "a call leaves a file open for good", f"{command} {args}: {more} more"
             )

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from locara.sandbox.broker import ScriptedPicker, Services
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.descriptors import open_count, open_on
 from locara_verify.checks.escape.outside import FORGERY, WIDENING, Answer, Case, Peer, granted, talking
 from locara_verify.context import Context
 from locara_verify.finding import Finding, first_of_each
@@ -89,15 +90,6 @@ def _asked(case: Case, *answers: Sequence[Path]) -> Iterator[Peer]:
         yield peer
 
 
-def _open_on(place: Path) -> int:
-    """How many descriptors of this process are open on a place."""
-    count = 0
-    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names alone
-        with contextlib.suppress(OSError):
-            count += os.readlink(f"/proc/self/fd/{name}") == str(place)  # noqa: PTH115
-    return count
-
-
 def answers(case: Case) -> str | None:
     """A person's dialog that gives more, or something else, than the app asked for."""
     folder = _folder(case)
@@ -121,7 +113,7 @@ def answers(case: Case) -> str | None:
                     "more, or another kind of thing, was handed over than was asked for",
                     told,
                 )
-                held = sum(map(_open_on, answer))
+                held = sum(map(open_on, answer))
                 case.judge(FORGERY, held > 0, "what was refused is still held open", f"{held} descriptors")
     with _asked(case, [one, two]) as peer:
         both = peer.ask(op="pick", kind="file", access="read", multiple=True)
@@ -148,15 +140,15 @@ def counted(case: Case) -> str | None:
                 return f"as many handles as there may be were refused ({reply.reply})"
             case.judge(FORGERY, reply.ok and not fits, "an app holds more handles than there may be", told)
         handle, place = some.reply["handles"][0]["handle"], files[0]
-        before = _open_on(place)
+        before = open_on(place)
         peer.ask(op="release", handle=handle)
         case.judge(
-            FORGERY, _open_on(place) >= before, "a released handle stays open", "its descriptor is there"
+            FORGERY, open_on(place) >= before, "a released handle stays open", "its descriptor is there"
         )
         again = peer.ask(op="pick", kind="file", access="read", multiple=True)
         if not again.ok:
             return f"a released handle makes no room ({again.reply})"
-    case.judge(FORGERY, _open_on(files[1]) > 0, "handles outlive their app", "a descriptor is there")
+    case.judge(FORGERY, open_on(files[1]) > 0, "handles outlive their app", "a descriptor is there")
     return None
 
 
@@ -253,10 +245,10 @@ def let_go(case: Case) -> None:
             "files are picked and given back": picked,
         }
         for what, way in ways.items():
-            before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - names alone
+            before = open_count()
             for _ in range(_AGAIN):
                 way()
-            more = len(os.listdir("/proc/self/fd")) - before  # noqa: PTH208 - names alone
+            more = open_count() - before
             told = f"{what}, {_AGAIN} times: {more} more descriptors"
             case.judge(FORGERY, more >= _AGAIN // 2, "the broker keeps what it handed out", told)
 

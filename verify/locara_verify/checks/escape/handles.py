@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
 from typing import Any, Final
 
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.descriptors import open_on
 from locara_verify.checks.escape.arena import ORDINARY_TEXT, Arena, open_arena
 from locara_verify.checks.escape.live import Trial, conduct, share
 from locara_verify.checks.escape.paths import FILE_COMMANDS, arguments_for
@@ -140,15 +138,6 @@ def attack_real(trial: Trial) -> None:
         trial.tried(FORGERY)
         if reply.ok:
             trial.fail(FORGERY, "a released handle was accepted", f"{command} answered ok")
-
-
-def open_on(place: Path) -> int:
-    """How many descriptors of this process, where the broker runs, are open on a place."""
-    count = 0
-    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names alone
-        with suppress(OSError):
-            count += os.readlink(f"/proc/self/fd/{name}") == str(place)  # noqa: PTH115
-    return count
 
 
 def released(trial: Trial, before: int) -> None:

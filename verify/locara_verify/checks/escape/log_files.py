@@ -15,11 +15,14 @@ from typing import Final
 from locara.errors import AuditError, LocaraError
 from locara.runtime.audit import AuditLog, Sizes, verify_chain
 from locara_verify.check import CheckResult, check
-from locara_verify.checks.escape.audit import CHAIN, GENESIS
+from locara_verify.checks.escape.audit import CHAIN, GENESIS, file_limit
 from locara_verify.context import Context
 from locara_verify.tally import Tally
 
 SIZES: Final = Sizes(full=4_000, most=20_000)
+EACH: Final = Sizes(full=1)
+"""Every open closes the file before and begins another."""
+_NOW: Final = 1_790_000_000.0
 _LONGEST_LINE: Final = 16_384  # three texts of 512 characters, each of six bytes
 _TEXTS: Final = (
     "x" * 200_000, "\n" * 5_000, '"},{"', "\\", '\\"', "\0", "\r\n", "\u2028", "\ud800", "ä" * 100_000, "\x7f\x1b[2J",
@@ -29,12 +32,15 @@ _TEXTS: Final = (
 
 @check("escape-log-files", rules=(CHAIN,), quick=True)
 def run(ctx: Context) -> CheckResult:
-    """Two writers, texts of any kind, caps, and files that were closed."""
+    """Two writers, texts of any kind, caps, files that were closed, opened again or cut by a full disk."""
     tally, rng = Tally(), ctx.rng("escape-log-files")
     alone(tally, ctx.fresh_dir("log") / "log.jsonl")
     texts(tally, ctx.fresh_dir("log") / "log.jsonl")
     capped(tally, ctx.fresh_dir("log") / "log.jsonl")
     closed_files(tally, ctx.fresh_dir("log") / "log.jsonl", rng)
+    opened_again(tally, ctx.fresh_dir("log"))
+    goes_on(tally, ctx.fresh_dir("log"))
+    cut_by_a_full_disk(tally, ctx.fresh_dir("log"))
     return tally.result()
 
 
@@ -109,6 +115,8 @@ def closed_files(tally: Tally, path: Path, rng: random.Random) -> None:
     tally.twin(
         CHAIN, len(older) >= 2 and state.sound and state.entries == 80, "a log in several files is sound"
     )
+    if not older:
+        return  # the twin has said so
     ways: dict[str, Callable[[Path], object]] = {
         "taken away": Path.unlink,
         "emptied": lambda file: file.write_bytes(b""),
@@ -133,3 +141,110 @@ def closed_files(tally: Tally, path: Path, rng: random.Random) -> None:
         tally.judge(
             CHAIN, not sound, "damage to a closed file of the log was not noticed", f"{file.name} was {name}"
         )
+
+
+def opened_again(tally: Tally, folder: Path) -> None:
+    """A log goes on where it ended; what was torn is told; what was changed, dropped or swapped is refused."""
+    path = folder / "log.jsonl"
+    written(path, 3)
+    written(path, 3)
+    lines = path.read_bytes().splitlines(keepends=True)
+    tally.judge(
+        CHAIN,
+        len(lines) == 6,
+        "a log that is opened again has lost what was in it",
+        f"{len(lines)} lines of 6",
+    )
+    links = {json.loads(line)["prev"] for line in lines}
+    tally.judge(
+        CHAIN,
+        len(links) == len(lines),
+        "lines of the log do not follow from one another",
+        f"{len(links)} links",
+    )
+    tally.twin(CHAIN, verify_chain(path).sound, "an honest log is sound")
+    path.write_bytes(b"".join(lines) + b'{"v":1,"seq":7,"torn')
+    written(path, 1)
+    told = [json.loads(line)["cmd"] for line in path.read_bytes().splitlines()]
+    tally.judge(CHAIN, "audit.repair" in told, "a torn line is cut and nobody is told", str(told[-2:]))
+    changed = lines[2].replace(b'"cmd":"c', b'"cmd":"d')
+    damages = (
+        [*lines[:2], changed, *lines[3:]],
+        [*lines[:2], *lines[3:]],
+        [lines[1], lines[0], *lines[2:]],
+        [*lines, lines[-1]],
+        lines[1:],
+    )
+    for number, damage in enumerate(damages):
+        path.write_bytes(b"".join(damage))
+        sound = verify_chain(path).sound
+        tally.judge(
+            CHAIN, not (sound or opens(path)), "a log that was changed is taken for whole", f"damage {number}"
+        )
+
+
+def goes_on(tally: Tally, folder: Path) -> None:
+    """A log of several files is one chain: each file goes on where the one before it ended."""
+    path = folder / "log.jsonl"
+    for _ in range(4):
+        written(path, 3, EACH)
+    files = sorted(folder.iterdir())
+    tally.twin(CHAIN, len(files) == 4 and verify_chain(path).sound, f"{len(files)} files are one sound log")
+    good = {file: file.read_bytes().splitlines(keepends=True) for file in files}
+    *_, older, newest = files
+    stranger = folder / "stranger/log.jsonl"
+    stranger.parent.mkdir()
+    written(stranger, 3)
+    ways: dict[str, tuple[dict[Path, list[bytes]], bool]] = {
+        "the newest begins one line late": ({newest: good[newest][1:]}, True),
+        "the newest is a log of its own": ({newest: stranger.read_bytes().splitlines(keepends=True)}, True),
+        "the newest is an older file": ({newest: good[files[0]]}, True),
+        "the older one lost its end": ({older: good[older][:-1]}, True),
+        "the older one is empty": ({older: []}, True),
+        "two files exchanged": ({files[0]: good[files[1]], files[1]: good[files[0]]}, False),
+    }  # fmt: skip
+    for what, (changed, at_open) in ways.items():
+        for file, lines in (good | changed).items():
+            file.write_bytes(b"".join(lines))
+        believed = verify_chain(path).sound or (at_open and opens(path))
+        tally.judge(CHAIN, not believed, "a log of several files that was changed is taken for whole", what)
+
+
+def opens(path: Path) -> bool:
+    """Whether the log can be gone on with."""
+    try:
+        written(path, 1)
+    except AuditError as error:
+        return error.code != "broken_chain"
+    return True
+
+
+def cut_by_a_full_disk(tally: Tally, folder: Path) -> None:
+    """An entry that does not fit is refused, whole, wherever the room ends; the log stays sound and goes on."""
+    path = folder / "log.jsonl"
+    written(path, 2)
+    before = path.read_bytes()
+    line = len(before) // 2
+    for room in (0, 1, line // 2, line - 1):
+        with file_limit(len(before) + room):
+            try:
+                written(path, 1)
+            except AuditError as error:
+                refused = error.code == "write_failed"
+            else:
+                refused = False
+        kept = path.read_bytes() == before and verify_chain(path).sound
+        told = f"room for {room} of {line} bytes: refused {refused}, the log as before {kept}"
+        tally.judge(CHAIN, refused and kept, "an entry that does not fit counts as written", told)
+    written(path, 1)
+    tally.twin(CHAIN, verify_chain(path).entries == 3, "a log goes on once there is room again")
+
+
+def written(path: Path, count: int, sizes: Sizes | None = None) -> None:
+    """Open a log, append, close."""
+    log = AuditLog.open(path, app="test/log", clock=lambda: _NOW, sizes=sizes)
+    try:
+        for number in range(count):
+            log.append(f"c{number}", "net", {"host": "x"}, allowed=False, because="a test")
+    finally:
+        log.close()

@@ -11,6 +11,7 @@ import base64
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -79,13 +80,13 @@ def transactions(tally: Tally, store: Store) -> None:
         _code(lambda: store.exec("no statement"))  # the runtime has begun, ended and taken back
         due = "ok" if text == "SELECT 1" else "sql_denied"
         for read in (store.query, store.exec):
-            code = _code(lambda read=read, text=text: read(text))  # type: ignore[misc]
+            code = _code(partial(read, text))
             told = f"{text!r} by db.{read.__name__}: {code}"
             tally.judge(
                 STATEMENTS, code in {due, "bad_statement"}, "a statement of the runtime is the app's", told
             )
         batch: list[tuple[str, JSON]] = [("INSERT INTO t VALUES(1)", None), (text, None), ("no", None)]
-        _code(lambda batch=batch: store.batch(batch))  # type: ignore[misc]
+        _code(partial(store.batch, batch))
         rows = store.query("SELECT count(*) FROM t").rows
         tally.judge(STATEMENTS, rows == ((0,),), "a batch that failed happened in part", f"{text!r}: {rows}")
     done = _code(lambda: store.batch([("INSERT INTO t VALUES(1)", None), ("DELETE FROM t", None)]))
@@ -98,7 +99,7 @@ def times(tally: Tally, store: Store) -> None:
     while took < _SECONDS / 32:  # far less than the whole, however busy the machine is in between
         turns *= 2
         began = time.monotonic()
-        code = _code(lambda turns=turns: store.query(_LOOP.format(turns)))  # type: ignore[misc]
+        code = _code(partial(store.query, _LOOP.format(turns)))
         took = time.monotonic() - began
         if code != "ok":
             break
@@ -107,7 +108,7 @@ def times(tally: Tally, store: Store) -> None:
         count = min(_MOST, 2 * count)
         batch: list[tuple[str, JSON]] = [(_LOOP.format(turns), None)] * count
         began = time.monotonic()
-        code = _code(lambda batch=batch: store.batch(batch))  # type: ignore[misc]
+        code = _code(partial(store.batch, batch))
         took = time.monotonic() - began
     told = f"{code} after {took:.2f} s of {_SECONDS}, {count} statements"
     tally.twin(EXHAUSTION, code != "ok" or took > _LATE, f"a batch takes longer than it may ({told})")
@@ -127,11 +128,10 @@ def results(tally: Tally, store: Store) -> None:
         ("returned bytes", "INSERT INTO t VALUES(?) RETURNING a", ["x" * 12_000]),
     )
     for what, sql, values in sizes:
-        once = _code(lambda sql=sql, values=values: store.batch([(sql, values)]))  # type: ignore[misc]
+        once = _code(partial(store.batch, [(sql, values)]))
         tally.twin(EXHAUSTION, once == "ok", f"a result with some {what} is given ({once})")
         for count in (2, 5):
-            batch = [(sql, values)] * count
-            code = _code(lambda batch=batch: store.batch(batch))  # type: ignore[misc]
+            code = _code(partial(store.batch, [(sql, values)] * count))
             tally.judge(
                 EXHAUSTION,
                 code == "limit_exceeded",
@@ -155,7 +155,7 @@ def unwanted(tally: Tally, store: Store) -> None:
         ("db.search by text", lambda gone: store.search(words, unwanted=gone)),
         ("db.search by vector and text", lambda gone: store.search(_both(), unwanted=gone)),
     ):
-        code = _code(lambda read=read: read(lambda: True))  # type: ignore[misc]
+        code = _code(partial(read, lambda: True))
         tally.judge(
             EXHAUSTION, code == "limit_exceeded", "a call goes on that nobody wants", f"{what}: {code}"
         )
@@ -184,8 +184,8 @@ def expressions(tally: Tally, store: Store) -> None:
         ("SELECT 1 WHERE EXISTS (SELECT 1 FROM w WHERE w MATCH ?)", lambda text: [text]),
     )
     for sql, params in ways:
-        few = _code(lambda sql=sql, params=params: store.exec(sql, params("absent")))  # type: ignore[misc]
-        many = _code(lambda sql=sql, params=params: store.exec(sql, params(wide)))  # type: ignore[misc]
+        few = _code(partial(store.exec, sql, params("absent")))
+        many = _code(partial(store.exec, sql, params(wide)))
         tally.twin(EXHAUSTION, few == "ok", f"a search for one word works: {sql} ({few})")
         tally.judge(EXHAUSTION, many == "limit_exceeded", "a MATCH has any number of words", f"{sql}: {many}")
 

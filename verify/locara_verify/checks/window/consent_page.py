@@ -4,9 +4,7 @@ wrote into it, and each answer says what its button says, of the question that s
 
 from __future__ import annotations
 
-import json
 import random
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +12,8 @@ from typing import Any, Final
 from locara.core.consent import ConsentText, consent_text
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.consent.words import compiled
-from locara_verify.checks.window.live import no_screen, screen
+from locara_verify.checks.window.live import no_screen
+from locara_verify.checks.window.on_screen import answer_of
 from locara_verify.context import Context
 from locara_verify.strategies import manifests
 from locara_verify.tally import Tally
@@ -68,19 +67,9 @@ def _drawn(ctx: Context, states: Sequence[Json]) -> list[dict[str, Json]]:
     import locara  # noqa: PLC0415 - the product that is judged
 
     package = Path(next(iter(locara.__path__))).resolve()
-    with screen() as display:
-        environ = {"DISPLAY": display.name, "HOME": str(ctx.fresh_dir("home")), "PATH": "/usr/bin:/bin"}
-        environ |= {"LIBGL_ALWAYS_SOFTWARE": "1", "WEBKIT_DISABLE_COMPOSITING_MODE": "1"}
-        done = subprocess.run(
-            ["/usr/bin/python3", "-I", str(_DRAWN), str(package.parent), str(package / "ui/pages")], env=environ,
-            input=json.dumps(states).encode(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            timeout=_SECONDS, check=False,
-        )  # fmt: skip
-    try:
-        found: list[dict[str, Json]] = json.loads(done.stdout)
-    except ValueError:
-        return []
-    return found
+    arguments = (str(package.parent), str(package / "ui/pages"))
+    home = ctx.fresh_dir("home")
+    return answer_of(_DRAWN, *arguments, home=home, given=states, seconds=_SECONDS) or []
 
 
 def _judge(tally: Tally, state: dict[str, Json], seen: dict[str, Json]) -> None:

@@ -10,12 +10,12 @@ import itertools
 import json
 import random
 import re
-import subprocess
 from pathlib import Path
 from typing import Any, Final
 
 from locara_verify.check import CheckResult, check
-from locara_verify.checks.window.live import no_screen, screen
+from locara_verify.checks.window.live import no_screen
+from locara_verify.checks.window.on_screen import answer_of
 from locara_verify.context import Context
 from locara_verify.tally import Tally
 
@@ -83,18 +83,9 @@ def _answered(cases: list[Case], home: Path) -> list[dict[str, Any]] | None:
     import locara  # noqa: PLC0415 - the product that is judged
 
     dialogs = Path(next(iter(locara.__path__))) / "ui/webkit"
-    with screen() as display:
-        environ = {"DISPLAY": display.name, "HOME": str(home), "PATH": "/usr/bin:/bin"}
-        done = subprocess.run(
-            ["/usr/bin/python3", "-I", str(_ASKED), str(dialogs)], env={**environ, "GSETTINGS_BACKEND": "memory"},
-            input=json.dumps(cases).encode(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            timeout=_SECONDS, check=False,
-        )  # fmt: skip
-    try:
-        told = json.loads(done.stdout)
-    except ValueError:
-        return None
-    return told if len(told) == len(cases) and all("words" in seen for seen in told) else None
+    told = answer_of(_ASKED, str(dialogs), home=home, given=cases, seconds=_SECONDS)
+    whole = isinstance(told, list) and len(told) == len(cases) and all("words" in seen for seen in told)
+    return told if whole else None
 
 
 def _judge_pick(tally: Tally, case: Case, seen: dict[str, Any]) -> None:

@@ -50,8 +50,8 @@ def run(ctx: Context) -> CheckResult:
     tally, rng = Tally(), ctx.rng("reports")
     tokens(tally)
     said(tally)
-    for name, listen in _launchers(ctx.fresh_dir("state")):
-        for event in (*REFUSALS, *QUIET):
+    for name, listen, events in _launchers(ctx.fresh_dir("state")):
+        for event in events:
             told(tally, listen, name, event, rng)
         for flood in ("many", "much"):
             flooded(tally, listen, name, flood)
@@ -119,8 +119,9 @@ Listen = Callable[[list[bytes]], str]
 """Gives a launcher these datagrams of a window, and returns what a terminal was given."""
 
 
-def _launchers(folder: Path) -> Iterator[tuple[str, Listen]]:
-    """`locara run` and `locara dev`."""
+def _launchers(folder: Path) -> Iterator[tuple[str, Listen, tuple[str, ...]]]:
+    """`locara run` and `locara dev`, each with what it is told. `locara dev` would keep a size for the person who runs
+    this, so it is told none."""
     import threading  # noqa: PLC0415 - as below
 
     from locara.cli.dev_link import Pages  # noqa: PLC0415 - loads the framework
@@ -131,15 +132,12 @@ def _launchers(folder: Path) -> Iterator[tuple[str, Listen]]:
     from locara.ui.run import hearing  # noqa: PLC0415
 
     ours = hearing(StateFolder(folder), "acme/probe", Dropped(), lambda: None)
-    yield "locara run", lambda data: _listened(ours, data)
+    events = (*REFUSALS, *QUIET)
+    yield "locara run", lambda data: _listened(ours, data), events
     display = Display("x11", folder, ":0")
     front = WindowFront(Pages(), folder, display, threading.Event(), Dropped())
-    yield "locara dev", lambda data: _listened(_unless_size(front.hear), data)
-
-
-def _unless_size(hear: Callable[[Any], None]) -> Callable[[Any], None]:
-    """Without what is kept of a person's own window: this one shows no app."""
-    return lambda report: None if report.event == "size" else hear(report)
+    quiet = tuple(event for event in events if event != "size")
+    yield "locara dev", lambda data: _listened(front.hear, data), quiet
 
 
 def _listened(hear: Callable[[Any], None], data: list[bytes]) -> str:
