@@ -22,12 +22,14 @@ from locara.inference.backend import (
 from locara.runtime.call import Call
 from locara.runtime.commands.registry import Args, Lane, command
 from locara.runtime.offers import Offers, offered
+from locara.runtime.paced import PacedText
 from locara.runtime.session import Session
 
 ModelName = Annotated[str, Field(min_length=1, max_length=160)]
 ToolName = Annotated[str, Field(min_length=1, max_length=160)]
 MAX_TOOLS: Final = 32
 THINKING: Final = "text-to-text-thinking"
+_KINDS: Final[Mapping[type[Delta | Thought], str]] = {Delta: "delta", Thought: "reasoning"}
 
 
 class PastCallArgs(Args):
@@ -76,12 +78,12 @@ def chat(session: Session, call: Call, args: ChatArgs) -> Mapping[str, Any]:
     """`{content, finishReason: stop|length|cancelled, usage: {inputTokens, outputTokens, reasoningTokens,
     msTotal, msFirstToken}}`.
 
-    With stream, events `{type: "delta", text}` come first. With schema, content is one JSON value that
-    conforms to it when finishReason is stop. With tools, `toolCalls: [{id, tool, arguments}]` are what the
-    model wants to have called and the gate allows, each fit for `tools.invoke`, and `refusedCalls: [{id,
-    tool, arguments?, code, because, fix}]` what it may not. With thinking, `reasoning` is the trace, and its
-    events are `{type: "reasoning", text}`. Cancelling a running call ends it with what was generated and
-    finishReason cancelled.
+    With stream, events `{type: "delta", text}` come first, at least a few milliseconds apart. With schema,
+    content is one JSON value that conforms to it when finishReason is stop. With tools, `toolCalls: [{id, tool,
+    arguments}]` are what the model wants to have called and the gate allows, each fit for `tools.invoke`, and
+    `refusedCalls: [{id, tool, arguments?, code, because, fix}]` what it may not. With thinking, `reasoning` is
+    the trace, and its events are `{type: "reasoning", text}`. Cancelling a running call ends it with what was
+    generated and finishReason cancelled.
     """
     session.gate.require(ModelRequest(args.model), cmd=call.cmd)
     if args.thinking and THINKING not in session.grants.modalities:
@@ -144,10 +146,10 @@ def _request(args: ChatArgs, offers: Offers) -> ChatRequest:
 
 def _generate(backend: ChatBackend, call: Call, args: ChatArgs, request: ChatRequest) -> Finish:
     """The end of the generation; its pieces were sent where a stream is wanted."""
-    for event in backend.stream(request, call.cancelled):
-        if isinstance(event, Finish):
-            return event
-        if args.stream:
-            kind = {Delta: "delta", Thought: "reasoning"}[type(event)]
-            call.emit({"type": kind, "text": event.text})
+    with PacedText(lambda kind, text: call.emit({"type": kind, "text": text})) as pieces:
+        for event in backend.stream(request, call.cancelled):
+            if isinstance(event, Finish):
+                return event
+            if args.stream:
+                pieces.add(_KINDS[type(event)], event.text)
     raise CallError("the model ended without a result", code="model_error")

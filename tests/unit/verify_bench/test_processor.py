@@ -12,7 +12,7 @@ WORKS = "import threading\nthreading.Thread(target=lambda: [None for _ in iter(i
 """In a thread of its own: what the threads of a process do counts as well."""
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux tells it in /proc")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a clock of Linux")
 def test_work_of_another_process_counts_and_waiting_does_not() -> None:
     with (
         subprocess.Popen([sys.executable, "-c", WORKS]) as works,
