@@ -21,7 +21,8 @@ from locara.programs.places import PROGRAM
 from locara.sandbox.linux import landlock, readback, seccomp
 
 REFUSED: Final = 125
-_LIBRARIES: Final = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/etc/ld.so.cache")
+_LIBRARIES: Final = ("/usr/lib", "/usr/lib64", "/lib", "/lib64")
+_CACHE: Final = "/etc/ld.so.cache"
 _OPEN_FILES: Final = 32
 _WORDS: Final = ("PATH", "LANG", "TESSDATA_PREFIX", "OMP_THREAD_LIMIT", "ESPEAK_DATA_PATH")
 
@@ -46,12 +47,19 @@ def confine(config: dict[str, Any]) -> list[str]:
 
 
 def _policy(config: dict[str, Any]) -> tuple[tuple[str, landlock.Access], ...]:
-    libraries = [path for path in _LIBRARIES if os.path.exists(path)]  # noqa: PTH110 - keeps imports few
     return (
-        *((path, "read") for path in (*libraries, *config["readable"])),
+        *((path, "read") for path in (*_libraries(), *config["readable"])),
         (PROGRAM, "run"),
         (config["interpreter"], "run"),
     )
+
+
+def _libraries() -> list[str]:
+    """Folders of shared libraries. Where each architecture has its own, what else lies beside it is no library."""
+    folders = [path for path in _LIBRARIES if os.path.isdir(path)]  # noqa: PTH112 - keeps imports few
+    triplet = getattr(sys.implementation, "_multiarch", "")
+    own = [f"{path}/{triplet}" for path in folders if triplet and os.path.isdir(f"{path}/{triplet}")]  # noqa: PTH112
+    return [*(own or folders), *([_CACHE] if os.path.exists(_CACHE) else [])]  # noqa: PTH110
 
 
 def _faults(is_ours: bool) -> list[str]:

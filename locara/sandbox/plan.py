@@ -231,6 +231,10 @@ def _root_sources(spec: LaunchSpec, view: Profile) -> list[Source]:
     ]
 
 
+SHARED_PREFIXES: Final = ("/usr", "/usr/local")
+"""Prefixes that hold more than the interpreter that names them."""
+
+
 def code_sources(
     extra: tuple[Path, ...],
 ) -> tuple[list[Source], tuple[tuple[str, str], ...], tuple[str, ...]]:
@@ -250,7 +254,9 @@ def code_sources(
         elif path.is_dir():
             trees[system] = path
     executable = Path(os.path.realpath(sys.executable))
-    _add_tree(trees, Path(sys.base_prefix), broad_ok=sys.base_prefix in ("/usr", "/usr/local"))
+    interpreter, library = _interpreter()
+    for tree in interpreter:
+        _add_tree(trees, tree)
     framework = Path(os.path.realpath(next(iter(locara.__path__))))
     packages = [Path(os.path.realpath(sysconfig.get_path(name))) for name in ("purelib", "platlib")]
     for tree in (framework, *packages, *extra):
@@ -258,17 +264,29 @@ def code_sources(
     import_path = [str(framework.parent), *map(str, packages)]
     import_path += [os.path.realpath(tree.parent) for tree in extra if (tree / "__init__.py").is_file()]
     sources = [Source(path, dest, "dir") for dest, path in trees.items() if not _covered(dest, path, trees)]
-    if not any(executable.is_relative_to(source.path) for source in sources):
-        sources.append(Source(executable, str(executable), "file"))
+    for file in (executable, *library):
+        if not any(file.is_relative_to(source.path) for source in sources):
+            sources.append(Source(file, str(file), "file"))
     cache = Path("/etc/ld.so.cache")
     if cache.is_file() and not cache.is_symlink():
         sources.append(Source(cache, str(cache), "file"))
     return sources, tuple(links), tuple(dict.fromkeys(import_path))
 
 
-def _add_tree(trees: dict[str, Path], tree: Path, *, broad_ok: bool = False) -> None:
+def _interpreter() -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """Trees and files of the running interpreter: its own folder, or of the system's, which shares one with every other
+    program, its standard library and its shared library."""
+    if sys.base_prefix not in SHARED_PREFIXES:
+        return (Path(sys.base_prefix),), ()
+    standard = tuple(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib"))
+    folder, name = sysconfig.get_config_var("LIBDIR"), sysconfig.get_config_var("INSTSONAME")
+    library = Path(os.path.realpath(f"{folder}/{name}"))
+    return standard, (library,) if library.is_file() else ()
+
+
+def _add_tree(trees: dict[str, Path], tree: Path) -> None:
     real = Path(os.path.realpath(tree))
-    if not broad_ok and (len(real.parts) < 3 or real == Path.home()):
+    if len(real.parts) < 3 or real == Path.home():
         raise SandboxError(
             f"the code directory {real} is too broad to show to an app",
             code="launch_failed",

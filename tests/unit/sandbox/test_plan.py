@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import sys
+import sysconfig
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import locara
 from locara.core.digest import Digest
 from locara.core.grant import Grants
 from locara.errors import SandboxError
-from locara.sandbox.plan import ALL_LAYERS, LaunchPlan, LaunchSpec, Payload, build_plan
+from locara.sandbox.plan import ALL_LAYERS, LaunchPlan, LaunchSpec, Payload, build_plan, code_sources
 
 from .conftest import CHAT
 
@@ -56,6 +57,24 @@ def test_code_is_found_from_the_running_interpreter_and_the_checkout_is_not_show
     assert str(package.parent) not in shown(plan)
     assert plan.interpreter == os.path.realpath(sys.executable)
     assert plan.import_path[0] == str(package.parent)
+
+
+def test_of_the_system_s_interpreter_only_its_own_files_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    standard, library = tmp_path / "prefix/lib/python3", tmp_path / "prefix/lib/libpython3.so.1.0"
+    standard.mkdir(parents=True)
+    library.touch()
+    paths, settings = sysconfig.get_path, {"LIBDIR": str(library.parent), "INSTSONAME": library.name}
+    monkeypatch.setattr(sys, "base_prefix", "/usr/local")
+    monkeypatch.setattr(
+        sysconfig, "get_path", lambda name: str(standard) if name.endswith("stdlib") else paths(name)
+    )
+    monkeypatch.setattr(sysconfig, "get_config_var", settings.get)
+    shown = {source.dest: source.kind for source in code_sources(())[0]}
+    assert not shown.keys() & {"/usr", "/usr/local"}
+    assert shown[str(standard)] == "dir"
+    assert shown[str(library)] == "file"
 
 
 def test_granted_folders_only(tmp_path: Path, grant: Callable[..., Grants]) -> None:

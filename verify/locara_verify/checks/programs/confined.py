@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
+import sysconfig
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from subprocess import PIPE
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,12 +45,12 @@ MAY: Final[Mapping[str, frozenset[str]]] = {
     "speech": frozenset({"thread"}),
 }
 """What a program needs of its own and is left."""
-_LIBRARIES: Final = ("/usr/lib", "/lib", "/etc/ld.so.cache")
-KEEPS: Final[Mapping[str, tuple[str, ...]]] = {
-    "ocr": (*_LIBRARIES, "/program"),
-    "pdf": (),
-    "speech": (*_LIBRARIES, "/program"),
-}
+_FOLDERS: Final = ("/usr/lib", "/usr/lib64", "/lib", "/lib64")
+_OWN: Final = tuple(
+    path for top in _FOLDERS if Path(path := f"{top}/{sysconfig.get_config_var('MULTIARCH')}").is_dir()
+)
+_PROGRAM: Final = (*(_OWN or _FOLDERS), "/etc/ld.so.cache", "/program", "/program-data")
+KEEPS: Final[Mapping[str, tuple[str, ...]]] = {"ocr": _PROGRAM, "pdf": (), "speech": _PROGRAM}
 """What of the files that its sandbox shows stays open to each: to a reader of ours none."""
 _NONE: Final[Mapping[str, int]] = {
     "RLIMIT_FSIZE": 0, "RLIMIT_NOFILE": 32, "RLIMIT_CORE": 0, "RLIMIT_MEMLOCK": 0, "RLIMIT_MSGQUEUE": 0,
@@ -137,13 +139,14 @@ def confined(ctx: Context) -> CheckResult:
             tally.expect(REACH, count == 0, f"{name}: the {canary} canary was reached", f"{count} times")
         for change in changes:
             tally.expect(REACH, False, f"{name}: something outside changed: {change}")
-        own(tally, name, answer)
+        own(tally, name, answer, launch.interpreter)
     tally.attacks = shown
     return tally.result()
 
 
-def own(tally: Tally, name: str, answer: Mapping[str, Any]) -> None:
-    """What the confined process can still do itself: nothing of what worked a moment before."""
+def own(tally: Tally, name: str, answer: Mapping[str, Any], loader: str) -> None:
+    """What the confined process can still do itself: nothing of what worked a moment before. ``loader`` is what the
+    kernel starts a program with, under each of its names."""
     tally.expect(REACH, not answer["faults"], f"{name}: a layer was not confirmed", str(answer["faults"]))
     tally.expect(REACH, answer["exec"] == "held", f"{name}: the program became another one")
     for what, outcome in answer["after"].items():
@@ -158,7 +161,10 @@ def own(tally: Tally, name: str, answer: Mapping[str, Any]) -> None:
         )
     if not answer["opened"]:
         tally.undecided(REACH, f"{name}: no file opened before either")
-    more = [path for path in answer["kept"] if not path.startswith(KEEPS[name])]
+    kept = [
+        path for path in answer["kept"] if not (loader and Path(path).resolve() == Path(loader).resolve())
+    ]
+    more = [path for path in kept if not {path, *map(str, Path(path).parents)}.intersection(KEEPS[name])]
     tally.expect(REACH, not more, f"{name}: the program still opens what is not its own", str(more[:5]))
     for limit, most in BOUNDS[name].items():
         found = answer["limits"][limit]
