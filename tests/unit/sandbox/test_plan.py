@@ -71,7 +71,7 @@ def test_of_the_system_s_interpreter_only_its_own_files_are_shown(
         sysconfig, "get_path", lambda name: str(standard) if name.endswith("stdlib") else paths(name)
     )
     monkeypatch.setattr(sysconfig, "get_config_var", settings.get)
-    shown = {source.dest: source.kind for source in code_sources(())[0]}
+    shown = {source.dest: source.shape for source in code_sources(())[0]}
     assert not shown.keys() & {"/usr", "/usr/local"}
     assert shown[str(standard)] == "dir"
     assert shown[str(library)] == "file"
