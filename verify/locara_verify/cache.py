@@ -64,10 +64,10 @@ class ResultCache:
             return hashlib.sha256(text.encode()).hexdigest()
 
         def known(task: Task) -> CheckResult | None:
-            return None if task.check.exclusive else self._read(key(task), task.check.rules)
+            return None if task.check.measures else self._read(key(task), task.check.rules)
 
         def keep(task: Task, result: CheckResult) -> None:
-            if not (task.check.exclusive or result.findings or result.inconclusive):
+            if not (task.check.measures or result.findings or result.inconclusive):
                 self._write(key(task), result)
 
         return {"known": known, "keep": keep}

@@ -69,22 +69,29 @@ def always(_target: Target) -> str | None:
 class Check:
     """A registered check. ``applies`` answers with the reason why the check has no place in a plan, or None.
 
-    ``exclusive`` checks run alone after all others (benchmarks). ``quick`` checks also run in the quick profile,
-    which is to answer soon; the others there only when they are chosen. ``broken_manifest`` checks also run
-    when locara.json cannot be read; every other check then has no result. ``on_disk`` checks need the file system
-    that a person's files lie on; those of others may lie in memory.
+    ``exclusive`` checks run alone after all others, ``steady`` ones with a processor of their own: both measure, these
+    by the processor time of one thread, which does not change when others work beside it. ``quick`` checks also run in
+    the quick profile, which is to answer soon; the others there only when they are chosen. ``broken_manifest`` checks
+    also run when locara.json cannot be read; every other check then has no result. ``on_disk`` checks need the file
+    system that a person's files lie on; those of others may lie in memory.
     """
 
     name: str
     rules: tuple[str, ...]
     needs: frozenset[Need]
     exclusive: bool
+    steady: bool
     quick: bool
     broken_manifest: bool
     on_disk: bool
     applies: Applies
     run: CheckFunction
     module: str
+
+    @property
+    def measures(self) -> bool:
+        """Whether its result tells of the machine as well: it is not kept, and its files lie where a person's do."""
+        return self.exclusive or self.steady
 
 
 _registry: dict[str, Check] = {}
@@ -96,6 +103,7 @@ def check(
     rules: tuple[str, ...],
     needs: frozenset[Need] = frozenset(),
     exclusive: bool = False,
+    steady: bool = False,
     quick: bool = False,
     broken_manifest: bool = False,
     on_disk: bool = False,
@@ -120,6 +128,7 @@ def check(
             rules,
             needs,
             exclusive,
+            steady,
             quick,
             broken_manifest,
             on_disk,

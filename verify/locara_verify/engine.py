@@ -17,10 +17,11 @@ from typing import Any, Final
 
 from locara_verify import process
 from locara_verify.budget import Budget
-from locara_verify.check import CheckResult
+from locara_verify.check import Check, CheckResult
 from locara_verify.events import CheckFinished, CheckProgress, CheckStarted, Emit
 from locara_verify.finding import Finding, has_room
 from locara_verify.plan import Plan, Task
+from locara_verify.process import processors
 from locara_verify.supply import Supply
 from locara_verify.target import Target
 from locara_verify.wire import WireError, finding_from_json, result_from_json
@@ -107,13 +108,16 @@ def run(plan: Plan, job: Job, emit: Emit) -> tuple[CheckFinished, ...]:
 
 
 def _start_some(state: _State) -> None:
-    while state.waiting and not state.halt and len(state.running) < state.job.jobs:
-        exclusive = state.waiting[0].check.exclusive
-        if exclusive and state.running:
-            return
-        if any(entry.task.check.exclusive for entry in state.running.values()):
-            return
+    while state.waiting and not state.halt and _has_room(state, state.waiting[0].check):
         _start(state, state.waiting.popleft())
+
+
+def _has_room(state: _State, check: Check) -> bool:
+    running = [entry.task.check for entry in state.running.values()]
+    if check.exclusive or any(other.exclusive for other in running):
+        return not running
+    steady = any(other.steady for other in (check, *running))
+    return len(running) < (min(state.job.jobs, processors()) if steady else state.job.jobs)
 
 
 def _start(state: _State, task: Task) -> None:
@@ -143,7 +147,7 @@ def _start(state: _State, task: Task) -> None:
             "strict": job.strict,
             "case": job.case,
             # What a benchmark times is on the disk, as it is for a person.
-            "in_memory": job.discard and not (task.check.exclusive or task.check.on_disk),
+            "in_memory": job.discard and not (task.check.measures or task.check.on_disk),
         }
     ).encode()
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 from locara.errors import UsageError
 from locara_verify.budget import PROFILES, limited
 from locara_verify.plan import Selection
+from locara_verify.process import processors
 from locara_verify.progress import MODES
 
 if TYPE_CHECKING:
@@ -243,8 +243,7 @@ def _acceptance(args: argparse.Namespace) -> tuple[Accept, tuple[str, ...]]:
 def at_a_time() -> int:
     """How many checks run at a time: three for two processors that this process may use, since checks wait as
     well: for starts, for clocks and for the disk."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+    cores = processors()
     return cores + (cores + 1) // 2
 
 

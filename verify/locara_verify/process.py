@@ -29,6 +29,12 @@ _END_SECONDS: Final = 5.0
 """Between the end of a worker's output and its own end."""
 
 
+def processors() -> int:
+    """How many processors this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
 @dataclass(frozen=True, slots=True)
 class Worker:
     """A started worker. ``output`` is read once, by ``lines``; ``stderr`` is the file of its log."""

@@ -71,6 +71,8 @@ def serve(channel: socket.socket, engine: int, *, live: bool) -> None:
         importlib.import_module(module)
     gc.collect()
     gc.freeze()
+    # A check makes many objects and few circles of them: looking for those often takes time and finds little.
+    gc.set_threshold(50_000, 20, 100)
     nursery = os.getpid()
     while True:
         asked, fds, _, _ = socket.recv_fds(channel, len(START), 3)

@@ -37,6 +37,7 @@ def a_check(name: str, *rules: str, **more: object) -> Check:
     fields: dict[str, object] = {
         "needs": frozenset(),
         "exclusive": False,
+        "steady": False,
         "on_disk": False,
         "quick": False,
         "broken_manifest": False,

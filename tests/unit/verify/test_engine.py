@@ -141,13 +141,16 @@ def run(make_app, make_rule, make_check, tmp_path, monkeypatch) -> Callable[...,
     monkeypatch.setenv("SCRIBBLE", str(tmp_path / "scribble"))
     app = make_app()
 
-    def go(*names: str, emit=lambda _event: None, app=app, exclusive=(), **more) -> list[CheckFinished]:
+    def go(
+        *names: str, emit=lambda _event: None, app=app, exclusive=(), steady=(), **more
+    ) -> list[CheckFinished]:
         checks: list[Check] = [
             make_check(
                 name,
                 "LC001",
                 module="misbehaving",
                 exclusive=name in exclusive,
+                steady=name in steady,
                 broken_manifest=name == "text",
             )
             for name in names
@@ -361,6 +364,26 @@ def test_exclusive_checks_run_alone(run) -> None:
     assert all(event.result is not None for event in events)
     assert frozenset({"good", "finding"}) in seen
     assert seen[-1] == {"noisy"}
+
+
+@pytest.mark.parametrize(("processors", "most"), [(1, 1), (2, 2), (8, 3)])
+def test_a_steady_check_has_a_processor_of_its_own(run, monkeypatch, processors: int, most: int) -> None:
+    monkeypatch.setattr(engine, "processors", lambda: processors)
+    running: set[str] = set()
+    beside: list[int] = []
+
+    def emit(event) -> None:
+        match event:
+            case CheckStarted():
+                running.add(event.task.check.name)
+            case CheckFinished():
+                running.discard(event.task.check.name)
+        if "noisy" in running:
+            beside.append(len(running))
+
+    events = run("good", "finding", "noisy", "text", emit=emit, jobs=3, steady=("noisy",))
+    assert all(event.result is not None for event in events)
+    assert max(beside) <= most
 
 
 def test_a_broken_manifest_leaves_only_the_checks_that_can_read_it(run, make_app) -> None:

@@ -49,7 +49,7 @@ class RuleRun:
 
     def is_exclusive(self, rule: str) -> bool:
         """Whether the rule measures, so that nothing else may run beside it."""
-        return any(task.check.exclusive for task in self._tasks(rule))
+        return any(task.check.measures for task in self._tasks(rule))
 
     def judge(self, rule: str) -> RuleOutcome:
         """Run what judges ``rule`` (or take what another process found) and say what became of it."""

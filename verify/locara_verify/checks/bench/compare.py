@@ -11,13 +11,14 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import median
 from typing import Final
 
 from locara_verify.finding import JSON
 
 LEAST_PAIRS: Final = 20
-MOST_PAIRS: Final = 2_000
+MOST_PAIRS: Final = 300
 RESAMPLES: Final = 600
 COVERAGE: Final = 0.95
 WIDE: Final = 0.10
@@ -83,6 +84,11 @@ def interval(values: Sequence[float], seed: int) -> Interval:
     """The median with a percentile bootstrap interval; the same for the same values and seed."""
     if not values:
         raise ValueError("an interval needs values")
+    return _interval(tuple(values), seed)
+
+
+@lru_cache(64)  # what is judged is reported, too
+def _interval(values: tuple[float, ...], seed: int) -> Interval:
     rng = random.Random(seed)  # noqa: S311 - resampling, not secrets
     medians = sorted(median(rng.choices(values, k=len(values))) for _ in range(RESAMPLES))
     edge = int(RESAMPLES * (1 - COVERAGE) / 2)

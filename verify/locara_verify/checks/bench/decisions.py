@@ -68,7 +68,7 @@ def times(ours: tuple[float, ...], raw: tuple[float, ...], seed: int) -> Interva
     return interval([a / b for a, b in zip(ours, raw, strict=True)], seed)
 
 
-@check(NAME, rules=(RULE,), exclusive=True)
+@check(NAME, rules=(RULE,), steady=True)
 def run(ctx: Context) -> CheckResult:
     """Measure an exact grant and a pattern in spins, and 10,000 patterns against 100."""
     from locara.core.decision import decide  # noqa: PLC0415 - loads the framework

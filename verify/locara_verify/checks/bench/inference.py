@@ -34,12 +34,10 @@ NAME: Final = "bench-inference"
 KEPT: Final = 0.97
 TOKENS: Final = 96
 ENDLESS: Final = "[1] The budget of project Orion is 4000 euros.\nWhat is the budget of project Orion?"
-LONG: Final = "The budget of project Orion is 4000 euros and the owner is Anna. " * 18
+LONG: Final = "The budget of project Orion is 4000 euros and the owner is Anna. " * 9
 TEXTS: Final = (
     "The supplier delivers the spare parts within ten working days of the written order.",
     "Invoices are due thirty days after receipt; late payment is charged at four percent a year.",
-    "The meeting room on the second floor is closed for repairs until the end of the month.",
-    "Anna keeps the keys of the archive and answers questions about old contracts.",
 )
 
 
@@ -132,7 +130,7 @@ def judge(tally: Tally, bound: Bound, pairs: Pairs, slow: float) -> None:
     NAME,
     rules=(DECODE, FIRST, EMBED, PREFILL),
     needs=frozenset({"models"}),
-    exclusive=True,
+    steady=True,
     applies=pins_models,
 )
 def run(ctx: Context) -> CheckResult:

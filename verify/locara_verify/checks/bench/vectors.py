@@ -136,7 +136,7 @@ def embeddings(ctx: Context, texts: Sequence[str]) -> Any:  # noqa: ANN401 - a n
         model.close()
 
 
-@check(NAME, rules=(RULE,), needs=frozenset({"models"}), exclusive=True, applies=searches_vectors)
+@check(NAME, rules=(RULE,), needs=frozenset({"models"}), steady=True, applies=searches_vectors)
 def run(ctx: Context) -> CheckResult:
     """Search real embeddings through the store and through sqlite-vec, on the same file."""
     from locara.errors import ModelError  # noqa: PLC0415 - loads the framework
