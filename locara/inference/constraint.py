@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import codecs
 import ctypes
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from locara.errors import InferenceError
 from locara.inference.grammar import to_gbnf
 from locara.inference.native import Model, library
 from locara.inference.schema import Shape
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _IMPOSSIBLE = float("-inf")
 
@@ -34,7 +35,6 @@ class Constraint:
         if not self._grammar:
             raise InferenceError("this schema is too complex", code="bad_request")
         self._one = (lib.llama_token_data * 1)()
-        self._item = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
         self._decoder = codecs.getincrementaldecoder("utf-8")("strict")
 
     def close(self) -> None:
@@ -81,8 +81,10 @@ class Constraint:
             self._decoder.setstate(state)
 
     def _choose_again(self, sampler: Any, context: Any) -> int:  # noqa: ANN401  (native pointers)
+        import numpy as np  # noqa: PLC0415 - slow to load, and most answers keep to their schema
+
         lib, count = self._lib, self._model.token_count
-        items = np.zeros(count, dtype=self._item)
+        items = np.zeros(count, dtype=[("id", np.int32), ("logit", np.float32), ("p", np.float32)])
         items["id"] = np.arange(count, dtype=np.int32)
         items["logit"] = np.ctypeslib.as_array(lib.llama_get_logits_ith(context, -1), shape=(count,))
         self._apply(self._grammar, items)

@@ -6,8 +6,6 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from locara.errors import InferenceError
 from locara.inference.backend import Cancellation, Embeddings
 from locara.inference.native import Library, Model, library
@@ -71,6 +69,8 @@ class LlamaEmbed:
         return first + self._model.tokenize(text.encode("utf-8"), special=False) + last
 
     def _vector(self, prompt: list[int]) -> tuple[float, ...]:
+        import numpy as np  # noqa: PLC0415 - slow to load
+
         lib = self._lib
         tokens = (lib.llama_token * len(prompt))(*prompt)
         if lib.llama_decode(self._context, lib.llama_batch_get_one(tokens, len(prompt))) != 0:
