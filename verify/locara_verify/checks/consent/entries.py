@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import itertools
-import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -134,14 +133,6 @@ def run(ctx: Context) -> CheckResult:
     return tally.result()
 
 
-def only_a_manifest(ctx: Context, edit: Callable[[dict[str, Any]], None]) -> Path:
-    """An app that is nothing but a manifest: what is not started needs no page."""
-    document, folder = json.loads(ctx.target.manifest_bytes), ctx.fresh_dir("app")
-    edit(document)
-    (folder / "locara.json").write_text(json.dumps(document), "utf-8")
-    return folder
-
-
 def _granted(access: str) -> Callable[[dict[str, Any]], None]:
     def edit(document: dict[str, Any]) -> None:
         bare(document)
@@ -154,7 +145,7 @@ def exposed(ctx: Context, tally: Tally) -> None:
     """The person keeps their decisions in, around or beside a folder that the app is given to read or to change."""
     places = (("Documents", True), ("Documents/deep/er", True), ("Music/state", False))
     for access in ("read", "read-write"):
-        app = only_a_manifest(ctx, _granted(access))
+        app = ctx.variant("exposed", _granted(access), page=False)
         for entry, (state, reached) in itertools.product(ENTRIES, places):
             code, plan = Person.fresh(ctx, state=state).given(entry, app)
             told = f"{entry}: decisions in {state}, an app may {access} Documents: {code or 'planned'}"
@@ -172,7 +163,7 @@ def _shown(plan: LaunchPlan, place: Path) -> bool:
 
 def asleep(ctx: Context, tally: Tally) -> None:
     """An update that adds a folder an hour ago, or eight days ago."""
-    before, after = only_a_manifest(ctx, narrow), only_a_manifest(ctx, wide)
+    before, after = ctx.variant("narrow", narrow, page=False), ctx.variant("wide", wide, page=False)
     for entry, (days, sleeps) in itertools.product(ENTRIES, AGES):
         person = Person.fresh(ctx)
         person.agrees(before, days + 1)
@@ -234,4 +225,4 @@ def _sharing(ctx: Context, app: str, others: tuple[str, ...]) -> Path:
         document |= dict(zip(("publisher", "name"), app.split("/"), strict=True))
         document["capabilities"] |= {"shared-folders": shared}
 
-    return only_a_manifest(ctx, edit)
+    return ctx.variant("sharing", edit, page=False)

@@ -105,7 +105,7 @@ def starts(bundle: AppBundle, state: StateFolder, answer: object = None) -> str:
 
 def answers(tally: Tally, ctx: Context) -> None:
     """An answer counts for the app it was given for, until it is taken back, while nobody else could write it."""
-    bundle = AppBundle.open(ctx.variant("records", lambda _document: None))
+    bundle = AppBundle.open(ctx.variant("records", lambda _document: None, page=False))
     for said in _NO_YES:
         state = StateFolder(ctx.fresh_dir("state"))
         code = starts(bundle, state, said) if said is not None else "consent_refused"
@@ -156,7 +156,7 @@ def options(tally: Tally, ctx: Context) -> None:
     """All options of `locara run` together are no yes, but for the one that says so."""
     from locara.cli import run as verb  # noqa: PLC0415 - loads the framework
 
-    app, plain = ctx.variant("options", bare), argparse.ArgumentParser()
+    app, plain = ctx.variant("options", bare, page=False), argparse.ArgumentParser()
     verb.add_arguments(plain)
     values = {"--pick": [str(app)], "--data": [str(ctx.fresh_dir("data"))]}
     known = [one.option_strings[-1] for one in plain._actions if one.option_strings]
@@ -201,7 +201,9 @@ def apart_by_name(tally: Tally, ctx: Context) -> None:
 
 def asleep(tally: Tally, ctx: Context) -> None:
     """What an update added sleeps for its week, whatever is done in between that asks the person again."""
-    plain = AppBundle.open(ctx.variant("asleep", lambda document: document["capabilities"].pop("net", None)))
+    plain = AppBundle.open(
+        ctx.variant("asleep", lambda document: document["capabilities"].pop("net", None), page=False)
+    )
     # Both are given what is there: only the grants differ.
     wider = replace(plain, grants=compile_grants(parse_manifest(edited(ctx, net=True))))
     narrow = replace(plain, grants=compile_grants(parse_manifest(edited(ctx, net=False))))

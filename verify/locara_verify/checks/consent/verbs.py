@@ -26,7 +26,6 @@ from locara.runtime.revocation import follow, take_lists
 from locara.runtime.state import StateFolder
 from locara.trust.revocation.document import Known, parse_listed, parse_urgent
 from locara_verify.check import CheckResult, check
-from locara_verify.checks.consent.entries import only_a_manifest
 from locara_verify.checks.consent.starts import narrow, wide
 from locara_verify.context import Context
 from locara_verify.tally import Tally
@@ -99,7 +98,11 @@ def run(ctx: Context) -> CheckResult:
 
 def shown(tally: Tally, ctx: Context) -> None:
     """A log of an app that writes what steers a terminal, shown, filtered, explained and verified."""
-    app, person, data = only_a_manifest(ctx, narrow), Person(ctx.fresh_dir("person")), ctx.fresh_dir("data")
+    app, person, data = (
+        ctx.variant("narrow", narrow, page=False),
+        Person(ctx.fresh_dir("person")),
+        ctx.fresh_dir("data"),
+    )
     path = AppHome.of(AppBundle.open(app).grants, root=data).audit_log
     path.parent.mkdir(parents=True)
     log = AuditLog.open(path, app="acme/log")
@@ -134,7 +137,7 @@ def shown(tally: Tally, ctx: Context) -> None:
 
 def answered(tally: Tally, ctx: Context) -> None:
     """What `locara consent show` says of an answer, by its words for scripts: only a yes to this version covers it."""
-    first, more = only_a_manifest(ctx, narrow), only_a_manifest(ctx, wide)
+    first, more = ctx.variant("narrow", narrow, page=False), ctx.variant("wide", wide, page=False)
     for what, agreed, taken_back, asked, covers in (
         ("nobody was asked", None, False, first, False),
         ("a yes", first, False, first, True),
@@ -167,7 +170,7 @@ def _lists(*entries: Mapping[str, Any], days: float) -> Known:
 
 def listed(tally: Tally, ctx: Context) -> None:
     """What `locara revocations check` exits with: 0 where all is well, 1 for what is revoked, 5 for lists too old."""
-    app = only_a_manifest(ctx, narrow)
+    app = ctx.variant("narrow", narrow, page=False)
     name = AppBundle.open(app).grants.app_id
     about = {"kind": "defect", "reason": "a test", "time": 1.0}
     kinds = ("model", "tool", "artifact", "key")

@@ -42,7 +42,7 @@ Json = Any
 def run(ctx: Context) -> CheckResult:
     """Subscriptions in the target without powers."""
     tally = Tally()
-    variant = ctx.variant("sessions", partial(narrowed, capabilities={}))
+    variant = ctx.variant("sessions", partial(narrowed, capabilities={}), page=False)
     with ctx.open_app(variant) as app:
         subscriptions(tally, app, ctx.rng("subscriptions"))
     unread.changes(tally, ctx.rng("unread"))
@@ -200,7 +200,7 @@ def window_closed(
     """Close the window of an app that declares a mode and asks for others, one after the other."""
     declared, asked = modes
     given: Mapping[str, Json] = {"background": {"mode": declared, "reasons": ["index"]}} if declared else {}
-    variant = ctx.variant("window", partial(narrowed, capabilities=given))
+    variant = ctx.variant("window", partial(narrowed, capabilities=given), page=False)
     desk = watched(ctx)
     with ctx.open_app(variant, desktop=desk.desktop) as app:
         for mode in asked:

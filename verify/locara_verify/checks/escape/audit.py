@@ -67,7 +67,7 @@ def run(ctx: Context) -> CheckResult:
         outcome = conduct(trial, attack)
         data = log_of(arena).read_bytes()
     first = damaged(ctx, trial, data, outcome)
-    with open_arena(ctx, app=ctx.variant("wider", everything)) as arena:
+    with open_arena(ctx, app=ctx.variant("wider", everything, page=False)) as arena:
         wider = Trial(arena, (CHAIN,))
         second = conduct(wider, lambda trial: attack_agreement(trial, CHAIN, log_of(arena)))
     return first.joined(second, "with wider grants")

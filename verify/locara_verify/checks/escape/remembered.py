@@ -519,19 +519,23 @@ def started(ctx: Context, trial: Trial) -> None:
     hand_over(trial.top)
     picker = ScriptedPicker([[place]], remembers=True)
     asked = {"kind": "directory", "access": "read", "remember": True}
-    with ctx.open_app(ctx.variant("remembering", _wide), home=home, state=state, picker=picker) as running:
+    with ctx.open_app(
+        ctx.variant("remembering", _wide, page=False), home=home, state=state, picker=picker
+    ) as running:
         app_id = running.bundle.grants.app_id
         grant = str(running.client.call("fs.pick", asked)["handles"][0].get("grant", ""))
         trial.twin(_text(running, grant) == MINE.decode(), "a remembered pick does not open in its own run")
-    with ctx.open_app(ctx.variant("reworded", _reworded), home=home, state=state) as running:
+    with ctx.open_app(ctx.variant("reworded", _reworded, page=False), home=home, state=state) as running:
         trial.twin(_text(running, grant) == MINE.decode(), "an update that asks for nothing new lost it")
         withdraw(StateFolder(state), app_id)
         trial.closed(_text(running, grant) is not None, "it outlived the consent", "while the app ran")
     picker.add(place)
-    with ctx.open_app(ctx.variant("again", _reworded), home=home, state=state, picker=picker) as running:
+    with ctx.open_app(
+        ctx.variant("again", _reworded, page=False), home=home, state=state, picker=picker
+    ) as running:
         trial.closed(_text(running, grant) is not None, "it outlived the consent", "after a new answer")
         grant = str(running.client.call("fs.pick", asked)["handles"][0].get("grant", ""))
-    with ctx.open_app(ctx.variant("wider", _wider), home=home, state=state) as running:
+    with ctx.open_app(ctx.variant("wider", _wider, page=False), home=home, state=state) as running:
         trial.closed(
             _text(running, grant) is not None, "it outlived an update that asks for more", "clipboard added"
         )

@@ -79,7 +79,7 @@ def run(ctx: Context) -> CheckResult:
     said = CheckResult(
         findings=tuple(findings[:10]), attempts={FLIPPED: tried + 1}, attacks=tried + 1, inconclusive=twin
     )
-    return said.joined(collected(ctx), "what is given up")
+    return said.joined(collected(ctx), "what is given up").joined(pulled(ctx), "what is there already")
 
 
 def collected(ctx: Context) -> CheckResult:
@@ -97,7 +97,7 @@ def collected(ctx: Context) -> CheckResult:
             remember(cache, app)
         manifest = apps[0] / "locara.json"
         manifest.write_bytes(spoil(manifest.read_bytes()))
-        code = _gives_up(cache)
+        code = _models("gc", "--yes", "--cache", str(cache.root))
         left = [cache.blob(model) is not None for model in models]
         told = f"{what}: exit code {code}, the pinned model and another are there: {left}"
         if what == "as it is":
@@ -126,12 +126,35 @@ def _pinning(ctx: Context, pin: str) -> Path:
     return folder
 
 
-def _gives_up(cache: ModelCache) -> int:
-    """The exit code of `locara models gc --yes`."""
+def pulled(ctx: Context) -> CheckResult:
+    """A model that is in the cache is got again when its bytes are not those of the pin; here there is no source."""
+    tally, rng, folder = Tally(), ctx.rng("models-pulled"), ctx.fresh_dir("pulled")
+    (folder / "source").write_bytes(rng.randbytes(2_000))
+    cache = ModelCache(folder / "models")
+    digest = cache.add_file(folder / "source")
+    words = ("pull", f"model@{digest}", "--cache", str(cache.root))
+    tally.twin(PINNED, _models(*words) == 0, "a model that is in the cache need not be got")
+    blob = cache.root / digest.hex / "model.gguf"
+    blob.chmod(0o600)
+    good = blob.read_bytes()
+    for what, data in (
+        ("one bit another", bytes([good[0] ^ 1]) + good[1:]),
+        ("cut", good[:-1]),
+        ("longer", good + b"x"),
+    ):
+        blob.write_bytes(data)
+        code = _models(*words)
+        told = f"{what}: exit code {code}"
+        tally.judge(PINNED, code != 0, "a damaged model is told to be in the cache", told)
+    return tally.result()
+
+
+def _models(*words: str) -> int:
+    """The exit code of `locara models`."""
     from locara.cli.dispatch import run as command_line  # noqa: PLC0415 - loads the framework
 
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        return command_line(["models", "gc", "--yes", "--cache", str(cache.root)])
+        return command_line(["models", *words])
 
 
 def _replace(blob: Path, stand_in: str, source: Path) -> None:

@@ -91,7 +91,7 @@ def _bench(ctx: Context) -> Bench:
     from locara.runtime.app_home import AppHome  # noqa: PLC0415 - as above
     from locara.storage.store import Store  # noqa: PLC0415 - loads SQLite
 
-    app, data = ctx.variant("at-rest", bare), ctx.fresh_dir("left") / "apps"
+    app, data = ctx.variant("at-rest", bare, page=False), ctx.fresh_dir("left") / "apps"
     shutil.rmtree(app / "db", ignore_errors=True)
     (app / "db/migrations").mkdir(parents=True)
     (app / "db/schema.sql").write_text("CREATE TABLE kept(a);\n", "utf-8")
