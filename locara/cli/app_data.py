@@ -37,6 +37,8 @@ def stopped(home: AppHome, *, make: bool = False) -> Iterator[None]:
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
     for place in (home.path, folder, home.audit_log.parent):
         _check_folder(place)
+    if os.path.lexists(_backups(home)):  # as yet there may be none
+        _check_folder(_backups(home))
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
         fd = os.open(home.audit_log, flags, 0o600)
@@ -71,6 +73,10 @@ def database_of(home: AppHome) -> Path:
     return home.database
 
 
+def _backups(home: AppHome) -> Path:
+    return home.database.parent / "backups"
+
+
 def _check_folder(place: Path) -> None:
     try:
         seen = place.lstat()
@@ -90,7 +96,7 @@ def _hand_over(home: AppHome) -> None:
     identity = ordinary_identity(os.geteuid(), os.environ)
     if identity is None:
         return
-    backups = home.database.parent / "backups"
+    backups = _backups(home)
     made = [home.path, home.database.parent, home.audit_log.parent, home.audit_log, home.database]
     made += [home.database.with_name(home.database.name + end) for end in ("-wal", "-shm")]
     made += [backups, *backups.glob("*.sqlite")] if backups.is_dir() else []

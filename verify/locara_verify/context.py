@@ -83,10 +83,11 @@ class Context:
             return path
         raise FileExistsError(f"too many folders named {name} in {self.workdir}")
 
-    def variant(self, name: str, edit: Callable[[dict[str, Any]], None]) -> Path:
+    def variant(self, name: str, edit: Callable[[dict[str, Any]], None], *, page: bool = True) -> Path:
         """A copy of the app in a fresh folder whose locara.json was changed in place by ``edit``.
 
-        Only what the runtime reads is copied: manifest, ``db/`` and the built page. The target stays.
+        Only what the runtime reads is copied: manifest, ``db/`` and the built page, which can be hundreds of files and
+        is left out where ``page`` is false. The target stays.
         """
         manifest = self.target.manifest
         if manifest is None:
@@ -95,7 +96,7 @@ class Context:
         edit(document)
         folder = self.fresh_dir(name)
         (folder / MANIFEST).write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
-        for part in ("db", manifest.build.out):
+        for part in ("db", *((manifest.build.out,) if page else ())):
             source = self.target.path / part
             if source.is_dir():
                 shutil.copytree(source, folder / part, symlinks=True)

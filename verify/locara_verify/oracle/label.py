@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 Json = Any
@@ -20,6 +20,25 @@ def risk(manifest: Mapping[str, Json]) -> str:
     if any(_high(capabilities)):
         return "high"
     return "medium" if any(_medium(capabilities)) else "low"
+
+
+HANDLING = {
+    "net": ("can leave this computer", "no data leaves this computer"),
+    "models": ("models run on this computer", ""),
+    "shared-folders": ("partners can read", ""),
+    "open-external": ("opened in the browser", ""),
+}
+"""Words of the line that says where data goes where a capability is given, and of the one where it is not."""
+
+
+def untold(manifest: Mapping[str, Json], lines: Sequence[str]) -> str | None:
+    """What lines about where data goes leave out, or say without cause; None when they are as they should be."""
+    said = "\n".join(lines)
+    for key, (given, absent) in HANDLING.items():
+        has = bool(manifest["capabilities"].get(key, False))
+        if (given in said) != has or (absent != "" and (absent in said) == has):
+            return f"{key} is {'given' if has else 'not given'}, and where data goes is told as {said!r}"
+    return None
 
 
 def _high(capabilities: Mapping[str, Json]) -> Iterator[bool]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import random
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import cycle, islice
 from typing import Any
 
 Json = Any
@@ -120,7 +122,37 @@ def _bad_payloads() -> tuple[tuple[str, bytes, frozenset[str]], ...]:
         ("cancel list", b'{"cancel":[1]}', BAD_REQUEST),
         ("cancel true", b'{"cancel":true}', BAD_REQUEST),
         ("cancel real", b'{"cancel":1.0}', BAD_REQUEST),
+        *_nested(),
+        *(
+            (f"half a pair {half!r}", b'{"id":1,"cmd":"app.info","args":{"x":"%b"}}' % half, BAD_FRAME)
+            for half in HALVES
+        ),
+        *((f"window {more!r}", b'{"window":%b}' % more, BAD_REQUEST) for more in WINDOWS),
     )
+
+
+HALVES = (
+    b"\\uD800", b"\\uDFFF", b"\\udFfF", b"\\uDc00", b"\\uD83D\\uD83D", b"\\uDE00\\uD83D",
+    b"\\ud83d x \\ude00", b"\\\\\\uDBFF",
+)  # fmt: skip
+WINDOWS = (
+    b"null", b"true", b"1", b'"Open"', b'"closed "', b'["closed"]', b'{"closed":true}', b'"none"',
+    b'"open","id":1', b'"open","cmd":"app.info"', b'"open","args":{}', b'"open","more":1',
+)  # fmt: skip
+
+
+def _nested() -> Iterator[tuple[str, bytes, frozenset[str]]]:
+    """Arguments as deep as a frame may be, of one kind and of both in turn, which this command has not; and deeper."""
+    for shape in ((b"[",), (b'{"a":',), (b"[", b'{"a":'), (b'{"a":', b'{"a":', b"[")):
+        for depth, codes in (
+            (MAX_DEPTH, BAD_REQUEST),
+            (MAX_DEPTH + 1, BAD_FRAME),
+            (MAX_DEPTH + 40, BAD_FRAME),
+        ):
+            opened = list(islice(cycle(shape), depth - 2))  # inside of the frame and of its arguments
+            closed = [b"]" if one == b"[" else b"}" for one in reversed(opened)]
+            inner = b"".join((*opened, b"0", *closed))
+            yield f"{shape!r} {depth} deep", b'{"id":1,"cmd":"app.info","args":{"x":%b}}' % inner, codes
 
 
 BAD_IDS: tuple[Json, ...] = (

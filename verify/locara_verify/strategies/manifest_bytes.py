@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Iterator
 
@@ -21,6 +22,11 @@ def each_damage(rng: random.Random, data: bytes) -> Iterator[tuple[bytes, str]]:
         yield data.replace(b'"A probe."', odd, 1), f"a description that is {odd[:20]!r}"
     for half in SURROGATES:
         yield data.replace(b'"displayName": "', b'"displayName": "' + half, 1), f"{half!r} in a text"
+    for shape, depth in itertools.product(NESTS, range(29, 35)):
+        yield (
+            data.rstrip()[:-1] + b', "x": ' + nested(shape, depth) + b"}",
+            f"{shape!r} to the depth of {depth}",
+        )
 
 
 def _damages(rng: random.Random, data: bytes) -> tuple[tuple[str, Callable[[], bytes]], ...]:
@@ -101,8 +107,16 @@ STRINGS = (
 )  # fmt: skip
 
 
+NESTS = ((b"[",), (b'{"a":',), (b"[", b'{"a":'), (b'{"a":', b"[", b"["))
+
+
 def nest(rng: random.Random) -> bytes:
     """Brackets nested around the limit of depth, or far beyond it."""
-    depth = rng.choice((30, 31, 32, 33, 64, 1000, 100_000))
-    opening, closing = rng.choice(((b"[", b"]"), (b'{"a":', b"}")))
-    return opening * depth + b"0" + closing * depth
+    return nested(rng.choice(NESTS), rng.choice((30, 31, 32, 33, 64, 1000, 100_000)))
+
+
+def nested(shape: tuple[bytes, ...], depth: int) -> bytes:
+    """So many arrays and objects inside each other, in this order."""
+    opened = list(itertools.islice(itertools.cycle(shape), depth))
+    closed = [b"]" if one == b"[" else b"}" for one in reversed(opened)]
+    return b"".join((*opened, b"0", *closed))

@@ -255,6 +255,8 @@ def near(value: dict[str, Json]) -> Iterator[tuple[dict[str, Json], str]]:
         elif isinstance(here, bool):
             words: tuple[Json, ...] = (1, 0, "true", "False", [])
             ways += [(f"{here} as {other!r}", other) for other in words]
+        elif place[0] == "capabilities":  # where a word may stand, false often may, which 0 compares equal to
+            ways += [(f"{here} as {other!r}", other) for other in (0, 0.0, False, 1)]
         for what, other in ways:
             yield _with(value, place, other), f"{place}: {what}"
         fewer = copy.deepcopy(value)
@@ -299,10 +301,11 @@ def _between(value: dict[str, Json]) -> Iterator[tuple[tuple[str | int, ...], Js
         yield ("build",), {"tool": "none", "out": out}
         yield ("entry",), entry
     me = f"{value['publisher']}/{value['name']}"
-    for others in ([me], ["acme/notes", me], ["acme/notes", "acme/notes"], [f"{me}-2"], [me.upper()]):
-        yield ("capabilities", "shared-folders", 0, "with"), others
-    for name in ("outbox", "Inbox", "inbox2"):
-        yield ("capabilities", "shared-folders", 0, "id"), name
+    for index, folder in enumerate(granted["shared-folders"]):
+        for others in ([me], ["acme/notes", me], ["acme/notes", "acme/notes"], [f"{me}-2"], [me.upper()]):
+            yield ("capabilities", "shared-folders", index, "with"), others
+        for name in ("inbox", "outbox", folder["id"].title(), f"{folder['id']}2"):
+            yield ("capabilities", "shared-folders", index, "id"), name
     yield ("capabilities", "models"), []
     yield ("capabilities", "tools"), []
     numbers = (

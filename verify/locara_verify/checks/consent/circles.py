@@ -49,7 +49,7 @@ def run(ctx: Context) -> CheckResult:
     findings: list[Finding] = []
     seen: set[bool] = set()
     tried = 0
-    maker = _Maker(ctx)
+    maker = Maker(ctx)
     for sides in drawn(rng):
         state = maker.register(sides, "acme/one")
         mine = maker.grants("acme/one", sides["acme/one"])
@@ -119,7 +119,7 @@ def should_open(sides: Mapping[str, Side]) -> bool:
     )
 
 
-class _Maker:
+class Maker:
     """Grants of apps that share, and registers of what was agreed to."""
 
     def __init__(self, ctx: Context) -> None:
@@ -192,7 +192,7 @@ class _Maker:
         admit(replace(self._bundle, grants=grants), state=state, consent=ScriptedConsent([True]), now=now)
 
 
-def apart(maker: _Maker) -> Iterator[Finding]:
+def apart(maker: Maker) -> Iterator[Finding]:
     """Each circle has a folder of its own, whoever of it starts; one app more or less is another folder."""
     places: dict[str, set[str]] = {}
     for circle in (APPS[:2], APPS[1:], APPS, (APPS[0], APPS[2])):

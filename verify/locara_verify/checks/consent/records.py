@@ -6,6 +6,7 @@ directly, with a folder of decisions that is made for it.
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
 from collections.abc import Iterator
@@ -15,14 +16,17 @@ from typing import Any, Final
 
 from locara.core.capability import Kind
 from locara.core.consent import consent_text
-from locara.core.grant import compile_grants
+from locara.core.grant import Grants, compile_grants
 from locara.core.manifest import parse_manifest
 from locara.errors import LocaraError
 from locara.runtime.app import AppBundle
-from locara.runtime.consent import NoConsent, ScriptedConsent
+from locara.runtime.app_home import AppHome
+from locara.runtime.consent import NoConsent, ScriptedConsent, record_name
 from locara.runtime.lifecycle import admit, withdraw
 from locara.runtime.state import StateFolder
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.consent.starts import bare, traces
+from locara_verify.checks.forked import command
 from locara_verify.context import Context
 from locara_verify.tally import Tally
 
@@ -40,6 +44,8 @@ def run(ctx: Context) -> CheckResult:
     tally = Tally()
     words(tally, ctx)
     answers(tally, ctx)
+    options(tally, ctx)
+    apart_by_name(tally, ctx)
     asleep(tally, ctx)
     revocations(tally, ctx)
     return tally.result()
@@ -99,7 +105,7 @@ def starts(bundle: AppBundle, state: StateFolder, answer: object = None) -> str:
 
 def answers(tally: Tally, ctx: Context) -> None:
     """An answer counts for the app it was given for, until it is taken back, while nobody else could write it."""
-    bundle = AppBundle.open(ctx.variant("records", lambda _document: None))
+    bundle = AppBundle.open(ctx.variant("records", lambda _document: None, page=False))
     for said in _NO_YES:
         state = StateFolder(ctx.fresh_dir("state"))
         code = starts(bundle, state, said) if said is not None else "consent_refused"
@@ -146,9 +152,58 @@ def answers(tally: Tally, ctx: Context) -> None:
     )
 
 
+def options(tally: Tally, ctx: Context) -> None:
+    """All options of `locara run` together are no yes, but for the one that says so."""
+    from locara.cli import run as verb  # noqa: PLC0415 - loads the framework
+
+    app, plain = ctx.variant("options", bare, page=False), argparse.ArgumentParser()
+    verb.add_arguments(plain)
+    values = {"--pick": [str(app)], "--data": [str(ctx.fresh_dir("data"))]}
+    known = [one.option_strings[-1] for one in plain._actions if one.option_strings]
+    chosen = [name for name in known if name not in {"--help", "--headless", "--accept-consent"}]
+    words = [word for name in chosen for word in (name, *values.get(name, ()))]
+    person = ctx.fresh_dir("person")
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(person), "LANG": "C.UTF-8"}
+    code = command("run", str(app), "--headless", *words, environment=environment, folder=person)
+    ran = traces(person) + traces(Path(values["--data"][0]))
+    told = f"{' '.join(chosen)}: exit code {code}, {ran} sessions"
+    tally.judge(ANSWERS, code == 1 and not ran, "an option that is no answer started an app", told)
+
+
+def apart_by_name(tally: Tally, ctx: Context) -> None:
+    """Apps whose names are alike keep apart: no two have one folder, and none lies in that of another."""
+    rng = ctx.rng("consent-names")
+    names = [
+        "a",
+        "b",
+        "a-b",
+        "b-a",
+        "ab",
+        "a-a",
+        "notes",
+        "note",
+        *(f"n{rng.randrange(99)}" for _ in range(3)),
+    ]
+    places: dict[str, str] = {}
+    for app in sorted({f"{publisher}/{name}" for publisher in names for name in names}):
+        for place in (
+            AppHome.of(Grants.none(app), root=Path("/apps")).path,
+            Path("/state") / record_name(app),
+        ):
+            key = str(place).casefold()
+            first = places.setdefault(key, app)
+            tally.judge(
+                ANSWERS, first == app, "two apps keep their data in one place", f"{first} and {app}: {place}"
+            )
+    inside = [place for place in places if any(str(one) in places for one in Path(place).parents)]
+    tally.judge(ANSWERS, not inside, "the data of an app lies in that of another", str(inside[:3]))
+
+
 def asleep(tally: Tally, ctx: Context) -> None:
     """What an update added sleeps for its week, whatever is done in between that asks the person again."""
-    plain = AppBundle.open(ctx.variant("asleep", lambda document: document["capabilities"].pop("net", None)))
+    plain = AppBundle.open(
+        ctx.variant("asleep", lambda document: document["capabilities"].pop("net", None), page=False)
+    )
     # Both are given what is there: only the grants differ.
     wider = replace(plain, grants=compile_grants(parse_manifest(edited(ctx, net=True))))
     narrow = replace(plain, grants=compile_grants(parse_manifest(edited(ctx, net=False))))

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import random
 import select
+import termios
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from typing import Final
 
 from locara.core.changes import gains
 from locara.core.consent import ConsentText, consent_text
+from locara.errors import LocaraError
 from locara.runtime.app import AppBundle
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.consent.words import compiled
@@ -28,6 +30,7 @@ ANSWERS: Final = "LC412"
 SECONDS: Final = 20.0
 PROMPT: Final = b"Enter: "
 TEXTS: Final = 8
+CHANGES: Final = ("use the microphone", "use the camera")
 # What is typed after the question, and whether it is a yes.
 TYPED: Final = (
     ("yes\n", True), ("y\n", True), ("no\n", False), ("\n", False), ("yes please\n", False), ("n\n", False),
@@ -83,6 +86,7 @@ def run(ctx: Context) -> CheckResult:
     for number in range(TEXTS):
         whole(tally, rng, wide=number % 2 == 0)
     answers(tally, consent_text(compiled(manifests.plenty(rng))))
+    nobody(tally, ctx.fresh_dir("nobody"), consent_text(compiled(manifests.plenty(rng))))
     menu(tally, ctx.target.path)
     return tally.result()
 
@@ -102,16 +106,38 @@ def whole(tally: Tally, rng: random.Random, *, wide: bool) -> None:
 
 def answers(tally: Tally, text: ConsentText) -> None:
     """Only a yes that was typed after the question counts."""
-    for typed, wanted in TYPED:
-        got = meet(text, (), after=typed).said
+    for number, (typed, wanted) in enumerate(TYPED):
+        got = meet(text, CHANGES if number % 2 else (), after=typed).said
         if wanted:
             tally.twin(ANSWERS, got == [True], f"{typed!r} in the terminal is a yes ({got})")
         else:
             tally.judge(ANSWERS, got == [False], "what is no yes was taken for one", f"typed: {typed!r}")
-    for typed in ("yes\n", "yes\nyes\nyes\n", "y\n"):
-        got = meet(text, (), before=typed, after="no\n").said
+    for number, typed in enumerate(("yes\n", "yes\nyes\nyes\n", "y\n")):
+        got = meet(text, CHANGES if number % 2 else (), before=typed, after="no\n").said
         because = f"typed before the question stood there: {typed!r}"
         tally.judge(ANSWERS, got == [False], "an answer counted for a question that was not read", because)
+
+
+def nobody(tally: Tally, folder: Path, text: ConsentText) -> None:
+    """What is no terminal has nobody at it: what can be read there is no answer, to a new app or to an update."""
+    from locara.cli.asking import TerminalConsent  # noqa: PLC0415 - only this check asks
+
+    said = b"yes\ny\n"
+    (folder / "file").write_bytes(said)
+    os.mkfifo(folder / "pipe")
+    pipe = os.open(folder / "pipe", os.O_RDWR | os.O_NONBLOCK)
+    try:
+        for name in ("file", "pipe", "not there", "."):
+            for changes in ((), CHANGES):
+                os.write(pipe, said)
+                try:
+                    got = "yes" if TerminalConsent(str(folder / name)).ask(text, changes) else "no"
+                except (LocaraError, OSError, termios.error) as error:
+                    got = type(error).__name__
+                told = f"a {name} in place of the terminal, {'an update' if changes else 'a new app'}: {got}"
+                tally.judge(ANSWERS, got != "yes", "what is no terminal answered for a person", told)
+    finally:
+        os.close(pipe)
 
 
 def menu(tally: Tally, app: Path) -> None:

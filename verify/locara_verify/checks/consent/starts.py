@@ -152,7 +152,7 @@ def without_an_answer(trial: Trial) -> None:
     """Refused, nobody there, an answer that is no yes, and the command line with answers where none counts."""
     from locara.runtime.consent import NoConsent, ScriptedConsent  # noqa: PLC0415 - as above
 
-    app = trial.ctx.variant("asked", wide)
+    app = trial.ctx.variant("asked", wide, page=False)
     trial.refused(
         BYPASS, "an app that was refused", "consent_refused", trial.start(app, consent=Answer(False))
     )
@@ -228,7 +228,7 @@ def answering_itself(trial: Trial) -> None:
     picker = ScriptedPicker([[trial.state], [above], [trial.state / "consent"], [other]])
     music = trial.ctx.fresh_dir("music")
     hand_over(music)
-    app = trial.ctx.variant("reaching", wide)
+    app = trial.ctx.variant("reaching", wide, page=False)
     with trial.open(app, picker=picker, user_roots={"music": music}) as running:
         before = content(trial.state)
         handles = [pick(running) for _ in range(4)]
@@ -289,7 +289,9 @@ def updates(trial: Trial) -> None:
     music, documents = trial.ctx.fresh_dir("music"), trial.ctx.fresh_dir("documents")
     hand_over(music)
     hand_over(documents)
-    old, new, third = (trial.ctx.variant(edit.__name__, edit) for edit in (narrow, wide, reworded))
+    old, new, third = (
+        trial.ctx.variant(edit.__name__, edit, page=False) for edit in (narrow, wide, reworded)
+    )
     roots = {"music": music, "documents": documents}
     trial.start(old, clock=START, user_roots=roots)()
     for app, days in (
@@ -364,13 +366,13 @@ def swapped(trial: Trial) -> None:
 
     for way, code in ((altered, "manifest_changed"), (linked, "launch_failed"), (gone, "launch_failed")):
         fresh = Trial(trial.ctx, trial.ctx.fresh_dir("home"), trial.ctx.fresh_dir("state"))
-        app = trial.ctx.variant(way.__name__, bare)
+        app = trial.ctx.variant(way.__name__, bare, page=False)
         consent = Answer(True, lambda way=way, app=app: way(app))  # type: ignore[misc]
         what = f"a manifest that was {way.__name__} while the person read"
         fresh.refused(ALTERED, what, code, fresh.start(app, consent=consent))
         trial.attempts[ALTERED] = trial.attempts.get(ALTERED, 0) + 1
         trial.findings += fresh.findings
-    app = trial.ctx.variant("unaltered", bare)
+    app = trial.ctx.variant("unaltered", bare, page=False)
     trial.start(app, consent=Answer(True))()
     if traces(trial.home) != 1:
         trial.inconclusive[ALTERED] = "the allow twin failed: an unaltered manifest does not start"
@@ -378,7 +380,7 @@ def swapped(trial: Trial) -> None:
 
 def revoked(trial: Trial) -> None:
     """A version on the list, a list that cannot be read, and a list that names another app."""
-    app = trial.ctx.variant("revoked", bare)
+    app = trial.ctx.variant("revoked", bare, page=False)
     document = json.loads((app / "locara.json").read_bytes())
     name = f"{document['publisher']}/{document['name']}"
     trial.start(app)()

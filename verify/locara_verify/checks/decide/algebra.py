@@ -189,6 +189,10 @@ def wrong_intersection(old: Version, new: Version, asks: Sequence[Mapping[str, J
         kept = {one: str(digest) for one, digest in getattr(both, name).items()}
         if kept != {one: digest for one, digest in ours.items() if theirs.get(one) == digest}:
             return f"both pin {kept}"
+    for name in ("modalities", "tooling"):
+        common = set(old.value.get(name, ())) & set(new.value.get(name, ()))
+        if set(getattr(both, name)) != common:
+            return f"both have the {name} {sorted(getattr(both, name))}, not {sorted(common)}"
     partners = {folder.id: set(folder.partners) for folder in both.shared_folders}
     ours, theirs = ({item["id"]: set(item["with"]) for item in shares(one.value)} for one in (old, new))
     wanted = {name: apps & theirs[name] for name, apps in ours.items() if apps & theirs.get(name, set())}

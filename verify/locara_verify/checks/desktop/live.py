@@ -108,7 +108,7 @@ def run(ctx: Context) -> CheckResult:
     for number, capabilities in enumerate(SETS):
         ctx.progress(number, len(SETS), "desktop")
         desk, home = watched(ctx), ctx.fresh_dir("home")
-        variant = ctx.variant("desktop", partial(narrowed, capabilities=capabilities))
+        variant = ctx.variant("desktop", partial(narrowed, capabilities=capabilities), page=False)
         manifest = json.loads((variant / "locara.json").read_bytes())
         with ctx.open_app(variant, home=home, desktop=desk.desktop) as app:
             for one in tries():

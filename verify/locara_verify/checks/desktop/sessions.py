@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 import random
-import struct
 from collections.abc import Mapping
 from functools import partial
+from subprocess import TimeoutExpired
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 from locara.errors import LocaraError
@@ -16,16 +19,20 @@ from locara_verify.checks.desktop.stage import ENDS, SUBSCRIBED, narrowed, watch
 from locara_verify.checks.escape.processes import family
 from locara_verify.checks.waiting import happens
 from locara_verify.context import Context
+from locara_verify.strategies import frames
 from locara_verify.tally import Tally
 
 if TYPE_CHECKING:
     from locara.runtime.launch import RunningApp
 
-_SCOPES: Final = ("user", "profile:a", "profile:b")
+_SCOPES: Final = ("user", "profile:a", "profile:ab")  # one begins like another
+_NO_SCOPES: Final = ("", "profile:", "Profile:a", "user ", "everything", "x" * 101)
 _MOST: Final = 8
 _ASKED: Final = 20
 _SECONDS: Final = 30.0
 _END_SECONDS: Final = 20.0
+# Of what was granted: how long a runtime that stays is waited for at least and at most, in seconds.
+_STAYS: Final = {"none": (5.0, 120.0), "passive": (600.0, 900.0), "active": (600.0, 900.0)}
 _STAYS_SECONDS: Final = 6.0  # longer than an app that may not go on takes to end
 
 Json = Any
@@ -35,7 +42,7 @@ Json = Any
 def run(ctx: Context) -> CheckResult:
     """Subscriptions in the target without powers."""
     tally = Tally()
-    variant = ctx.variant("sessions", partial(narrowed, capabilities={}))
+    variant = ctx.variant("sessions", partial(narrowed, capabilities={}), page=False)
     with ctx.open_app(variant) as app:
         subscriptions(tally, app, ctx.rng("subscriptions"))
     unread.changes(tally, ctx.rng("unread"))
@@ -47,6 +54,7 @@ def run(ctx: Context) -> CheckResult:
 def run_window(ctx: Context) -> CheckResult:
     """Four apps whose window is closed; the first that does otherwise ends the check."""
     tally = Tally()
+    ended_by_force(tally)
     for mode, asked, stays in (
         (None, (), False),
         ("active", (), False),
@@ -58,10 +66,50 @@ def run_window(ctx: Context) -> CheckResult:
     return tally.result()
 
 
+class _Stays:
+    """A runtime that does not end by itself: how long it was waited for, and whether it was ended by force."""
+
+    def __init__(self, background: str) -> None:
+        self.broker = SimpleNamespace(background=background)
+        self.waited = 0.0
+        self.killed = False
+
+    def wait(self, seconds: float | None = None) -> int:
+        """Not before it is killed."""
+        if self.killed:
+            return -9
+        if seconds is None:
+            self.waited = math.inf
+            return 0
+        self.waited += seconds
+        raise TimeoutExpired("runtime", seconds)
+
+    def kill(self) -> None:
+        """The end."""
+        self.killed = True
+
+
+def ended_by_force(tally: Tally) -> None:
+    """What stays when its window or its input has gone is ended: soon, or after the minutes that it was granted."""
+    from locara.runtime.launch import RunningApp, let_end  # noqa: PLC0415 - loads the runtime
+
+    for way, granted in itertools.product(("leave", "let_end"), _STAYS):
+        soonest, latest = _STAYS[granted]
+        process: Any = _Stays(granted)
+        if way == "leave":
+            client: Any = SimpleNamespace(end_input=lambda: None)
+            RunningApp(None, None, process, client).leave()  # type: ignore[arg-type]
+        else:
+            let_end(process)
+        told = f"{way}: granted {granted}, waited for {process.waited:.0f} s, killed {process.killed}"
+        held = process.killed and soonest <= process.waited <= latest
+        tally.judge(ENDS, held, "what stays without its window is not ended when it must be", told)
+
+
 def subscriptions(tally: Tally, app: RunningApp, rng: random.Random) -> None:
     """Three listeners of different scopes while settings change; then as many as there may be, and more."""
     client = app.client
-    wanted = [("user",), ("profile:a", "profile:b"), _SCOPES]
+    wanted = [("user",), ("user", "profile:a"), _SCOPES]
     streams = [client.stream("settings.subscribe", {"scopes": list(scopes)}, _SECONDS) for scopes in wanted]
     names = [next(stream)["subscription"] for stream in streams]
     told: list[tuple[str, str, Json]] = []
@@ -85,7 +133,24 @@ def subscriptions(tally: Tally, app: RunningApp, rng: random.Random) -> None:
         what = f"{len(events)} told, {len(right)} happened in {', '.join(scopes)}"
         tally.judge(SUBSCRIBED, events == right, "a subscription did not tell what happened, in order", what)
         tally.twin(SUBSCRIBED, bool(events), "a subscription tells something")
+    for wrong in _NO_SCOPES:
+        for among in ((wrong,), (wrong, "user"), ("user", wrong), ("user", "profile:a", wrong)):
+            _refused(tally, app, among)
     _many(tally, app)
+
+
+def _refused(tally: Tally, app: RunningApp, scopes: tuple[str, ...]) -> None:
+    """A subscription to something that is no scope, alone or among others, does not begin."""
+    call = app.client.send("settings.subscribe", {"scopes": list(scopes)})
+    frame = app.client.recv_frame(_SECONDS) or {}
+    began = frame.get("id") != call or "event" in frame
+    code = str(frame.get("error", {}).get("code", "ok"))
+    told = f"{[scope[:20] for scope in scopes]}: {'begun' if began else code}"
+    held = not began and code in {"bad_request", "not_found"}
+    tally.judge(SUBSCRIBED, held, "a subscription began for what is no scope", told)
+    if began:
+        app.client.send_raw(frames.pack(json.dumps({"cancel": call}).encode()))
+        app.client.recv_frame(_SECONDS)
 
 
 def _latest(told: list[tuple[str, str, Json]]) -> list[tuple[str, str, Json]]:
@@ -135,7 +200,7 @@ def window_closed(
     """Close the window of an app that declares a mode and asks for others, one after the other."""
     declared, asked = modes
     given: Mapping[str, Json] = {"background": {"mode": declared, "reasons": ["index"]}} if declared else {}
-    variant = ctx.variant("window", partial(narrowed, capabilities=given))
+    variant = ctx.variant("window", partial(narrowed, capabilities=given), page=False)
     desk = watched(ctx)
     with ctx.open_app(variant, desktop=desk.desktop) as app:
         for mode in asked:
@@ -146,9 +211,12 @@ def window_closed(
                 tally.judge(
                     ENDS, declared == "passive" and mode == "active", "what is granted was refused", told
                 )
+        if declared:
+            granted = app.client.call("background.status", {}, _SECONDS)["granted"]
+            told = f"declared {declared}, told {granted}"
+            tally.judge(ENDS, granted == declared, "an app is told that it may go on in another way", told)
         inside = family(app.pid)
-        frame = json.dumps({"window": "closed"}).encode()
-        app.client.send_raw(struct.pack(">I", len(frame)) + frame)
+        app.client.send_raw(frames.pack(b'{"window": "closed"}'))
         gone = _gone(inside, _STAYS_SECONDS if stays else _END_SECONDS)
         what = f"declared {declared}, asked for {', '.join(asked) or 'nothing'}"
         told = f"{what}: its processes are {'gone' if gone else 'there'}"

@@ -30,6 +30,7 @@ SETTINGS: Final = (
     "dev",
 )
 
+MADE_UP: Final = "a-name-that-a-caller-made-up"
 WAITING: Final = ("fs.pick", "net.fetch")  # for a person, or for the network
 
 Json = Any
@@ -59,7 +60,7 @@ def attack(trial: Trial) -> None:
     fits = {point.command: jsonschema_rs.validator_for(dict(point.schema)).is_valid for point in points}
     twin(trial, [point for point in points if point.command not in WAITING])
     for point in points:
-        for name in (*SETTINGS, "__proto__", ""):
+        for name in (*SETTINGS, "__proto__", "", MADE_UP):
             send(trial, point, {**point.base, name: True}, f"extra {name!r}", wrong=True)
     for number in range(count if points else 0):
         point = points[number % len(points)]
@@ -100,5 +101,7 @@ def send(trial: Trial, point: EntryPoint, args: Mapping[str, Json], what: str, *
             f"{point.command} answered {reply.code or 'ok'}",
             call,
         )
+    elif MADE_UP.encode() in reply.raw:
+        trial.fail(RULE, "a name that a caller made up is said back", str(reply.error.get("message")), call)
     elif reply.code == "internal":
         trial.fail(RULE, "arguments led to an internal error", str(reply.error.get("message")), call)

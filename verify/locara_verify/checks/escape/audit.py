@@ -28,6 +28,7 @@ ORDER: Final = "LC408"
 GENESIS: Final = "0" * 64
 BATCH: Final = 50  # calls sent at once while a log is filled; below the cap of open calls
 FULL: Final = 512 * 1024  # bytes that any file of the app may have in the run with a full log
+_LENGTHS: Final = (8, 63, 64)  # of names of commands; longer ones are cut
 WATCHED: Final = 30  # effects whose entry is looked for at the moment they appear
 
 Json = Any
@@ -66,7 +67,7 @@ def run(ctx: Context) -> CheckResult:
         outcome = conduct(trial, attack)
         data = log_of(arena).read_bytes()
     first = damaged(ctx, trial, data, outcome)
-    with open_arena(ctx, app=ctx.variant("wider", everything)) as arena:
+    with open_arena(ctx, app=ctx.variant("wider", everything, page=False)) as arena:
         wider = Trial(arena, (CHAIN,))
         second = conduct(wider, lambda trial: attack_agreement(trial, CHAIN, log_of(arena)))
     return first.joined(second, "with wider grants")
@@ -97,7 +98,7 @@ def attack_completeness(trial: Trial, count: int) -> None:
                 {"root": "$MUSIC", "path": name},
                 "music" in arena.capabilities.get("fs.user-paths", {}),
             ),
-            (f"no.such.{name}", {}, False),
+            (f"no.such.{name}".rjust(_LENGTHS[number // 4 % len(_LENGTHS)], "x"), {}, False),
             (
                 "fs.stat",
                 {"root": root, "path": name},
@@ -106,7 +107,7 @@ def attack_completeness(trial: Trial, count: int) -> None:
         )[number % 4]
         link.ask(command, args)
         trial.tried(CHAIN)
-        if command in arena.commands or command.startswith("no.such."):
+        if command in arena.commands or "no.such." in command:
             asked.append((command, name, allowed))
     entries, wrong = walk(log_of(arena).read_bytes())
     if wrong:

@@ -115,7 +115,7 @@ def nobody(host: str, _port: int) -> list[str]:
 def run(ctx: Context) -> CheckResult:
     """Fill files and database, write settings of the runtime, overwrite, and read the log afterwards."""
     home = ctx.fresh_dir("home")
-    with ctx.open_app(ctx.variant("bounds", smallest), home=home, resolver=nobody) as app:
+    with ctx.open_app(ctx.variant("bounds", smallest, page=False), home=home, resolver=nobody) as app:
         tries = Attempts(app)
         data = app.home.path
         fill_files(tries, data / "files")

@@ -4,13 +4,18 @@ the files that were closed belong to the chain. The log is written and damaged i
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import json
+import os
 import random
 import shutil
-from collections.abc import Callable
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from locara.errors import AuditError, LocaraError
 from locara.runtime.audit import AuditLog, Sizes, verify_chain
@@ -23,6 +28,7 @@ SIZES: Final = Sizes(full=4_000, most=20_000)
 EACH: Final = Sizes(full=1)
 """Every open closes the file before and begins another."""
 _NOW: Final = 1_790_000_000.0
+_UTC: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_LINE: Final = 16_384  # three texts of 512 characters, each of six bytes
 _TEXTS: Final = (
     "x" * 200_000, "\n" * 5_000, '"},{"', "\\", '\\"', "\0", "\r\n", "\u2028", "\ud800", "ä" * 100_000, "\x7f\x1b[2J",
@@ -34,14 +40,22 @@ _TEXTS: Final = (
 def run(ctx: Context) -> CheckResult:
     """Two writers, texts of any kind, caps, files that were closed, opened again or cut by a full disk."""
     tally, rng = Tally(), ctx.rng("escape-log-files")
-    alone(tally, ctx.fresh_dir("log") / "log.jsonl")
-    texts(tally, ctx.fresh_dir("log") / "log.jsonl")
-    capped(tally, ctx.fresh_dir("log") / "log.jsonl")
-    closed_files(tally, ctx.fresh_dir("log") / "log.jsonl", rng)
-    opened_again(tally, ctx.fresh_dir("log"))
-    goes_on(tally, ctx.fresh_dir("log"))
-    cut_by_a_full_disk(tally, ctx.fresh_dir("log"))
+    for law in (alone, texts, capped):
+        honest(tally, lambda law=law: law(tally, ctx.fresh_dir("log") / "log.jsonl"))  # type: ignore[misc]
+    honest(tally, lambda: closed_files(tally, ctx.fresh_dir("log") / "log.jsonl", rng))
+    for whole in (opened_again, goes_on, cut_by_a_full_disk, led_elsewhere):
+        honest(tally, lambda whole=whole: whole(tally, ctx.fresh_dir("log")))  # type: ignore[misc]
+    for drawn in (written_anew, stamped):
+        honest(tally, lambda drawn=drawn: drawn(tally, ctx.fresh_dir("log"), rng))  # type: ignore[misc]
     return tally.result()
+
+
+def honest(tally: Tally, law: Callable[[], None]) -> None:
+    """One law, in which the product's own word that its log is damaged counts where nobody damaged it."""
+    try:
+        law()
+    except AuditError as error:
+        tally.judge(CHAIN, False, "a log that nobody changed is not gone on with", error.message)
 
 
 def _write(log: AuditLog, count: int) -> int:
@@ -238,6 +252,100 @@ def cut_by_a_full_disk(tally: Tally, folder: Path) -> None:
         tally.judge(CHAIN, refused and kept, "an entry that does not fit counts as written", told)
     written(path, 1)
     tally.twin(CHAIN, verify_chain(path).entries == 3, "a log goes on once there is room again")
+
+
+def written_anew(tally: Tally, folder: Path, rng: random.Random) -> None:
+    """A log that somebody wrote from its first line to its last, each hash fitting, with one line out of form."""
+    path = folder / "log.jsonl"
+    written(path, 5)
+    entries = [json.loads(line) for line in path.read_bytes().splitlines()]
+    at = rng.randrange(1, len(entries))
+    tally.twin(
+        CHAIN, _believed(path, entries, at, entries[at]), "a log that is written anew as it was is sound"
+    )
+    for what, changed in _out_of_form(entries[at]):
+        believed = _believed(path, entries, at, changed)
+        tally.judge(
+            CHAIN, not believed, "a log with a line out of form is taken for whole", f"line {at + 1}: {what}"
+        )
+
+
+def _out_of_form(entry: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """One entry in every form that none has."""
+    names = list(entry)[:-2]  # those that come before the links to other lines
+    for name in names:
+        yield f"without {name}", {key: value for key, value in entry.items() if key != name}
+    for one, other in itertools.pairwise(names):
+        order = [{one: other, other: one}.get(name, name) for name in entry]
+        yield f"{other} before {one}", {name: entry[name] for name in order}
+    yield "a field more", {"more": 1, **entry}
+    for seq in (0, entry["seq"] - 1, entry["seq"] + 1, -entry["seq"], str(entry["seq"]), None):
+        yield f"number {seq!r}", entry | {"seq": seq}
+    for version in (0, 2, "1", None):
+        yield f"version {version!r}", entry | {"v": version}
+    yield "after another line", entry | {"prev": "1" * 64}
+
+
+def _believed(path: Path, entries: list[dict[str, Any]], at: int, changed: dict[str, Any]) -> bool:
+    """Whether a log of these entries with one exchanged, all linked and hashed as they are now, is taken for whole."""
+    before, lines = GENESIS, b""
+    for number, entry in enumerate(entries):
+        one = changed if number == at else entry
+        linked = {**one, "prev": one["prev"] if number == at and one["prev"] != entry["prev"] else before}
+        body = json.dumps(
+            {key: value for key, value in linked.items() if key != "hash"}, separators=(",", ":")
+        ).encode()
+        before = hashlib.sha256(body).hexdigest()
+        lines += b'%b,"hash":"%b"}\n' % (body[:-1], before.encode())
+    path.write_bytes(lines)
+    return verify_chain(path).sound or opens(path)
+
+
+def led_elsewhere(tally: Tally, folder: Path) -> None:
+    """A link in the place of a log: what it leads to is not written, whether it is there or not."""
+    for number, there in enumerate((True, False)):
+        path, aim = folder / f"log-{number}.jsonl", folder / f"aim-{number}"
+        path.symlink_to(aim)
+        if there:
+            aim.touch()
+        with suppress(AuditError):
+            written(path, 1)
+        held = aim.stat().st_size == 0 if there else not aim.exists()
+        tally.judge(CHAIN, held, "a log was written behind a link", f"what it leads to was there: {there}")
+
+
+def stamped(tally: Tally, folder: Path, rng: random.Random) -> None:
+    """The time of an entry is that of the clock, in UTC, whatever time this machine shows to people."""
+    moments = [_NOW, float(rng.randrange(2**31)), rng.randrange(2**31) + 0.25, 951_782_400.5]
+    for number, zone in enumerate(("UTC0", "AHEAD-14", "BEHIND12", "SUMMER-1DAY,M3.5.0,M10.5.0")):
+        path, clock = folder / f"stamped-{number}.jsonl", iter(moments)
+        with _zone(zone):
+            log = AuditLog.open(path, app="test/log", clock=lambda clock=clock: next(clock))  # type: ignore[misc]
+            for _ in moments:
+                log.append("c", "net", {}, allowed=False, because="a test")
+            log.close()
+        told = [json.loads(line)["time"] for line in path.read_bytes().splitlines()]
+        due = [_UTC + timedelta(seconds=moment) for moment in moments]
+        right = [datetime.fromisoformat(one) for one in told] == due and all(
+            one.endswith("Z") for one in told
+        )
+        tally.judge(
+            CHAIN, right, "an entry of the log tells another time than it was written at", f"{zone}: {told}"
+        )
+
+
+@contextmanager
+def _zone(name: str) -> Iterator[None]:
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = name
+    time.tzset()
+    try:
+        yield
+    finally:
+        os.environ.pop("TZ")
+        if before is not None:
+            os.environ["TZ"] = before
+        time.tzset()
 
 
 def written(path: Path, count: int, sizes: Sizes | None = None) -> None:

@@ -130,7 +130,7 @@ def attack_edges(outer: Trial, sinks: sink.Sinks) -> None:
     def grant(document: dict[str, Json]) -> None:
         document["capabilities"]["net"] = {"allowed_hosts": [GRANTED, WILD], "allowed_ports": [443, port]}
 
-    with open_arena(ctx, app=ctx.variant("net", grant), pick=False, resolver=resolver) as arena:
+    with open_arena(ctx, app=ctx.variant("net", grant, page=False), pick=False, resolver=resolver) as arena:
         trial = Trial(arena, (POLICY,))
         conduct(trial, lambda inner: near_the_grant(inner, resolver, port))
         outer.findings += trial.findings

@@ -118,7 +118,7 @@ def run(ctx: Context) -> CheckResult:
     places = [place for place in dict.fromkeys(map(os.fspath, world.private(ctx))) if _is_plain(place)]
     ctx.rng("order").shuffle(places)
     picker, findings, tried = ScriptedPicker(), [], 0
-    app = ctx.variant("picking", _granted)
+    app = ctx.variant("picking", _granted, page=False)
     with ctx.open_app(app, home=world.apps, state=world.state, picker=picker, person=world.home) as running:
         broken = _twins(running, picker, world)
         for number, place in enumerate(places):

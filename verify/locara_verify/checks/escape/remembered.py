@@ -350,6 +350,30 @@ def elsewhere(trial: Trial) -> None:
             not trial.opens(grant), "what this version was given was given up by another", str(start)
         )
     trial.twin(trial.opens(grant), "the version that it was given to does not open it")
+    carried(trial, place, grant)
+
+
+def carried(trial: Trial, place: Path, grant: str) -> None:
+    """An update that asks for nothing new takes over what the version before it was given, and no other's."""
+    from locara.runtime.remembered import carry  # noqa: PLC0415 - only this check needs it
+    from locara.runtime.state import StateFolder  # noqa: PLC0415 - as above
+
+    with trial.starts(place, manifest="three") as peer:
+        reply = peer.ask(op="pick", kind="directory", access="read", recursive=True, remember=True).reply
+    other = str((reply.get("handles") or [{}])[0].get("grant", ""))
+    trial.twin(bool(other) and other != grant, "another version is given the same folder by itself")
+    before, after = (Digest.of(name.encode()) for name in ("one", "four"))
+    carry(StateFolder(trial.state), APP, before, after)
+    trial.twin(trial.opens(grant, manifest="four"), "an update does not go on with what was remembered")
+    trial.closed(
+        trial.opens(other, manifest="four"), "an update took over what a third version was given", "carry"
+    )
+    trial.closed(
+        not trial.opens(other, manifest="three"), "an update took what another version was given", "carry"
+    )
+    carry(StateFolder(trial.state), APP, after, before)
+    with trial.starts(manifest="three") as peer:
+        peer.ask(op="forget", grant=other)
 
 
 def forged(trial: Trial) -> None:
@@ -495,19 +519,23 @@ def started(ctx: Context, trial: Trial) -> None:
     hand_over(trial.top)
     picker = ScriptedPicker([[place]], remembers=True)
     asked = {"kind": "directory", "access": "read", "remember": True}
-    with ctx.open_app(ctx.variant("remembering", _wide), home=home, state=state, picker=picker) as running:
+    with ctx.open_app(
+        ctx.variant("remembering", _wide, page=False), home=home, state=state, picker=picker
+    ) as running:
         app_id = running.bundle.grants.app_id
         grant = str(running.client.call("fs.pick", asked)["handles"][0].get("grant", ""))
         trial.twin(_text(running, grant) == MINE.decode(), "a remembered pick does not open in its own run")
-    with ctx.open_app(ctx.variant("reworded", _reworded), home=home, state=state) as running:
+    with ctx.open_app(ctx.variant("reworded", _reworded, page=False), home=home, state=state) as running:
         trial.twin(_text(running, grant) == MINE.decode(), "an update that asks for nothing new lost it")
         withdraw(StateFolder(state), app_id)
         trial.closed(_text(running, grant) is not None, "it outlived the consent", "while the app ran")
     picker.add(place)
-    with ctx.open_app(ctx.variant("again", _reworded), home=home, state=state, picker=picker) as running:
+    with ctx.open_app(
+        ctx.variant("again", _reworded, page=False), home=home, state=state, picker=picker
+    ) as running:
         trial.closed(_text(running, grant) is not None, "it outlived the consent", "after a new answer")
         grant = str(running.client.call("fs.pick", asked)["handles"][0].get("grant", ""))
-    with ctx.open_app(ctx.variant("wider", _wider), home=home, state=state) as running:
+    with ctx.open_app(ctx.variant("wider", _wider, page=False), home=home, state=state) as running:
         trial.closed(
             _text(running, grant) is not None, "it outlived an update that asks for more", "clipboard added"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import itertools
 import json
 import random
 from collections.abc import Callable, Iterator, Mapping
@@ -217,6 +218,16 @@ def document(rng: random.Random) -> tuple[bytes, str]:
     return manifest_bytes.damaged(rng, manifests.dump(rng, value))
 
 
+def unseen() -> Iterator[tuple[dict[str, Json], str]]:
+    """Both ends of each row of characters that are drawn as nothing, and what lies beside them, in a text."""
+    fields = itertools.cycle(("displayName", "description", "longDescription"))
+    hidden = frozenset(manifest.DRAWN_AS_NOTHING)
+    edges = {code for code in hidden if not {code - 1, code + 1} <= hidden}
+    for code in sorted(edges | {code + side for code in edges for side in (-1, 1)}):
+        field = next(fields)
+        yield manifests.minimal() | {field: f"No{chr(code)}tes"}, f"U+{code:04X} in {field}"
+
+
 def shrink(data: bytes, wrong: Callable[[bytes], bool]) -> bytes:
     """A smaller document that still shows the disagreement: fewer keys when it is JSON, else fewer bytes."""
     steps = 0
@@ -296,7 +307,7 @@ def extremes(rng: random.Random) -> Iterator[tuple[bytes, str]]:
     yield b"[" * 100_000 + b"]" * 100_000, "arrays nested 100,000 deep"
     yield b'{"a":' * 40_000, "objects nested 40,000 deep, unfinished"
     yield b'{"' + b"a" * 200_000 + b'": 1}', "a very long key"
-    yield b"[" + b"0," * 40_000 + b"0]", "a very long array"
+    yield b"[" + b"0," * 30_000 + b"0]", "a very long array"
     yield (
         good.rstrip()[:-1] + b"".join(b',"k%d":0' % number for number in range(7_000)) + b"}",
         "7,000 unknown keys",
@@ -312,7 +323,7 @@ def run(ctx: Context) -> CheckResult:
     read_one(tally, ctx.target.manifest_bytes, "the target's own", schema)
     for data, how in extremes(rng):
         read_one(tally, data, how, schema)
-    for value, how in manifests.near(manifests.full()):
+    for value, how in (*manifests.near(manifests.full()), *unseen()):
         read_one(tally, json.dumps(value, ensure_ascii=False).encode(), how, schema)
     for data, how in manifest_bytes.each_damage(rng, manifests.dump(rng, manifests.minimal())):
         read_one(tally, data, how, schema)

@@ -52,7 +52,7 @@ def problem(document: Mapping[str, Json]) -> str | None:
         return f"risk {shown.risk}, the text says {due}"
     if (shown.risk == "low") != (not shown.reasons):
         return f"risk {shown.risk} for the reasons {shown.reasons}"
-    return None
+    return label.untold(document, shown.data_handling)
 
 
 def _finding(document: Mapping[str, Json], because: str) -> Finding:

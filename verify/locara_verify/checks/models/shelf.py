@@ -1,19 +1,26 @@
-"""LC502 at the cache: what it says is intact, what it lets in, and what it takes for a model."""
+"""LC501 and LC502 at the cache: what it says is intact, what it lets in and takes for a model, and what it gives up."""
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 from locara.core.digest import Digest
 from locara.errors import ModelError
 from locara.models.cache import ModelCache
+from locara.models.users import remember
 from locara_verify.check import CheckResult, check
 from locara_verify.context import Context
 from locara_verify.finding import Finding
+from locara_verify.tally import Tally
 
 FLIPPED: Final = "LC502"
+PINNED: Final = "LC501"
 _BYTES: Final = 100_000
 
 
@@ -26,7 +33,7 @@ def refused(cache: ModelCache, digest: Digest) -> bool:
     return False
 
 
-@check("models-cache", rules=(FLIPPED,), quick=True)
+@check("models-cache", rules=(FLIPPED, PINNED), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Flip bytes of an entry, add a file under another digest, and put other things in the place of a file."""
     folder, rng = ctx.fresh_dir("cache"), ctx.rng("models-cache")
@@ -69,9 +76,85 @@ def run(ctx: Context) -> CheckResult:
     if entered:
         findings.append(_finding("a file entered the cache under a digest that is not its own", "add_file"))
     twin = {} if works else {FLIPPED: "the allow twin failed: an honest file is intact after it was added"}
-    return CheckResult(
+    said = CheckResult(
         findings=tuple(findings[:10]), attempts={FLIPPED: tried + 1}, attacks=tried + 1, inconclusive=twin
     )
+    return said.joined(collected(ctx), "what is given up").joined(pulled(ctx), "what is there already")
+
+
+def collected(ctx: Context) -> CheckResult:
+    """What an app pins is not removed, and while one app cannot be read nobody knows what it pins: nothing is."""
+    tally, rng = Tally(), ctx.rng("models-collected")
+    for what, spoil in _SPOILT.items():
+        folder = ctx.fresh_dir("collected")
+        cache = ModelCache(folder / "models")
+        models = []
+        for name in ("pinned", "nobody's"):
+            (folder / name).write_bytes(rng.randbytes(2_000))
+            models.append(cache.add_file(folder / name))
+        apps = [_pinning(ctx, f"model@{models[0]}"), _pinning(ctx, f"model@{models[0]}")]
+        for app in apps:
+            remember(cache, app)
+        manifest = apps[0] / "locara.json"
+        manifest.write_bytes(spoil(manifest.read_bytes()))
+        code = _models("gc", "--yes", "--cache", str(cache.root))
+        left = [cache.blob(model) is not None for model in models]
+        told = f"{what}: exit code {code}, the pinned model and another are there: {left}"
+        if what == "as it is":
+            tally.twin(PINNED, code == 0 and not left[1], told)
+            tally.judge(PINNED, left[0], "a model that an app pins was removed", told)
+        else:
+            held = code != 0 and all(left)
+            tally.judge(PINNED, held, "models were removed though nobody knows what an app pins", told)
+    return tally.result()
+
+
+_SPOILT: Final[Mapping[str, Callable[[bytes], bytes]]] = {
+    "as it is": lambda data: data,
+    "cut": lambda data: data[: len(data) // 2],
+    "of a later format": lambda data: data.replace(b"locara/v1", b"locara/v9"),
+    "of a pin too short": lambda data: data.replace(b"@sha256:", b"@sha256:0", 1),
+    "nothing": lambda _data: b"",
+}
+
+
+def _pinning(ctx: Context, pin: str) -> Path:
+    document = json.loads(ctx.target.manifest_bytes)
+    document |= {"modalities": [], "tooling": [], "profiles": {}, "capabilities": {"models": [pin]}}
+    folder = ctx.fresh_dir("pinning")
+    (folder / "locara.json").write_text(json.dumps(document), "utf-8")
+    return folder
+
+
+def pulled(ctx: Context) -> CheckResult:
+    """A model that is in the cache is got again when its bytes are not those of the pin; here there is no source."""
+    tally, rng, folder = Tally(), ctx.rng("models-pulled"), ctx.fresh_dir("pulled")
+    (folder / "source").write_bytes(rng.randbytes(2_000))
+    cache = ModelCache(folder / "models")
+    digest = cache.add_file(folder / "source")
+    words = ("pull", f"model@{digest}", "--cache", str(cache.root))
+    tally.twin(PINNED, _models(*words) == 0, "a model that is in the cache need not be got")
+    blob = cache.root / digest.hex / "model.gguf"
+    blob.chmod(0o600)
+    good = blob.read_bytes()
+    for what, data in (
+        ("one bit another", bytes([good[0] ^ 1]) + good[1:]),
+        ("cut", good[:-1]),
+        ("longer", good + b"x"),
+    ):
+        blob.write_bytes(data)
+        code = _models(*words)
+        told = f"{what}: exit code {code}"
+        tally.judge(PINNED, code != 0, "a damaged model is told to be in the cache", told)
+    return tally.result()
+
+
+def _models(*words: str) -> int:
+    """The exit code of `locara models`."""
+    from locara.cli.dispatch import run as command_line  # noqa: PLC0415 - loads the framework
+
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        return command_line(["models", *words])
 
 
 def _replace(blob: Path, stand_in: str, source: Path) -> None:

@@ -30,6 +30,13 @@ BOUND: Final[Mapping[str, JSON]] = {
     "additionalProperties": False,
 }
 
+UNBOUND: Final[Sequence[JSON]] = (
+    {}, {"count": 1}, {"unit": "m"}, {"count": 13, "unit": "m"}, {"count": "1", "unit": "m"}, {"count": 1, "unit": "M"},
+    {"count": 1, "unit": "m", "more": 1}, {"count": 1, "unit": "m", "tags": ["long word"]},
+    {"count": None, "unit": "m"},
+)  # fmt: skip
+"""Arguments that are not what BOUND describes."""
+
 
 def written(name: JSON, arguments: JSON, *, escape: bool = False) -> str:
     """A call in the form of the puppets' template."""
@@ -136,6 +143,7 @@ def run(ctx: Context) -> CheckResult:
     }
     scripts |= steered()
     scripts |= {"pinned": f"p {written('pinned', {})}", "cached": f"c {written('cached', {})}"}
+    scripts |= {f"unbound {number}": written("bound", one) for number, one in enumerate(UNBOUND)}
     scripts["among others"] = (
         f"a {written('cached', {'n': 1})} {written('offered', {'n': 2})} {written('none', {'n': 3})}"
     )
@@ -151,6 +159,7 @@ def run(ctx: Context) -> CheckResult:
         ) as on,
         survives(tally, GATE, on.client),
     ):  # fmt: skip
+        schemed(on)
         smuggle(on, scripts)
         untouched(on)
         read_forms(on, forms)
@@ -225,6 +234,17 @@ def smuggle(on: Theatre, scripts: Mapping[str, str]) -> None:
             said.code,
             tool=name,
         )
+
+
+def schemed(on: Theatre) -> None:
+    """A call of an offered tool whose arguments are not of its schema does not come through, whatever they lack."""
+    for number, arguments in enumerate(UNBOUND):
+        said = on.ask(f"unbound {number}", tools=["bound"])
+        came = said.result["toolCalls"] if said.code == "ok" else []
+        told = [one["code"] for one in said.result["refusedCalls"]] if said.code == "ok" else []
+        held = said.code == "ok" and not came and told == ["bad_request"]
+        message = "a call came through whose arguments are not of the tool's schema"
+        on.tally.expect(GATE, held, message, f"{arguments!a}: {said.code} {told}")
 
 
 ATOMS: Final = (

@@ -39,6 +39,13 @@ NAMES: Final = (
     "..", ".", "", "~/canary", "$HOME/c",
 )  # fmt: skip
 
+HEADS: Final = (
+    b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"\x89HDF", b"\x1f\x8b", b"BZh9", b"\xfd7zXZ", b"7z\xbc\xaf",
+    b"\x28\xb5\x2f\xfd", b"\x7fELF", b"MZ\x90\0", b"#!/bin/sh\n", b"<!DOCTYPE html>", b"<html>", b"version https://git",
+    b"{}", b"SQLite format 3\0", b"GGU", b"GGUf", b"gguf", b"GGML", b"FUGG", b"lmg", b"ggml", b"tjgg", b"", b"\0",
+)  # fmt: skip
+"""How files begin that are no models, some of them nearly."""
+
 Reply = Callable[[bytes], bytes]
 
 
@@ -207,6 +214,7 @@ def archives(ctx: Context, tally: Tally, hosts: list[Server], rng: random.Random
         for kind in ("zip", "tar", "tar.gz")
         for name in members
     }
+    made |= {f"a file that begins {head!r}": head + rng.randbytes(200) for head in (*HEADS, rng.randbytes(4))}
     for what, data in made.items():
         tally.attacks += 1
         world = ctx.fresh_dir("import")

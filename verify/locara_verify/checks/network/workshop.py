@@ -131,9 +131,9 @@ def lengths(tally: Tally, on: Stage) -> None:
     """Calls that say of themselves that they are longer than a frame may be, or no length at all."""
     host, body = on.bridge.host, b'{"id": 1, "cmd": "app.info", "args": {}}'
 
-    def posted(*fields: str) -> int:
+    def posted(*fields: str, page: str = "") -> int:
         lines = [f"POST {FRAMES} HTTP/1.1", f"Host: {host}", f"X-Locara-Token: {on.token}"]
-        lines += [f"X-Locara-Page: {uuid.uuid4()}", *fields, "", ""]
+        lines += [f"X-Locara-Page: {page or uuid.uuid4()}", *fields, "", ""]
         on.runtime.frames.clear()
         answer = b""
         with contextlib.suppress(OSError), socket.create_connection(on.place, 10.0) as line:
@@ -162,6 +162,21 @@ def lengths(tally: Tally, on: Stage) -> None:
         told = f"{length!r}: status {status}, {len(on.runtime.frames)} frames reached the app"
         held = not on.runtime.frames and status != 204
         tally.judge(RULE, held, "a call was taken that is longer than a frame, or of no length", told)
+    one = str(uuid.uuid4())
+    for name in (
+        f"{one}0",
+        one * 2,
+        one[:-1],
+        f"{one}\t{one}",
+        one.replace("-", "x"),
+        one.upper() + "A",
+        f"{one}/..",
+        "x",
+    ):
+        status = posted(f"Content-Length: {len(body)}", page=name)
+        told = f"{name!r}: status {status}, {len(on.runtime.frames)} frames reached the app"
+        held = not on.runtime.frames and status == 403
+        tally.judge(RULE, held, "a call was taken of a page that is called as none is", told)
     for fields in ((), ("Transfer-Encoding: chunked",)):
         status = posted(*fields)
         held = not on.runtime.frames and status != 204

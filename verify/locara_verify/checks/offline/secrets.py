@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -27,7 +29,42 @@ def run(ctx: Context) -> CheckResult:
     secrets = Tokens(ctx.rng("offline-secrets"))
     with environment_secret(secrets.make(ENVIRONMENT)), open_arena(ctx) as arena:
         trial = Trial(arena, (RULE,))
+        unexpected(trial, secrets.make("unexpected"))
         return conduct(trial, lambda inner: attack(inner, secrets))
+
+
+def unexpected(trial: Trial, secret: str) -> None:
+    """Exceptions nobody thought of, whose texts hold what was typed: neither the reply nor the log says them."""
+    from locara.runtime.replies import error_object  # noqa: PLC0415 - loads the runtime
+
+    for error in _exceptions(secret):
+        log = io.StringIO()
+        with contextlib.redirect_stderr(log):
+            said = repr(error_object(error))
+        trial.tried(RULE)
+        if secret in said or secret in log.getvalue():
+            told = f"{type(error).__name__}: in the {'reply' if secret in said else 'log'}"
+            trial.fail(RULE, "the text of an unexpected error is told", told)
+        trial.twin(
+            RULE, type(error).__name__ in log.getvalue(), "an unexpected error leaves a line in the log"
+        )
+
+
+def _exceptions(secret: str) -> Iterator[BaseException]:
+    for kind in (ValueError, KeyError, RuntimeError, TypeError, AssertionError, RecursionError, MemoryError):
+        yield kind(secret)
+    yield OSError(2, "No such file or directory", f"/home/{secret}")
+    yield UnicodeEncodeError("ascii", f"{secret}\ud800", 0, 1, secret)
+    outer = RuntimeError("outer")
+    outer.__cause__, outer.__context__ = ValueError(secret), KeyError(secret)
+    yield outer
+    noted = ValueError("noted")
+    noted.add_note(secret)
+    yield noted
+    try:
+        raise ValueError(secret)
+    except ValueError as raised:
+        yield raised
 
 
 def attack(trial: Trial, secrets: Tokens) -> None:

@@ -11,6 +11,7 @@ import os
 import random
 import signal
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -44,7 +45,7 @@ def run(ctx: Context) -> CheckResult:
     home, kept = ctx.fresh_dir("home"), {name: Vectors() for name in ("lc_plain", "lc_vec")}
     rounds = max(6, ctx.profile.live_operations // 250)
     for number, (engine, deletes, killed) in enumerate(ROUNDS):
-        app = ctx.variant(f"engine-{number}", lambda document, engine=engine: _only(document, engine))  # type: ignore[misc]
+        app = ctx.variant(f"engine-{number}", partial(_only, engine=engine), page=False)
         with ctx.open_app(app, home=home) as running:
             call = running.client.call
             for statement in TABLES:

@@ -40,7 +40,7 @@ def run(ctx: Context) -> CheckResult:
     """Run the program of this check where the disk is small, and tell what it found."""
     folder = ctx.fresh_dir("disk")
     job = {
-        "app": str(ctx.variant("full-disk", _writing)),
+        "app": str(ctx.variant("full-disk", _writing, page=False)),
         "folder": str(folder),
         "fixture": str(ctx.fixtures / FIXTURE),
     }

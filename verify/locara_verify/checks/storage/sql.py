@@ -55,7 +55,7 @@ def other_engine(ctx: Context) -> tuple[str, Path]:
         storage = document.setdefault("storage", {})
         storage["vector"] = {**storage.get("vector", {}), "engine": engine}
 
-    return engine, ctx.variant(f"stored-by-{engine}", chosen)
+    return engine, ctx.variant(f"stored-by-{engine}", chosen, page=False)
 
 
 def index_used(data: Path) -> bool:

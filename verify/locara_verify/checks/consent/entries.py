@@ -1,0 +1,228 @@
+"""LC412, LC413 and LC415 at both ways in which an app is started: what each hands to the sandbox, or why it does not.
+
+A plan is built from what the person decided. It must show the app nothing of those decisions, no folder that sleeps,
+and of what is shared only what is awake. Both ways are gone as far as the sandbox, which is not started: what it would
+have been given is looked at.
+"""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from locara.errors import LocaraError
+from locara.runtime.app import AppBundle
+from locara.runtime.consent import ScriptedConsent
+from locara.runtime.lifecycle import admit
+from locara.runtime.state import StateFolder
+from locara_verify.check import CheckResult, check
+from locara_verify.checks.consent import circles
+from locara_verify.checks.consent.starts import bare, narrow, wide
+from locara_verify.context import Context
+from locara_verify.tally import Tally
+
+if TYPE_CHECKING:
+    from locara.sandbox.launcher import LaunchPlan
+
+BYPASS: Final = "LC412"
+SLEEP: Final = "LC413"
+SHARED: Final = "LC415"
+DAY: Final = 86_400.0
+ENTRIES: Final = ("start", "running")
+AGES: Final = ((1 / 24, True), (8.0, False))
+"""How many days ago an update was agreed to, and whether what it adds sleeps."""
+
+
+class _Planned(Exception):
+    """The sandbox would be started now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody's home with their folders, the decisions they keep, and where apps keep their data."""
+
+    ctx: Context
+    home: Path
+    state: Path
+
+    @classmethod
+    def fresh(cls, ctx: Context, *, state: str = ".local/state") -> Person:
+        """Nobody who has decided anything yet; ``state`` is below their home."""
+        home = ctx.fresh_dir("person")
+        for name in ("Documents", "Music"):
+            (home / name).mkdir()
+        (home / state).mkdir(parents=True, exist_ok=True)
+        return cls(ctx, home, home / state)
+
+    def agrees(self, app: Path, days: float) -> None:
+        """Their yes to all that this version asks for, so many days ago."""
+        now = time.time() - days * DAY
+        admit(AppBundle.open(app), state=StateFolder(self.state), consent=ScriptedConsent([True]), now=now)
+
+    def given(self, entry: str, app: Path, plan: LaunchPlan | None = None) -> tuple[str, LaunchPlan | None]:
+        """The code of a refusal, or the plan that the sandbox is given. They say yes where they are asked."""
+        from locara.runtime import launch  # noqa: PLC0415 - loads the runtime
+        from locara.sandbox.broker import ScriptedPicker  # noqa: PLC0415 - as above
+
+        bundle, data, picker = AppBundle.open(app), self.home / "apps", ScriptedPicker([])
+        yes: Any = ScriptedConsent([True])
+        cache = self.ctx.model_cache
+        with _held_back() as plans, _home(self.home):
+            try:
+                if entry == "start":
+                    roots = {"documents": self.home / "Documents", "music": self.home / "Music"}
+                    launch.start(
+                        bundle, home=data, cache=cache, picker=picker, user_roots=roots, state=self.state,
+                        consent=yes, plan=plan,
+                    )  # fmt: skip
+                else:
+                    with launch.running(bundle, consent=yes, picker=picker, data=data, state=self.state):
+                        pass
+            except _Planned:
+                return "", plans[0]
+            except LocaraError as error:
+                return error.code, None
+        return "started", None
+
+
+@contextmanager
+def _held_back() -> Iterator[list[Any]]:
+    """While the block runs no sandbox is started: the plans that one would be started with are kept."""
+    launch: Any = importlib.import_module("locara.runtime.launch")
+    plans: list[Any] = []
+    before = launch.start_sandbox
+
+    def held(plan: object, **_streams: object) -> object:
+        plans.append(plan)
+        raise _Planned
+
+    launch.start_sandbox = held
+    try:
+        yield plans
+    finally:
+        launch.start_sandbox = before
+
+
+@contextmanager
+def _home(home: Path) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ["HOME"] = str(home)
+    for name in [name for name in os.environ if name.startswith("XDG_")]:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@check("consent.entries", rules=(BYPASS, SLEEP, SHARED), needs=frozenset({"kernel"}), quick=True)
+def run(ctx: Context) -> CheckResult:
+    """Decisions where an app could see them, an update that sleeps, and a circle that grew."""
+    tally = Tally()
+    exposed(ctx, tally)
+    asleep(ctx, tally)
+    grown(ctx, tally)
+    return tally.result()
+
+
+def _granted(access: str) -> Callable[[dict[str, Any]], None]:
+    def edit(document: dict[str, Any]) -> None:
+        bare(document)
+        document["capabilities"] |= {"fs.user-paths": {"documents": access}}
+
+    return edit
+
+
+def exposed(ctx: Context, tally: Tally) -> None:
+    """The person keeps their decisions in, around or beside a folder that the app is given to read or to change."""
+    places = (("Documents", True), ("Documents/deep/er", True), ("Music/state", False))
+    for access in ("read", "read-write"):
+        app = ctx.variant("exposed", _granted(access), page=False)
+        for entry, (state, reached) in itertools.product(ENTRIES, places):
+            code, plan = Person.fresh(ctx, state=state).given(entry, app)
+            told = f"{entry}: decisions in {state}, an app may {access} Documents: {code or 'planned'}"
+            if reached:
+                held = code == "state_exposed"
+                tally.judge(BYPASS, held, "an app would be shown the person's decisions", told)
+            else:
+                tally.twin(BYPASS, plan is not None, told)
+
+
+def _shown(plan: LaunchPlan, place: Path) -> bool:
+    """Whether a plan shows an app this folder."""
+    return any(source.path == place for source in plan.sources)
+
+
+def asleep(ctx: Context, tally: Tally) -> None:
+    """An update that adds a folder an hour ago, or eight days ago."""
+    before, after = ctx.variant("narrow", narrow, page=False), ctx.variant("wide", wide, page=False)
+    for entry, (days, sleeps) in itertools.product(ENTRIES, AGES):
+        person = Person.fresh(ctx)
+        person.agrees(before, days + 1)
+        person.agrees(after, days)
+        code, plan = person.given(entry, after)
+        told = f"{entry}: {days:.2f} days after the answer to an update: {code or 'planned'}"
+        music = plan is not None and _shown(plan, person.home / "Music")
+        if sleeps:
+            tally.judge(SLEEP, not music, "a folder that sleeps would be shown to an app", told)
+            tally.twin(SLEEP, plan is not None and _shown(plan, person.home / "Documents"), told)
+        else:
+            tally.twin(SLEEP, music, told)
+        if entry == "start":
+            _foreign_plan(tally, person, after, sleeps=sleeps)
+
+
+def _foreign_plan(tally: Tally, person: Person, app: Path, *, sleeps: bool) -> None:
+    """A plan that was made of all that the manifest declares, whatever sleeps of it."""
+    from locara.runtime.app_home import AppHome  # noqa: PLC0415 - loads the runtime
+    from locara.runtime.launch import launch_plan  # noqa: PLC0415 - as above
+
+    bundle = AppBundle.open(app)
+    home = AppHome.of(bundle.grants, root=person.home / "apps")
+    roots = {"documents": person.home / "Documents", "music": person.home / "Music"}
+    whole = launch_plan(bundle, home=home, cache=person.ctx.model_cache, user_roots=roots)
+    code, plan = person.given("start", app, whole)
+    told = f"a plan of the whole manifest: {code or 'taken'}"
+    if sleeps:
+        tally.judge(SLEEP, plan is None, "a launch plan that gives what sleeps was taken", told)
+    else:
+        tally.twin(SLEEP, plan is not None, told)
+
+
+def grown(ctx: Context, tally: Tally) -> None:
+    """The circle of a shared folder has one app more since an update; the others have agreed to that long ago."""
+    apps, maker = circles.APPS, circles.Maker(ctx)
+    sides = {app: circles.Side(tuple(one for one in apps if one != app), "agreed") for app in apps}
+    before = _sharing(ctx, apps[0], apps[1:2])
+    after = _sharing(ctx, apps[0], apps[1:])
+    for entry, (days, sleeps) in itertools.product(ENTRIES, AGES):
+        register = maker.register(sides, apps[0])
+        person = Person(ctx, Person.fresh(ctx).home, register.path)
+        person.agrees(before, days + 1)
+        person.agrees(after, days)
+        code, plan = person.given(entry, after)
+        shared = plan is not None and any("/shared/" in source.dest for source in plan.sources)
+        told = f"{entry}: {days:.2f} days after a partner was added: {code or 'planned'}"
+        if sleeps:
+            held = plan is not None and not shared
+            tally.judge(SHARED, held, "a folder is shared with an app that still sleeps as its partner", told)
+        else:
+            tally.twin(SHARED, shared, told)
+
+
+def _sharing(ctx: Context, app: str, others: tuple[str, ...]) -> Path:
+    def edit(document: dict[str, Any]) -> None:
+        bare(document)
+        shared = [{"id": "notes", "with": list(others), "access": "read-write"}]
+        document |= dict(zip(("publisher", "name"), app.split("/"), strict=True))
+        document["capabilities"] |= {"shared-folders": shared}
+
+    return ctx.variant("sharing", edit, page=False)

@@ -1,0 +1,210 @@
+"""LC407, LC412 and LC773 where a person asks: what `locara` says of a log, of an answer and of what is revoked, and how
+it exits, which is what scripts go by.
+
+The real command line is asked, with a person's folders that are made for it. Its words are read letter by letter: text
+that an app wrote must not steer the terminal that it is shown in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from locara.runtime.app import AppBundle
+from locara.runtime.app_home import AppHome
+from locara.runtime.audit import AuditLog
+from locara.runtime.consent import ScriptedConsent
+from locara.runtime.lifecycle import admit, withdraw
+from locara.runtime.revocation import follow, take_lists
+from locara.runtime.state import StateFolder
+from locara.trust.revocation.document import Known, parse_listed, parse_urgent
+from locara_verify.check import CheckResult, check
+from locara_verify.checks.consent.starts import narrow, wide
+from locara_verify.context import Context
+from locara_verify.tally import Tally
+
+LOG: Final = "LC407"
+ANSWER: Final = "LC412"
+REVOKED: Final = "LC773"
+DAY: Final = 86_400.0
+_HEX: Final = "5" * 64
+_STEERS: Final = (
+    "\x1b[2J",
+    "\x9b31m",
+    "\x07",
+    "\r",
+    "\n\nallowed",
+    "\u202e",
+    "\u2066",
+    "\x00",
+    "\x7f",
+    "\u2028",
+    "\ue000",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody with folders of their own, who asks at the command line."""
+
+    home: Path
+
+    @property
+    def state(self) -> StateFolder:
+        """What they decided."""
+        return StateFolder(self.home / "state/Locara")
+
+    def asks(self, *words: str) -> tuple[int, str]:
+        """The exit code of a verb, and all that it said."""
+        from locara.cli.dispatch import run as command_line  # noqa: PLC0415 - loads the framework
+
+        said = io.StringIO()
+        with _environment(self.home), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            code = command_line([*words])
+        return code, said.getvalue()
+
+
+@contextlib.contextmanager
+def _environment(home: Path) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ |= {
+        "HOME": str(home),
+        "XDG_STATE_HOME": str(home / "state"),
+        "XDG_DATA_HOME": str(home / "data"),
+    }
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@check("consent.verbs", rules=(LOG, ANSWER, REVOKED), quick=True)
+def run(ctx: Context) -> CheckResult:
+    """Logs with texts of an app in them, answers of each kind, and lists of each age."""
+    tally = Tally()
+    shown(tally, ctx)
+    answered(tally, ctx)
+    listed(tally, ctx)
+    return tally.result()
+
+
+def shown(tally: Tally, ctx: Context) -> None:
+    """A log of an app that writes what steers a terminal, shown, filtered, explained and verified."""
+    app, person, data = (
+        ctx.variant("narrow", narrow, page=False),
+        Person(ctx.fresh_dir("person")),
+        ctx.fresh_dir("data"),
+    )
+    path = AppHome.of(AppBundle.open(app).grants, root=data).audit_log
+    path.parent.mkdir(parents=True)
+    log = AuditLog.open(path, app="acme/log")
+    for number, text in enumerate(_STEERS):
+        request = {"root": text, "path": text, "access": "read"}
+        log.append(f"c{text}", "fs.user-paths", request, allowed=number % 2 == 0, because=f"b{text}")
+    log.close()
+    place = (str(app), "--data", str(data))
+    count, denied = len(_STEERS), len(_STEERS) // 2
+    for words, lines in (
+        (("audit-log", "show", *place), count),
+        (("audit-log", "show", *place, "--denied"), denied),
+        (("audit-log", "show", *place, "--limit", "3"), 3),
+        (("audit-log", "show", *place, "--format", "json"), count),
+        *((("explain", f"{app}#{number}", "--data", str(data)), None) for number in range(1, count + 1)),
+    ):
+        code, said = person.asks(*words)
+        told = f"{' '.join(words[:2])}: {code}, {said[:120]!a}"
+        steers = sorted({letter for letter in said if letter != "\n" and not letter.isprintable()})
+        tally.judge(LOG, not steers, "a text of an app steers the terminal that it is shown in", told)
+        right = code == 0 and (lines is None or said.count("\n") == lines)
+        tally.judge(LOG, right, "a verb does not show the entries of a log, each in a line", told)
+    whole = person.asks("audit-log", "verify", *place)[0]
+    tally.twin(LOG, whole == 0, f"an honest log is whole ({whole})")
+    path.write_bytes(path.read_bytes().replace(b'"allowed":false', b'"allowed":true', 1))
+    for form in ("human", "json"):
+        code = person.asks("audit-log", "verify", *place, "--format", form)[0]
+        tally.judge(
+            LOG, code == 1, "a verb says of a log that was changed that it is whole", f"{form}: {code}"
+        )
+
+
+def answered(tally: Tally, ctx: Context) -> None:
+    """What `locara consent show` says of an answer, by its words for scripts: only a yes to this version covers it."""
+    first, more = ctx.variant("narrow", narrow, page=False), ctx.variant("wide", wide, page=False)
+    for what, agreed, taken_back, asked, covers in (
+        ("nobody was asked", None, False, first, False),
+        ("a yes", first, False, first, True),
+        ("a yes that was taken back", first, True, first, False),
+        ("a yes to a version that asks for less", first, False, more, False),
+        ("a yes to a version that asks for more", more, False, first, True),
+        ("a yes to more that was taken back", more, True, first, False),
+    ):
+        person = Person(ctx.fresh_dir("person"))
+        if agreed is not None:
+            bundle = AppBundle.open(agreed)
+            admit(bundle, state=person.state, consent=ScriptedConsent([True]), now=time.time())
+            if taken_back:
+                withdraw(person.state, bundle.grants.app_id)
+        code, said = person.asks("consent", "show", str(asked), "--json")
+        told = f"{what}: {code}, {said.strip()[-120:]}"
+        right = code == (0 if covers else 1) and json.loads(said)["covered"] is covers
+        if covers:
+            tally.twin(ANSWER, right, told)
+        else:
+            tally.judge(ANSWER, right, "an answer is told to cover a version that it does not", told)
+
+
+def _lists(*entries: Mapping[str, Any], days: float) -> Known:
+    issued = time.time() - days * DAY
+    one = {"format": "locara-revocations/2", "seq": 1, "updated": issued, "entries": entries}
+    two = {"format": "locara-revocations-urgent/1", "seq": 1, "updated": issued, "after": 1, "entries": []}
+    return Known(parse_listed(json.dumps(one).encode()), parse_urgent(json.dumps(two).encode()))
+
+
+def listed(tally: Tally, ctx: Context) -> None:
+    """What `locara revocations check` exits with: 0 where all is well, 1 for what is revoked, 5 for lists too old."""
+    app = ctx.variant("narrow", narrow, page=False)
+    name = AppBundle.open(app).grants.app_id
+    about = {"kind": "defect", "reason": "a test", "time": 1.0}
+    kinds = ("model", "tool", "artifact", "key")
+    for severity, due in (("block", 1), ("warn", 0)):
+        for kind in (*kinds, "app"):
+            value = name if kind == "app" else f"sha256:{_HEX}"
+            person = _follower(ctx, about | {"id": "R-1", "severity": severity, kind: value})
+            asked = (str(app),) if kind == "app" else (f"--{kind}", value)
+            _exits(tally, person, asked, due, f"a {kind} that the list has as {severity}")
+            for other in kinds if kind == "app" else (one for one in kinds if one != kind):
+                _exits(
+                    tally, person, (f"--{other}", f"sha256:{_HEX}"), 0, f"a {other}, where a {kind} is listed"
+                )
+    for days, operation, due in (
+        (0.0, "run", 0), (0.0, "install", 0), (400.0, "install", 5), (400.0, "update", 5), (400.0, "run", 0),
+    ):  # fmt: skip
+        person = _follower(ctx, days=days)
+        _exits(
+            tally, person, (str(app), "--for", operation), due, f"{operation} with a list of {days:.0f} days"
+        )
+
+
+def _follower(ctx: Context, *entries: Mapping[str, Any], days: float = 0.0) -> Person:
+    person = Person(ctx.fresh_dir("person"))
+    follow(person.state, now=time.time() - days * DAY)
+    take_lists(person.state, _lists(*entries, days=days), now=time.time() - days * DAY)
+    return person
+
+
+def _exits(tally: Tally, person: Person, asked: tuple[str, ...], due: int, what: str) -> None:
+    code, said = person.asks("revocations", "check", *asked)
+    if due == 0:
+        tally.twin(REVOKED, code == 0, f"{what}: {code}, {said[:120]}")
+    else:
+        tally.judge(
+            REVOKED, code == due, "a script is told that what is revoked may be used", f"{what}: {code}"
+        )

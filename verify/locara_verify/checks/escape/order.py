@@ -1,0 +1,145 @@
+"""LC407 and LC408 at a session that is opened in this process: each call that reaches the desktop or the person is on
+record before it does, and the log says of each session how the one before it ended.
+
+The place of the broker is taken by one that only notes that it was asked. Where the log has no room, nobody may be.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from locara.errors import LocaraError
+from locara_verify.check import CheckResult, check
+from locara_verify.checks.desktop.stage import EVERYTHING, narrowed
+from locara_verify.checks.escape.audit import CHAIN, ORDER, file_limit
+from locara_verify.context import Context
+from locara_verify.tally import Tally
+
+if TYPE_CHECKING:
+    from locara.runtime.session import Session
+
+HOST: Final = "declared.example"
+_GRANT: Final = "0" * 16
+REACHING: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
+    ("background.begin", {"mode": "passive"}), ("background.begin", {"mode": "active"}),
+    ("clipboard.read", {}), ("clipboard.write", {"text": "x"}),
+    ("notify.show", {"modes": ["alert"], "title": "x"}), ("notify.show", {"modes": ["badge"], "badge": 1}),
+    ("notify.show", {"modes": ["sound", "alert"]}), ("shell.openExternal", {"url": f"https://{HOST}/"}),
+    ("audio.open", {"source": "microphone"}), ("audio.open", {"source": "system"}), ("camera.open", {}),
+    ("fs.pick", {"kind": "file", "access": "read"}),
+    ("fs.pick", {"kind": "directory", "access": "read-write"}), ("fs.dropped", {}), ("fs.remembered", {}),
+    ("fs.reopen", {"grant": _GRANT}), ("fs.forget", {"grant": _GRANT}),
+)  # fmt: skip
+"""Commands that ask the broker for something, with arguments that this app is granted."""
+_LANES: Final = frozenset({"desktop", "device", "pick"})
+_NOT_ASKING: Final = frozenset({"background.end", "audio.read", "audio.close", "camera.read", "camera.close"})
+"""They give something up, or go on with what was asked for before."""
+
+
+class _Reached(Exception):
+    """The broker was asked."""
+
+
+class _Broker:
+    """Notes which operation it was asked for, and does none."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any operation
+        def ask(*_args: object, **_more: object) -> None:
+            self.asked.append(name)
+            raise _Reached(name)
+
+        return ask
+
+
+class Bench:
+    """An app that is granted all that reaches the desktop, and its folders."""
+
+    def __init__(self, ctx: Context) -> None:
+        from locara.runtime.app_home import AppHome  # noqa: PLC0415 - loads the runtime
+        from locara.runtime.session import Places  # noqa: PLC0415 - as above
+
+        def edit(document: dict[str, Any]) -> None:
+            granted = {**EVERYTHING, "open-external": {"hosts": [HOST]}, "fs.user-selected": "read-write"}
+            narrowed(document, granted)
+
+        home, empty = ctx.fresh_dir("home"), ctx.fresh_dir("empty")
+        for part in ("db", "files", "audit", "tmp"):
+            (home / part).mkdir()
+        self.log: Path = home / "audit/log.jsonl"
+        self.broker: Any = _Broker()
+        self._places = Places(ctx.variant("order", edit, page=False), AppHome(home), empty, empty, empty)
+
+    def opened(self) -> Any:  # noqa: ANN401 - a session that is opened and closed by `with`
+        """A session."""
+        from locara.runtime.session import open_session  # noqa: PLC0415 - loads the runtime
+
+        return open_session(self._places, broker=self.broker)
+
+
+@check("escape-order", rules=(CHAIN, ORDER), quick=True)
+def run(ctx: Context) -> CheckResult:
+    """Calls with and without room in the log; sessions that end in order and sessions that do not."""
+    tally = Tally()
+    recorded_first(tally, Bench(ctx))
+    how_it_ended(tally, Bench(ctx))
+    return tally.result()
+
+
+def _calls(bench: Bench, session: Session, name: str, args: Mapping[str, Any]) -> list[str]:
+    """What the broker was asked for by one call."""
+    from locara.runtime.call import Call  # noqa: PLC0415 - loads the runtime
+    from locara.runtime.commands import table  # noqa: PLC0415 - as above
+
+    bench.broker.asked.clear()
+    command = table(session.grants)[name]
+    with suppress(_Reached, LocaraError):
+        command.run(session, Call(1, name, lambda _event: None), command.checked(dict(args)))
+    return list(bench.broker.asked)
+
+
+def recorded_first(tally: Tally, bench: Bench) -> None:
+    """Each command where its record does not fit, and where it does."""
+    from locara.runtime.commands import table  # noqa: PLC0415 - loads the runtime
+
+    with bench.opened() as session:
+        reach = {name for name, command in table(session.grants).items() if command.lane in _LANES}
+        missed = reach - {name for name, _ in REACHING} - _NOT_ASKING
+        tally.twin(
+            ORDER, not missed, f"each command that reaches the desktop or the person is tried ({missed})"
+        )
+        for name, args in REACHING:
+            size = bench.log.stat().st_size
+            with file_limit(size):
+                asked = _calls(bench, session, name, args)
+            told = f"{name} {json.dumps(args)}: {asked}"
+            tally.judge(ORDER, not asked, "the broker was asked before the call was on record", told)
+            asked = _calls(bench, session, name, args)
+            works = bool(asked) and bench.log.stat().st_size > size
+            tally.twin(ORDER, works, f"with room in the log the broker is asked ({name}: {asked})")
+
+
+class _BrokenOff(Exception):
+    """A session does not come to its end."""
+
+
+def how_it_ended(tally: Tally, bench: Bench) -> None:
+    """The first entry of a session says how the one before it ended."""
+    due = "none"
+    for number, ends in enumerate((True, True, False, True, False, False, True)):
+        before = bench.log.read_bytes().count(b"\n") if bench.log.exists() else 0
+        with suppress(_BrokenOff), bench.opened():
+            if not ends:
+                raise _BrokenOff
+        first = json.loads(bench.log.read_bytes().splitlines()[before])
+        told = str(first["request"].get("previous"))
+        held = first["cmd"] == "runtime.start" and told == due
+        said = f"session {number + 1}: {told}, it was {due}"
+        tally.judge(CHAIN, held, "the log tells another end of a session than it had", said)
+        due = "stopped" if ends else "interrupted"
