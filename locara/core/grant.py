@@ -18,22 +18,35 @@ from locara.core.digest import Digest
 from locara.core.hosts import HostSet
 from locara.core.manifest import Manifest
 from locara.core.ports import PortSet
+from locara.core.problems import at
 from locara.core.request import FsRequest, Request
 from locara.core.scope import Atom, AtomScope, HostScope, Scope, accesses, pins
-from locara.core.strict_json import JSON, escape
+from locara.core.strict_json import JSON, Place, escape
 
 _NOTHING: Final = MappingProxyType({kind: scopes.empty(kind) for kind in Kind})
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a grant was declared: file, 1-based line and column, JSON pointer, and its JSON text."""
+    """Where a grant was declared: file, JSON pointer, and its JSON text.
+
+    The places of the file's keys are looked through when somebody asks for the line: few do.
+    """
 
     source: str
-    line: int
-    column: int
     pointer: str
     declared: str
+    positions: Mapping[str, Place] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def line(self) -> int:
+        """The line, from 1, of the key or of what is around it."""
+        return at(self.positions, self.pointer)[0]
+
+    @property
+    def column(self) -> int:
+        """The column, from 1."""
+        return at(self.positions, self.pointer)[1]
 
     def __str__(self) -> str:
         return f"{self.source}:{self.line}"
@@ -191,7 +204,7 @@ def _origin(manifest: Manifest, kind: Kind, written: Mapping[str, JSON]) -> Orig
     pointer = f"/capabilities/{escape(kind.value)}"
     value = written.get(kind.value, "read-write")  # only fs.app-data is granted without being written
     declared = f"{json.dumps(kind.value)}: {json.dumps(value, ensure_ascii=False)}"
-    return Origin(manifest.source, *manifest.position(pointer), pointer, declared)
+    return Origin(manifest.source, pointer, declared, manifest.positions)
 
 
 def widening(old: Grants, new: Grants) -> tuple[Request, ...]:

@@ -100,7 +100,7 @@ def _grant(kind: Kind, value: JSON, source: str) -> Grant:
         scope = AtomScope(kind, frozenset(_atom(item) for item in _list(value)))
     if _scope_json(scope) != value:
         raise ValueError(f"the scope of {kind} is not in its canonical form")
-    return Grant(kind, scope, Origin(source, 1, 1, "", ""))
+    return Grant(kind, scope, Origin(source, "", ""))
 
 
 def _node(rows: list[tuple[str, PortSet, PortSet]]) -> Node:

@@ -140,9 +140,14 @@ class Manifest(Value):
         """``publisher/name``."""
         return f"{self.publisher}/{self.name}"
 
+    @property
+    def positions(self) -> Mapping[str, Place]:
+        """Line and column, from 1, of every key and item by JSON pointer."""
+        return self._written.positions
+
     def position(self, pointer: str) -> Place:
         """Line and column, from 1, of a JSON pointer; of the nearest thing around it if it is not written."""
-        return at(self._written.positions, pointer)
+        return at(self.positions, pointer)
 
 
 def _keys(*models: type[Value]) -> frozenset[str]:

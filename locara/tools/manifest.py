@@ -153,8 +153,7 @@ def _grants(written: _Written, digest: Digest, positions: Mapping[str, tuple[int
     grants: tuple[Grant, ...] = ()
     if needs.app_data is not None:
         pointer = "/capability_requirements/fs.app-data"
-        line, column = positions.get(pointer, (1, 1))
-        origin = Origin("tool.json", line, column, pointer, '"fs.app-data": "read"')
+        origin = Origin("tool.json", pointer, '"fs.app-data": "read"', positions)
         scope = AtomScope(Kind.FS_APP_DATA, frozenset({("app-data", "read")}))
         grants = (Grant(Kind.FS_APP_DATA, scope, origin),)
     return Grants(

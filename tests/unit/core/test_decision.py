@@ -275,7 +275,7 @@ def test_a_long_declaration_is_shortened_and_a_long_fix_tells_the_entry_alone(gr
 
 
 def test_grants_made_by_hand_may_tell_their_origin_in_words() -> None:
-    grant = Grant(Kind.MODELS, scopes.pins(Kind.MODELS, [A]), Origin("test", 1, 1, "", "given by the test"))
+    grant = Grant(Kind.MODELS, scopes.pins(Kind.MODELS, [A]), Origin("test", "", "given by the test"))
     grants = dataclasses.replace(Grants.none(), grants=(grant,))
     assert decide(grants, ModelRequest("chat")).because == "given by the test is declared at test:1"
     assert decide(grants, ModelRequest(B)).fix == f'"models": ["{B}"]'
