@@ -272,7 +272,10 @@ def one_on_some_systems(files: Mapping[str, bytes]) -> Iterator[tuple[str, dict[
                 yield f"{name} and {other!a} listed", {**files, f"{folder}{slash}{other}": b"other"}
         if folder:
             yield f"{name} and {folder.upper()!a}, a file", {**files, f"{folder.upper()}": b"other"}
-    for one, other in (("caf\u00e9.js", "cafe\u0301.js"), ("\u212bngstrom.js", "\u00e5ngstrom.js")):
+    for one, other in (
+        ("caf\u00e9.js", "cafe\u0301.js"), ("\u212bngstrom.js", "\u00e5ngstrom.js"), ("stra\u00dfe.js", "strasse.js"),
+        ("\u1e9e.js", "SS.js"), ("\u03c3.js", "\u03c2.js"), ("\u0390.js", "\u1fd3.js"), ("\ufb06.js", "\ufb05.js"),
+    ):  # fmt: skip
         yield f"{one!a} and {other!a} listed", {**files, one: b"one", other: b"other"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import resource
 import shutil
@@ -69,10 +70,12 @@ def run(ctx: Context) -> CheckResult:
         entries = [b"%d %d" % (turn, number) for number in range(seen + rng.randint(2, 300))]
         witnesses(trial, folder, entries, seen)
         monitors(trial, rng, folder, entries, seen)
+    secret(trial, folder / "secret")
     together.two_at_once(trial, folder / "together", serve, policy())
     served = readers.Served(folder / "read", serve, policy())
     readers.read_apart(trial, rng, served, entries)
     readers.watched(trial, served, folder / "watching", ctx.fixtures)
+    readers.told_first(trial, served, folder / "telling")
     return trial.result()
 
 
@@ -175,6 +178,31 @@ def forget(trial: Trial, folder: Path, visit: Callable[[], object]) -> None:
         trial.refused(MEMORY, f"a memory that is {what}", "state_unreadable", visit)
     place.write_bytes(good)
     trial.believed(MEMORY, "the memory put back", visit)
+
+
+def secret(trial: Trial, folder: Path) -> None:
+    """A key that somebody else can use by any one right, by a second name or through a link is not used."""
+    Witness.create(folder, "secret.example.org")
+    key, beside = folder / "witness.key", folder / "beside"
+
+    def opened() -> object:
+        return Witness.open(folder, policy().logs)
+
+    for place, good in ((key, 0o600), (folder, 0o700)):
+        for right in (1 << bit for bit in range(6)):
+            place.chmod(good | right)
+            what = f"{place.name} with the rights {good | right:04o}"
+            trial.refused(MEMORY, what, "key_exposed", opened)
+        place.chmod(good)
+        trial.believed(MEMORY, f"{place.name} with the rights {good:04o}", opened)
+    os.link(key, beside)
+    trial.refused(MEMORY, "a key with a second name", "key_exposed", opened)
+    key.unlink()
+    key.symlink_to(beside)
+    trial.refused(MEMORY, "a link to a key", "key_unreadable", opened)
+    key.unlink()
+    beside.rename(key)
+    trial.believed(MEMORY, "the key put back", opened)
 
 
 def unkept(trial: Trial, folder: Path, visit: Callable[[], object]) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import random
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,12 +15,15 @@ from typing import Any, Final
 from locara.trust import reading
 from locara.trust.checkpoint import OpenedCheckpoint, open_checkpoint
 from locara.trust.log_policy import LogPolicy
+from locara.trust.log_refusal import LogRefused
 from locara.trust.log_source import FolderSource, read_checkpoint
 from locara.trust.merkle import leaf_hash
-from locara.trust.monitor import Monitor
+from locara.trust.monitor import ALARMS, Monitor
 from locara.trust.proof_file import check_proof
+from locara.trust.tiles import WIDTH, Tile
 from locara.trust.watch import Rule
 from locara_verify.checks.log.trial import Trial
+from locara_verify.oracle import log as oracle
 
 SERVED: Final = "LC757"
 _NOT_THERE: Final = "not_included tile_malformed"
@@ -58,6 +62,13 @@ def read_apart(trial: Trial, rng: random.Random, served: Served, entries: list[b
         }
         for way, act in ways.items():
             trial.refused(SERVED, f"{what}, {way}", _NOT_THERE, act)
+        bundle = Tile(None, place // WIDTH, min(WIDTH, len(entries) - place // WIDTH * WIDTH))
+        (served.of(entries).folder / bundle.path).write_bytes(oracle.bundle(other, bundle.n))
+        del ways["proven"]  # the tiles are the log's, and whoever has the proof compares the entry
+        for way, act in ways.items():
+            trial.refused(
+                SERVED, f"entry {place} of {len(entries)} replaced in its bundle, {way}", _NOT_THERE, act
+            )
 
 
 def _whole(source: FolderSource, opened: OpenedCheckpoint, entries: list[bytes], index: int) -> None:
@@ -120,6 +131,22 @@ def watched(trial: Trial, served: Served, folder: Path, fixtures: Path) -> None:
         )
         more = len(told) > len(due)
         trial.holds(SERVED, "a monitor gave an alarm for nothing", f"{len(told)} of {len(due)}", fault=more)
+
+
+def told_first(trial: Trial, served: Served, folder: Path) -> None:
+    """An alarm that cannot be kept is given when it can: what was seen of the log is kept after its alarms."""
+    monitor = Monitor(folder, served.policy, (Rule.parse("text:needle"),))
+    begun, kept = [b"begun"], folder / ALARMS
+    trial.believed(SERVED, "a log of one entry", lambda: monitor.look(served.of(begun)))
+    kept.mkdir()
+    source = served.of([*begun, b"a needle", b"more"])
+    trial.refused(SERVED, "an alarm that cannot be kept", "state_unwritable", lambda: monitor.look(source))
+    kept.rmdir()
+    with suppress(LogRefused):
+        told = [alarm.index for alarm in monitor.look(source).alarms]
+        trial.holds(SERVED, "an alarm that could not be kept was lost", f"{told}", fault=told != [1])
+        written = kept.read_text("utf-8") if kept.exists() else ""
+        trial.holds(SERVED, "an alarm is not on the disk", written[:200], fault='"index": 1' not in written)
 
 
 def _says(told: Iterable[tuple[int | None, str]], due: tuple[int, str]) -> bool:
