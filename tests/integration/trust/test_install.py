@@ -20,6 +20,7 @@ from fixtures.trust.world import (
     BUILD,
     BUILDER,
     COMMIT,
+    SIGNED,
     SOURCE,
     Signing,
     World,
@@ -70,11 +71,15 @@ class Machine:
         built = self.world.sign(
             Signing(payload=provenance_of(about, source=source, builder=builder), build=build)
         )
-        self.world.time += how.get("later", timedelta())
+        later = how.get("later", timedelta())
+
+        def stamps(world: World, signature: bytes) -> list[bytes]:
+            with world.at(SIGNED + later):
+                return [world.stamp(signature)]
+
         verdict, levels = how.get("verdict", "PASSED"), how.get("levels", [summary.LOCAL_ONLY])
         said = summary_of(about, built, verdict=verdict, levels=levels)
-        judged = self.world.sign(Signing(payload=said, build=build))
-        self.world.time -= how.get("later", timedelta())
+        judged = self.world.sign(Signing(payload=said, build=build, leaf_at=later, stamps=stamps))
         kept = {"provenance.json": built, "verified.json": judged, **how.get("more", {})}
         for name in how.get("without", ()):
             del kept[name]
@@ -143,7 +148,7 @@ def test_a_verification_signed_after_the_key_was_stolen_stops_what_was_built_bef
     assert machine.install(machine.bundle("1.0.0", later=hour)) == 0
     for stolen, code in ((hour + timedelta(seconds=1), 0), (hour, 1), (hour / 2, 1)):
         about = {"id": "R1", "severity": "block", "kind": "compromise", "reason": "stolen key", "time": 0.0}
-        entry = {**about, "signer": BUILDER, "signedAfter": (machine.world.time + stolen).timestamp()}
+        entry = {**about, "signer": BUILDER, "signedAfter": (SIGNED + stolen).timestamp()}
         listed = {"format": "locara-revocations/2", "seq": 1, "updated": 0.0, "entries": [entry]}
         machine.state.write("revocations.json", listed)
         started = machine.start()

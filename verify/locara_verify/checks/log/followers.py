@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import resource
@@ -155,11 +156,31 @@ def forged_evidence(trial: Trial, folder: Path) -> None:
                 )  # fmt: skip
 
 
+def _remembered(note: str) -> bytes:
+    return json.dumps({"schema": "locara-witness/1", "logs": {ORIGIN: note}}).encode()
+
+
+def _not_its_own(memory: bytes) -> dict[str, str]:
+    """The remembered note as anybody who can write the file could have it: all but the witness's own word."""
+    note: str = json.loads(memory)["logs"][ORIGIN]
+    head, _, signed = note.partition("\n\n")
+    text, lines = f"{head}\n", signed.splitlines(keepends=True)
+    log = next(line for line in lines if f" {ORIGIN} " in line)
+    own = next(line for line in lines if " w.example.org " in line)
+    stranger, empty = oracle.Key.of("w.example.org", 4, KEY), oracle.checkpoint_text(ORIGIN, [])
+    first = oracle.Key.of(ORIGIN, 1, KEY).line(empty)
+    return {
+        "without its signature": f"{text}\n{log}",
+        "signed by another of its name": f"{text}\n{log}{stranger.line(text, 1)}",
+        "of an empty log": f"{empty}\n{first}",
+        "of an empty log under its own signature": f"{empty}\n{first}{own}",
+    }
+
+
 def forget(trial: Trial, folder: Path, visit: Callable[[], object]) -> None:
     """A memory that is gone or is not the witness's own."""
     place = folder / "seen.json"
     good = place.read_bytes()
-    own = good.split(b'": "')[1] if b'": "' in good else b""
     for what, changed in {
         "gone": None,
         "empty": b"",
@@ -167,9 +188,7 @@ def forget(trial: Trial, folder: Path, visit: Callable[[], object]) -> None:
         "of another size": good.replace(b"\\n", b"\\n1", 1),
         "of another log": good.replace(ORIGIN.encode(), b"log.example.org/other", 1),
         "cut": good[: len(good) // 2],
-        "without its signature": good.replace(own[own.rfind(b"w.example.org") :][:40], b"", 1)
-        if own
-        else b"",
+        **{what: _remembered(note) for what, note in _not_its_own(good).items()},
     }.items():
         if changed is None:
             place.unlink()

@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -117,6 +118,10 @@ def watched(trial: Trial, served: Served, folder: Path, fixtures: Path) -> None:
         (b"[" * 50_000, ""),
         ({"app": "acme/notes", "cert": certificate, "digest": raw, "note": "needle"}, " ".join(rules)),
     ]
+    signers = {"mail": "ci@acme.example", "address": "https://ci.acme.example/linux@v1"}
+    rules |= {kind: f"identity:{name}" for kind, name in signers.items()}
+    for kind, name in (*signers.items(), ("", "xci@acme.example"), ("", "https://ci.acme.example/linux@v2")):
+        listed += [(entry, kind) for entry in _signed_by(name)]
     entries = [one if isinstance(one, bytes) else json.dumps(one).encode() for one, _ in listed]
     wanted = [{rules[name] for name in names.split()} for _, names in listed]
     half = len(entries) // 2
@@ -151,6 +156,29 @@ def told_first(trial: Trial, served: Served, folder: Path) -> None:
 
 def _says(told: Iterable[tuple[int | None, str]], due: tuple[int, str]) -> bool:
     return any(index == due[0] and due[1] in message for index, message in told)
+
+
+def _signed_by(name: str) -> list[Any]:
+    """Entries with a certificate of that name alone: whole, as text, as bytes, as a log of certificates keeps it."""
+    from cryptography import x509  # noqa: PLC0415 - only log checks need it
+    from cryptography.hazmat.primitives import hashes  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415
+
+    key, begun = ec.generate_private_key(ec.SECP256R1()), datetime(2026, 7, 1, tzinfo=UTC)
+    own = x509.UniformResourceIdentifier(name) if "://" in name else x509.RFC822Name(name)
+    builder = x509.CertificateBuilder().subject_name(x509.Name([])).issuer_name(x509.Name([]))
+    builder = (
+        builder.public_key(key.public_key()).serial_number(1).not_valid_before(begun).not_valid_after(begun)
+    )
+    made = builder.add_extension(x509.SubjectAlternativeName([own]), critical=True).sign(key, hashes.SHA256())
+    whole, part = made.public_bytes(Encoding.DER), made.tbs_certificate_bytes
+    return [
+        {"rawBytes": base64.b64encode(whole).decode()},
+        {"chain": [{"pem": made.public_bytes(Encoding.PEM).decode()}]},
+        whole,
+        {"kind": "precertificate", "spec": {"tbsCertificate": base64.b64encode(part).decode()}},
+    ]
 
 
 def _certificate(fixtures: Path) -> tuple[str, str]:
