@@ -55,13 +55,17 @@ def run(ctx: Context) -> CheckResult:
     """Files, policies, starts and running apps."""
     findings: list[Finding] = []
     tried = 0
-    families = (_files, _shipped, _policies, _starts, _clocks, _material, running.cases)
-    for said, wanted, what in (case for family in families for case in family(ctx)):
+    for said, wanted, what in (case for family in families() for case in family(ctx)):
         tried += 1
         if said != wanted and has_room(findings, RULE):
             message = "what is known of revocations on this machine has another effect than it must have"
             findings.append(Finding(RULE, message, because=f"{what}: {said}, not {wanted}"[:600]))
     return CheckResult(tuple(findings), {RULE: tried}, attacks=tried)
+
+
+def families() -> tuple[Callable[[Context], Iterator[tuple[object, object, str]]], ...]:
+    """What is asked, in its order: each gives what came, what was due, and of what."""
+    return (_files, _shipped, _policies, _starts, _clocks, _material, running.cases)
 
 
 def _lists(seq: int, urgent: int, *entries: Mapping[str, Any], updated: float = NOW) -> Known:
