@@ -110,10 +110,7 @@ def _taking(ctx: Context) -> Iterator[tuple[object, object, str]]:
     """Pairs of lists: the first is in place, the second arrives. Each change beside an urgent list and without one."""
     rng = ctx.rng("lists-taken")
     cases = [
-        (what, beside)
-        for beside in (True, True, False)
-        for what in _CHANGES
-        if beside or what not in _OF_URGENT
+        (what, beside) for beside in (True, False) for what in _CHANGES if beside or what not in _OF_URGENT
     ]
     for what, beside in cases * 2:
         old = _lists(rng, 5, ["R-1", "R-2"])
