@@ -30,8 +30,10 @@ from locara_registry.statements import build_provenance
 from locara_registry.trust import entries
 from locara_registry.trust.authority import LEAF_LIFE, make_below
 from locara_registry.trust.instance import Instance
+from locara_registry.trust.keys import Algorithm
 from locara_registry.trust.moments import Moments
 from locara_registry.trust.record import Role
+from locara_registry.trust.setup import Setup
 from locara_registry.trust.signing import log_request
 from locara_registry.trust.trusted_root import log_policy, trust_instance, trusted_root
 
@@ -146,3 +148,15 @@ def test_what_a_build_fetched_is_in_its_provenance() -> None:
     told = {one.uri: (one.digest or {}).get("sha256") for one in listed[1:]}
     assert told == {name: digest.hex for name, digest in fetched.items()}
     assert said.commits_of(BUILD.source) == {BUILD.commit}
+
+
+@pytest.mark.parametrize("role", [Role.AUTHORITY, Role.TIMESTAMPS])
+def test_another_root_key_signs_nothing_below_the_root_of_before(world: World, role: Role) -> None:
+    strangers = DrawnKeys("strangers")
+    for name in ("authority-root", "timestamps-root"):
+        strangers.create(name, Algorithm.P384)
+    with pytest.raises(TrustError) as refused:
+        Setup(DrawnKeys("new"), strangers, world.moments).rotate(world.record, role)
+    assert refused.value.reason is Reason.MATERIAL_UNTRUSTED
+    rotated = Setup(DrawnKeys("new"), world.roots, world.moments).rotate(world.record, role)
+    assert len(rotated.of(role)) == 2
