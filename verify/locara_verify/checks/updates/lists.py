@@ -126,7 +126,7 @@ def _taking(ctx: Context) -> Iterator[tuple[object, object, str]]:
         before = _files(state)
         try:
             take_lists(state, _known(new, new_urgent), now=NOW)
-            said = _files(state) == [new, new_urgent]  # else taken, and not in place
+            said: object = _files(state) == [new, new_urgent] or "taken, and not in place"
         except LocaraError:
             said = _files(state) != before  # refused, and yet in place
         yield said, wanted, f"{what}: {json.dumps([old, new, old_urgent, new_urgent])}"
