@@ -141,7 +141,7 @@ class Installer:
             artifact=str(found.digest),
             commit=found.listed.commit,
             signer=built.signer.identity,
-            signed_at=max(built.signature.times).timestamp(),
+            signed_at=max(time for one in believed for time in one.signature.times).timestamp(),
             keys=frozenset(f"sha256:{key}" for one in believed for key in one.signature.keys),
         )
 

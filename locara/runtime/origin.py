@@ -23,7 +23,8 @@ _Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What attestations said: digests as ``sha256:<hex>``, ``signed_at`` in seconds since 1970."""
+    """What attestations said: digests as ``sha256:<hex>``. ``signed_at`` is the latest time in any of them, in seconds
+    since 1970, and ``keys`` are those that vouch for one of them: a revocation of any one is a revocation of all."""
 
     artifact: str | None = None
     commit: str | None = None

@@ -119,12 +119,15 @@ class ToolCache:
             if error.errno not in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}:
                 raise
             try:
-                load_tool(final, digest)
+                self.verify(digest)
             except ToolError:
                 damaged = self.root / f"{_PARTIAL}{secrets.token_hex(16)}"
                 final.rename(damaged)
                 staging.rename(final)
-                shutil.rmtree(damaged, ignore_errors=True)
+                if damaged.is_dir() and not damaged.is_symlink():
+                    shutil.rmtree(damaged, ignore_errors=True)
+                else:
+                    damaged.unlink(missing_ok=True)
 
 
 def not_cached(digest: Digest) -> ToolError:

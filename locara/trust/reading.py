@@ -40,7 +40,9 @@ def find(source: LogSource, opened: OpenedCheckpoint, entry: bytes) -> int | Non
     nothing is found is only what the source says."""
     for index, candidate in _bundles(source, opened.size, 0, opened.size):
         if candidate == entry:
-            prove(source, opened, index)
+            proof = prove(source, opened, index)
+            # The bundle has it; that the tree has it as well is another question.
+            verify_inclusion(leaf_hash(entry), index, opened.size, proof.hashes, opened.root)
             return index
     return None
 

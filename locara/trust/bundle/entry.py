@@ -14,7 +14,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from locara.trust.bundle.instance import Log, TrustInstance
-from locara.trust.checkpoint import Checkpoint, Cosigned, cosignatures, open_checkpoint
+from locara.trust.checkpoint import MAX_SKEW, Checkpoint, Cosigned, cosignatures, open_checkpoint
 from locara.trust.log_refusal import LogRefused
 from locara.trust.note import Note
 from locara.trust.refusal import Reason, TrustError
@@ -136,15 +136,16 @@ def _place(entry: SeenEntry, log: Log, instance: TrustInstance, now: datetime) -
     if head.root != base64.b64decode(proof.root_hash):
         raise TrustError(Reason.CHECKPOINT_ROOT, "checkpoint and proof name different root hashes")
     if log.key is None:
-        return LogPlace(head.origin, proof.log_index, head.size, _witnessed(note, instance))
+        return LogPlace(head.origin, proof.log_index, head.size, _witnessed(note, instance, now))
     policy = instance.policy_for(log.key)
     opened = open_checkpoint(raw, policy, now=now.timestamp())
     return LogPlace(head.origin, proof.log_index, head.size, opened.cosigned)
 
 
-def _witnessed(note: Note, instance: TrustInstance) -> tuple[Cosigned, ...]:
-    """The witnesses of an older log, whose own signature the library has checked."""
-    seen = cosignatures(note, instance.policy.witnesses)
+def _witnessed(note: Note, instance: TrustInstance, now: datetime) -> tuple[Cosigned, ...]:
+    """The witnesses of an older log, whose own signature the library has checked; none that signed in the future."""
+    latest = now.timestamp() + MAX_SKEW
+    seen = tuple(one for one in cosignatures(note, instance.policy.witnesses) if one.time <= latest)
     if not instance.policy.met_by(one.witness for one in seen):
         raise TrustError(
             Reason.WITNESS_MISSING, f"too few witnesses: {len(seen)} of {instance.policy.wanted}"

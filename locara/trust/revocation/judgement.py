@@ -153,7 +153,7 @@ def judge(
 
 
 def _about(known: Known, subject: Subject) -> Iterator[tuple[Entry, bool]]:
-    """The entries about a subject, those that block first, each with whether it does."""
+    """The entries about a subject, each with whether it blocks: malware that blocks first, then all else that does."""
     found = [(entry, entry.severity == "block") for entry in known.listed.entries if matches(entry, subject)]
     needs_more = subject.app in known.listed.popular
     found += [
@@ -161,7 +161,7 @@ def _about(known: Known, subject: Subject) -> Iterator[tuple[Entry, bool]]:
         for entry in known.urgent_entries
         if matches(entry, subject)
     ]
-    return iter(sorted(found, key=lambda pair: not pair[1]))
+    return iter(sorted(found, key=lambda pair: (not pair[1], pair[0].kind != "malware")))
 
 
 def _too_old(age: float | None, subject: Subject, operation: Operation, limits: Limits) -> str:

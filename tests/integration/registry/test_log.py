@@ -237,9 +237,11 @@ def test_a_served_file_is_never_replaced(tmp_path: Path, log: Log) -> None:
     log.append(entries(300, 310))
     place = tmp_path / "public/tile/0/001.p/54"
     place.parent.mkdir(exist_ok=True)
-    place.write_bytes(bytes(54 * 32))
-    refused("fork", log.publish)
-    assert log.published.size == 300
+    for length in (54 * 32, 54 * 32 - 1, 55 * 32, 0):
+        place.write_bytes(bytes(length))
+        refused("fork", log.publish)
+        assert log.published.size == 300
+        assert place.read_bytes() == bytes(length)
     place.unlink()
     assert log.publish().size == 310
 

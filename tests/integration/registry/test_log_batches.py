@@ -9,14 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from locara.trust.checkpoint import open_checkpoint
+from locara.trust.checkpoint import cosign, open_checkpoint
 from locara.trust.log_policy import LogPolicy
 from locara.trust.log_refusal import LogRefused
 from locara.trust.merkle import leaf_hash
+from locara.trust.note import Note, Signature
+from locara.trust.note_keys import COSIGNATURE, SigningKey
 from locara.trust.proof_file import check_proof
 from locara.trust.witness import Witness
 from locara.trust.witness_server import WitnessServer
 from locara_registry.__main__ import main
+from locara_registry.trust.log import witnesses
 from locara_registry.trust.log.batch import Batcher
 from locara_registry.trust.log.log import Log
 from locara_registry.trust.log.witnesses import AskedWitnesses, ask
@@ -210,9 +213,35 @@ def test_the_operator_looks_after_the_log(tmp_path: Path, capsys: pytest.Capture
     )
     code, _, err = run("publish", "--policy", tmp_path / "policy")
     assert code == 1 and "not enough witnesses" in err
-    cosigned.write_bytes(cosigned.read_bytes().replace(b"registry.example.org/log\n", b"x\n", 1))
-    code, _, err = run("cosign", cosigned)
-    assert code == 1 and "not of the checkpoint" in err
+    good = cosigned.read_bytes()
+    for own, other in ((b"registry.example.org/log\n", b"x\n"), (b"\n0\n", b"\n9\n")):
+        cosigned.write_bytes(good.replace(own, other, 1))
+        code, _, err = run("cosign", cosigned)
+        assert code == 1 and "not of the checkpoint" in err
+
+
+def test_a_line_that_is_not_the_witnesss_signature_is_no_cosignature(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, stranger = (SigningKey("w.example.org", COSIGNATURE, bytes([seed] * 32)) for seed in (1, 2))
+    policy = LogPolicy.parse(f"witness w {own.verifier} http://127.0.0.1:1\nquorum w\n".encode())
+    before = log.published
+    for signer, right in ((stranger, False), (own, True)):
+
+        def post(
+            _address: str, note: Note, *_: object, signer: SigningKey = signer
+        ) -> tuple[int, str, bytes]:
+            line = cosign(note, signer, 1_800_000_000)
+            posing = Signature(own.name, own.verifier.key_id, line.value)
+            return 200, "text/plain", str(posing).encode()
+
+        monkeypatch.setattr(witnesses, "_post", post)
+        if right:
+            assert len(log.publish(AskedWitnesses(policy)).note.signatures) == 2
+        else:
+            with pytest.raises(LogRefused) as refused:
+                log.publish(AskedWitnesses(policy))
+            assert refused.value.code == "witnesses_missing" and log.published == before
 
 
 def test_a_check_finds_what_a_start_does_not_look_at(log: Log, tmp_path: Path) -> None:

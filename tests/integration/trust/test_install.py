@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from fixtures.trust.world import (
     BUILD,
     BUILDER,
     COMMIT,
+    SIGNED,
     SOURCE,
     Signing,
     World,
@@ -53,7 +55,7 @@ class Machine:
     app: Path
 
     def bundle(self, version: str, *, page: str = "", **how: Any) -> Path:
-        """A bundle of this version. `source`, `builder`, `verdict`, `levels`, `listed` and `without` change it."""
+        """A bundle of a version. `source`, `builder`, `verdict`, `levels`, `listed`, `later`, `without` change it."""
         app = self.folder / f"app-{len(list(self.folder.iterdir()))}"
         shutil.copytree(self.app, app)
         manifest = json.loads((app / "locara.json").read_text())
@@ -69,9 +71,15 @@ class Machine:
         built = self.world.sign(
             Signing(payload=provenance_of(about, source=source, builder=builder), build=build)
         )
+        later = how.get("later", timedelta())
+
+        def stamps(world: World, signature: bytes) -> list[bytes]:
+            with world.at(SIGNED + later):
+                return [world.stamp(signature)]
+
         verdict, levels = how.get("verdict", "PASSED"), how.get("levels", [summary.LOCAL_ONLY])
         said = summary_of(about, built, verdict=verdict, levels=levels)
-        judged = self.world.sign(Signing(payload=said, build=build))
+        judged = self.world.sign(Signing(payload=said, build=build, leaf_at=later, stamps=stamps))
         kept = {"provenance.json": built, "verified.json": judged, **how.get("more", {})}
         for name in how.get("without", ()):
             del kept[name]
@@ -132,6 +140,19 @@ def test_an_installed_app_starts_and_one_whose_signer_is_revoked_does_not(
         started = machine.start()
         assert started.returncode == code, started.stderr
     assert "stolen key" in started.stderr
+
+
+def test_a_verification_signed_after_the_key_was_stolen_stops_what_was_built_before(machine: Machine) -> None:
+    """Whoever has the key can verify, in its name, what was honestly built; a list that comes later finds it."""
+    hour = timedelta(hours=1)
+    assert machine.install(machine.bundle("1.0.0", later=hour)) == 0
+    for stolen, code in ((hour + timedelta(seconds=1), 0), (hour, 1), (hour / 2, 1)):
+        about = {"id": "R1", "severity": "block", "kind": "compromise", "reason": "stolen key", "time": 0.0}
+        entry = {**about, "signer": BUILDER, "signedAfter": (SIGNED + stolen).timestamp()}
+        listed = {"format": "locara-revocations/2", "seq": 1, "updated": 0.0, "entries": [entry]}
+        machine.state.write("revocations.json", listed)
+        started = machine.start()
+        assert started.returncode == code, started.stderr
 
 
 def test_an_update_of_the_same_publisher_needs_no_expectations_again(

@@ -126,3 +126,22 @@ def test_a_model_is_signed_over_all_its_files(tmp_path: Path) -> None:
         with pytest.raises(TrustError) as caught:
             Statement.parse(PAYLOAD_TYPE, raw.decode().replace(old, new).encode())
         assert caught.value.reason is reason
+
+
+def test_every_file_of_a_model_is_signed_hidden_ones_too(tmp_path: Path) -> None:
+    names = ("model.gguf", ".hidden", "deep/.er/config.json", "deep/tokens.txt")
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    said = read(statements.model_statement("m", tmp_path)).predicate
+    assert isinstance(said, ModelSignature)
+    assert {one.name: one.digest for one in said.resources} == {
+        name: Digest.of(name.encode()).hex for name in names
+    }
+
+
+def test_only_a_run_that_passed_gives_the_level() -> None:
+    for verdict in ("warned", "failed", "inconclusive", "PASSED", ""):
+        said = summary(report(verdict=verdict))
+        assert not said.passed and said.verified_levels == ()
+    assert summary(report()).passed

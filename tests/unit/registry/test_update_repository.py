@@ -94,6 +94,8 @@ def test_a_list_is_only_issued_when_clients_will_take_it() -> None:
     assert (known.listed.seq, len(known.listed.entries)) == (2, 2)
     known = lists.without(known, ["R-1"], now=NOW)
     assert known.listed.lifted == ["R-1"]
+    more = lists.with_entries(known, [entry("R-3")], now=NOW)
+    assert more.listed.lifted == ["R-1"]  # an urgent entry of that id stays lifted
     again = lists.with_entries(known, [entry("R-1", reason="once more")], now=NOW)
     assert again.listed.lifted == []
     with pytest.raises(ListRefused, match="no entry"):

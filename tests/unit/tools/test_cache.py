@@ -57,6 +57,25 @@ def test_changed_bytes_are_found_and_replaced(cache: ToolCache, name: str) -> No
     assert cache.verify(tool.digest) == tool
 
 
+@pytest.mark.parametrize("instead", ["a link", "a file"])
+def test_what_is_no_folder_is_replaced_by_the_tool(cache: ToolCache, tmp_path: Path, instead: str) -> None:
+    manifest, wasm = read_folder(FIXTURES / "text-stats")
+    tool = cache.add(manifest, wasm)
+    place = cache.root / tool.digest.hex
+    place.rename(tmp_path / "beside")
+    if instead == "a link":
+        place.symlink_to(tmp_path / "beside")
+    else:
+        place.write_bytes(wasm)
+    with pytest.raises(ToolError) as refused:
+        cache.verify(tool.digest)
+    assert refused.value.code == "not_cached"
+    cache.add(manifest, wasm)
+    assert cache.verify(tool.digest) == tool and not place.is_symlink()
+    assert [path.name for path in cache.root.iterdir()] == [tool.digest.hex]
+    assert {path.name for path in (tmp_path / "beside").iterdir()} == {"tool.json", "tool.wasm"}
+
+
 def test_a_link_is_no_tool(cache: ToolCache, tmp_path: Path) -> None:
     manifest, wasm = read_folder(FIXTURES / "text-stats")
     tool = cache.add(manifest, wasm)

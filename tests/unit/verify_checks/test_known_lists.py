@@ -34,7 +34,7 @@ def wrong(cases: Any) -> list[str]:
 
 
 def test_the_product_as_it_is(ctx: Any) -> None:
-    for family in (known._files, known._policies, known._starts, known._material, known._running):
+    for family in known.families():
         assert wrong(family(ctx)) == [], family.__name__
 
 

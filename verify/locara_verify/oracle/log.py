@@ -67,6 +67,27 @@ def _sub_proof(m: int, entries: Sequence[bytes], *, whole: bool) -> list[bytes]:
     return [*_sub_proof(m - k, entries[k:], whole=False), tree_hash(entries[:k])]
 
 
+def path_length(m: int, n: int) -> int:
+    """How many hashes PATH(m, D[n]) has."""
+    if n == 1:
+        return 0
+    k = split(n)
+    return 1 + (path_length(m, k) if m < k else path_length(m - k, n - k))
+
+
+def proof_length(m: int, n: int) -> int:
+    """How many hashes PROOF(m, D[n]) has; for m = 0 none."""
+    return _sub_proof_length(m, n, whole=True) if m else 0
+
+
+def _sub_proof_length(m: int, n: int, *, whole: bool) -> int:
+    if m == n:
+        return 0 if whole else 1
+    k = split(n)
+    rest = _sub_proof_length(m, k, whole=whole) if m <= k else _sub_proof_length(m - k, n - k, whole=False)
+    return 1 + rest
+
+
 def tile(entries: Sequence[bytes], level: int, n: int) -> bytes:
     """The tile of a level and number, as the formula of C2SP tlog-tiles says; empty when there is none."""
     span = 256**level

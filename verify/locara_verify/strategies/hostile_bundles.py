@@ -272,7 +272,10 @@ def one_on_some_systems(files: Mapping[str, bytes]) -> Iterator[tuple[str, dict[
                 yield f"{name} and {other!a} listed", {**files, f"{folder}{slash}{other}": b"other"}
         if folder:
             yield f"{name} and {folder.upper()!a}, a file", {**files, f"{folder.upper()}": b"other"}
-    for one, other in (("caf\u00e9.js", "cafe\u0301.js"), ("\u212bngstrom.js", "\u00e5ngstrom.js")):
+    for one, other in (
+        ("caf\u00e9.js", "cafe\u0301.js"), ("\u212bngstrom.js", "\u00e5ngstrom.js"), ("stra\u00dfe.js", "strasse.js"),
+        ("\u1e9e.js", "SS.js"), ("\u03c3.js", "\u03c2.js"), ("\u0390.js", "\u1fd3.js"), ("\ufb06.js", "\ufb05.js"),
+    ):  # fmt: skip
         yield f"{one!a} and {other!a} listed", {**files, one: b"one", other: b"other"}
 
 
@@ -389,6 +392,18 @@ def two_readings(files: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
         for kind in (0x7075, 0x6375) if name == "another name" else (0x0001, 0x9901, 0x5455):
             field = struct.pack("<HH", kind, len(text)) + text
             yield f"{name} in a further field {kind:#x} of all members", _with_field(files, field)
+            behind = struct.pack("<HH", 1, 0) + field
+            yield (
+                f"{name} in a field {kind:#x} behind an empty wide one of all members",
+                _with_field(files, behind),
+            )
+    for kind in (0x7075, 0x6375, 0x9901, 0x5455, 0x000A, 0xCAFE, 0):
+        yield (
+            f"an empty further field {kind:#x} of all members",
+            _with_field(files, struct.pack("<HH", kind, 0)),
+        )
+    for bit in (*range(11), *range(12, 16)):
+        yield f"flag {bit} of all members, said twice", _flagged(good, 1 << bit)
 
 
 def _members_said_twice(good: bytes, files: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
@@ -428,6 +443,18 @@ def _members_said_twice(good: bytes, files: Mapping[str, bytes]) -> Iterator[tup
     first, second = good.find(name), good.rfind(name)
     yield "another name before a member", good[:first] + swapped + good[first + len(name) :]
     yield "another name in the list", good[:second] + swapped + good[second + len(name) :]
+
+
+def _flagged(good: bytes, flag: int) -> bytes:
+    """An archive with this flag before each member and in the list: both say that more is to be known."""
+    bent = bytearray(good)
+    for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = good.find(mark)
+        while at >= 0:
+            (flags,) = struct.unpack_from("<H", good, at + offset)
+            struct.pack_into("<H", bent, at + offset, flags | flag)
+            at = good.find(mark, at + 4)
+    return bytes(bent)
 
 
 def _with_field(files: Mapping[str, bytes], field: bytes) -> bytes:

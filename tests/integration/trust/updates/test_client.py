@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from locara.trust.repository.names import REVOCATIONS, URGENT, app_target
 from locara.trust.repository.refused import UpdateRefused
 from locara_registry.trust.repository import lists
 from locara_registry.trust.repository.files import Published
-from locara_registry.trust.repository.layout import ROLES
+from locara_registry.trust.repository.layout import DELEGATED, ROLES
 from locara_registry.trust.repository.state import State
 
 from .test_attacks import entry
@@ -348,6 +349,31 @@ def test_the_registry_alone_cannot_be_missing_keys(tuf: World) -> None:
         lambda known, now: lists.with_urgent(known, [entry()], now=now)
     )  # the twin: one key is enough
     assert open_copy_after(tuf)
+
+
+def test_each_role_has_the_last_word_on_its_targets(tuf: World) -> None:
+    delegations = State.read(Published(tuf.public)).roles["targets"].signed.delegations
+    assert delegations is not None and delegations.roles is not None
+    assert {name: role.terminating for name, role in delegations.roles.items()} == dict.fromkeys(
+        DELEGATED, True
+    )
+
+
+def test_nothing_is_published_beside_a_role_that_has_ended(tuf: World) -> None:
+    online = keyring(tuf.folder).__class__(keyring(tuf.folder).online)
+    before = {path.name: path.read_bytes() for path in tuf.public.glob("*.json")}
+    for days, ended in ((181, True), (1, False)):
+        late = type(tuf.repository)(
+            tuf.folder / "repo", online, clock=lambda days=days: datetime.now(UTC) + timedelta(days=days)
+        )
+        if ended:
+            with pytest.raises(UpdateRefused) as caught:
+                late.renew()
+            assert caught.value.code == "expired"
+            assert {path.name: path.read_bytes() for path in tuf.public.glob("*.json")} == before
+        else:
+            late.renew()
+            assert (tuf.public / "timestamp.json").read_bytes() != before["timestamp.json"]
 
 
 def open_copy_after(tuf: World) -> bool:

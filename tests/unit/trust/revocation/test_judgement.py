@@ -165,6 +165,18 @@ def test_only_malware_ends_a_running_app_now() -> None:
         assert found.ends_now == (kind == "malware"), kind
 
 
+@pytest.mark.parametrize("first", ["vulnerability", "malware"])
+def test_malware_ends_a_running_app_whatever_else_blocks_it(first: str) -> None:
+    second = "malware" if first == "vulnerability" else "vulnerability"
+    one = entry(kind=first, app="acme/notes")
+    other = entry(id="R-2", kind=second, manifest=A)
+    for lists in (known(one, other), known(one, urgent=urgent(other))):
+        found = judge(lists, APP, "run", now=NOW)
+        assert found.ends_now and found.entry is not None and found.entry.kind == "malware"
+    warned = other.model_copy(update={"severity": "warn"})
+    assert judge(known(one, warned), APP, "run", now=NOW).ends_now == (first == "malware")
+
+
 def test_one_key_alone_cannot_stop_a_popular_app() -> None:
     for fields in HITS.values():
         alone = urgent(entry(**fields))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from locara_verify.check import CheckResult, check
-from locara_verify.checks.attestation import recalled, sets
+from locara_verify.checks.attestation import publishers, recalled, sets
 from locara_verify.checks.attestation.judge import Client
 from locara_verify.context import Context
 from locara_verify.finding import JSON, Finding
@@ -23,7 +23,7 @@ def run(ctx: Context) -> CheckResult:
     listed, missing = load(ctx)
     if missing:
         return CheckResult(inconclusive={RULE: missing})
-    return judge(ctx, listed).joined(sets.run(ctx), "of several")
+    return judge(ctx, listed).joined(sets.run(ctx), "of several").joined(publishers.run(), "of an index")
 
 
 def replay(ctx: Context, case: dict[str, JSON]) -> CheckResult:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
 import resource
 import shutil
@@ -69,10 +71,12 @@ def run(ctx: Context) -> CheckResult:
         entries = [b"%d %d" % (turn, number) for number in range(seen + rng.randint(2, 300))]
         witnesses(trial, folder, entries, seen)
         monitors(trial, rng, folder, entries, seen)
+    secret(trial, folder / "secret")
     together.two_at_once(trial, folder / "together", serve, policy())
     served = readers.Served(folder / "read", serve, policy())
     readers.read_apart(trial, rng, served, entries)
     readers.watched(trial, served, folder / "watching", ctx.fixtures)
+    readers.told_first(trial, served, folder / "telling")
     return trial.result()
 
 
@@ -152,11 +156,31 @@ def forged_evidence(trial: Trial, folder: Path) -> None:
                 )  # fmt: skip
 
 
+def _remembered(note: str) -> bytes:
+    return json.dumps({"schema": "locara-witness/1", "logs": {ORIGIN: note}}).encode()
+
+
+def _not_its_own(memory: bytes) -> dict[str, str]:
+    """The remembered note as anybody who can write the file could have it: all but the witness's own word."""
+    note: str = json.loads(memory)["logs"][ORIGIN]
+    head, _, signed = note.partition("\n\n")
+    text, lines = f"{head}\n", signed.splitlines(keepends=True)
+    log = next(line for line in lines if f" {ORIGIN} " in line)
+    own = next(line for line in lines if " w.example.org " in line)
+    stranger, empty = oracle.Key.of("w.example.org", 4, KEY), oracle.checkpoint_text(ORIGIN, [])
+    first = oracle.Key.of(ORIGIN, 1, KEY).line(empty)
+    return {
+        "without its signature": f"{text}\n{log}",
+        "signed by another of its name": f"{text}\n{log}{stranger.line(text, 1)}",
+        "of an empty log": f"{empty}\n{first}",
+        "of an empty log under its own signature": f"{empty}\n{first}{own}",
+    }
+
+
 def forget(trial: Trial, folder: Path, visit: Callable[[], object]) -> None:
     """A memory that is gone or is not the witness's own."""
     place = folder / "seen.json"
     good = place.read_bytes()
-    own = good.split(b'": "')[1] if b'": "' in good else b""
     for what, changed in {
         "gone": None,
         "empty": b"",
@@ -164,9 +188,7 @@ def forget(trial: Trial, folder: Path, visit: Callable[[], object]) -> None:
         "of another size": good.replace(b"\\n", b"\\n1", 1),
         "of another log": good.replace(ORIGIN.encode(), b"log.example.org/other", 1),
         "cut": good[: len(good) // 2],
-        "without its signature": good.replace(own[own.rfind(b"w.example.org") :][:40], b"", 1)
-        if own
-        else b"",
+        **{what: _remembered(note) for what, note in _not_its_own(good).items()},
     }.items():
         if changed is None:
             place.unlink()
@@ -175,6 +197,31 @@ def forget(trial: Trial, folder: Path, visit: Callable[[], object]) -> None:
         trial.refused(MEMORY, f"a memory that is {what}", "state_unreadable", visit)
     place.write_bytes(good)
     trial.believed(MEMORY, "the memory put back", visit)
+
+
+def secret(trial: Trial, folder: Path) -> None:
+    """A key that somebody else can use by any one right, by a second name or through a link is not used."""
+    Witness.create(folder, "secret.example.org")
+    key, beside = folder / "witness.key", folder / "beside"
+
+    def opened() -> object:
+        return Witness.open(folder, policy().logs)
+
+    for place, good in ((key, 0o600), (folder, 0o700)):
+        for right in (1 << bit for bit in range(6)):
+            place.chmod(good | right)
+            what = f"{place.name} with the rights {good | right:04o}"
+            trial.refused(MEMORY, what, "key_exposed", opened)
+        place.chmod(good)
+        trial.believed(MEMORY, f"{place.name} with the rights {good:04o}", opened)
+    os.link(key, beside)
+    trial.refused(MEMORY, "a key with a second name", "key_exposed", opened)
+    key.unlink()
+    key.symlink_to(beside)
+    trial.refused(MEMORY, "a link to a key", "key_unreadable", opened)
+    key.unlink()
+    beside.rename(key)
+    trial.believed(MEMORY, "the key put back", opened)
 
 
 def unkept(trial: Trial, folder: Path, visit: Callable[[], object]) -> None:

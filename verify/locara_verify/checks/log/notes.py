@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import combinations, product
 
 from locara.trust.checkpoint import open_checkpoint
 from locara.trust.log_policy import LogPolicy
+from locara.trust.log_refusal import LogRefused
 from locara.trust.note_keys import VerifierKey
 from locara.trust.proof_file import ProofFile, check_proof
 from locara_verify.check import CheckResult, check
@@ -254,6 +256,17 @@ def aged(trial: Trial, world: World, policy: LogPolicy) -> None:
             trial.refused(QUORUM, f"one {age} seconds old", code, opens)
         else:
             trial.believed(QUORUM, f"one {age} seconds old", opens)
+    said = {"w0": NOW - 50, "w1": NOW - 7}
+    lines = [first.line(world.text, NOW - 50), *(second.line(world.text, NOW - ago) for ago in (100, 7, 90))]
+    with suppress(LogRefused):
+        opened = open_checkpoint(world.note(*lines), policy, now=NOW)
+        told = {one.witness: one.time for one in opened.cosigned}
+        trial.holds(
+            QUORUM,
+            "a witness is said to have signed at another time",
+            f"{told}, not {said}",
+            fault=told != said,
+        )
     newer = world.note(
         *(key.line(world.text, NOW - 2 * most) for key in (first, second)), second.line(world.text, NOW)
     )
@@ -368,3 +381,15 @@ def files(trial: Trial, rng: random.Random, world: World, policy: LogPolicy) -> 
     for what, (codes, raw) in forgeries.items():
         trial.refused(FILE, what, codes, proves(raw))
     trial.refused(FILE, "another entry", "not_included", proves(good, oracle.leaf(b"another")))
+    for now, most, code in (
+        (NOW, 60, ""), (NOW, 59, "cosignature_time"), (NOW - 660, None, ""), (NOW - 661, None, "cosignature_time"),
+    ):  # fmt: skip
+
+        def at(now: int = now, most: int | None = most) -> object:
+            return check_proof(ProofFile.parse(good), leaf, policy, now=now, max_age=most)
+
+        what = f"witnesses of {now - NOW + 60} s ago, of at most {most} s"
+        if code:
+            trial.refused(FILE, what, code, at)
+        else:
+            trial.believed(FILE, what, at)

@@ -61,6 +61,9 @@ def inclusion(
     refuse("a short root", leaf, index, size, path, root[:-1], codes="proof_malformed")
     refuse("a long leaf", leaf + b"\0", index, size, path, root, codes="proof_malformed")
     refuse("64 hashes", leaf, index, size, [bytes(32)] * 64, root, codes="proof_malformed")
+    for said in sizes_near(size):
+        if index < said and oracle.path_length(index, said) != len(path):
+            refuse(f"said to be of {said}", leaf, index, said, path, root)
 
 
 def consistency(
@@ -91,8 +94,21 @@ def consistency(
         refuse("an empty tree with a root", "fork", 0, new, stranger, after, proof)
     if old < new:
         refuse("the other way round", "rollback", new, old, after, before, proof)
+    for said in sizes_near(new):
+        if 0 < old < said and oracle.proof_length(old, said) != len(proof):
+            refuse(f"said to be in {said}", "inconsistent", old, said, before, after, proof)
+    for said in sizes_near(old):
+        if 0 < said < new and oracle.proof_length(said, new) != len(proof):
+            refuse(f"said to be of {said}", "inconsistent", said, new, before, after, proof)
     refuse("a negative size", "proof_malformed", -1, new, before, after, proof)
     refuse("a long root", "proof_malformed", old, new, before + b"\0", after, proof)
+
+
+def sizes_near(size: int) -> Iterator[int]:
+    """Sizes that a log could sign for its tree instead of its own: the roots and hashes stay true, and the proof is one
+    of another tree. Where both trees have proofs as long, RFC 6962 cannot tell them apart."""
+    near = {size // 2, size - 1, size + 1, 2 * size - 1, 2 * size, 2 * size + 1, 4 * size, 4 * size + 1}
+    yield from sorted(near - {size})
 
 
 def neighbours(rng: random.Random, proof: Sequence[bytes]) -> Iterator[tuple[str, list[bytes]]]:

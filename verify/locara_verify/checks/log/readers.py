@@ -7,19 +7,24 @@ import hashlib
 import json
 import random
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from locara.trust import reading
 from locara.trust.checkpoint import OpenedCheckpoint, open_checkpoint
 from locara.trust.log_policy import LogPolicy
+from locara.trust.log_refusal import LogRefused
 from locara.trust.log_source import FolderSource, read_checkpoint
 from locara.trust.merkle import leaf_hash
-from locara.trust.monitor import Monitor
+from locara.trust.monitor import ALARMS, Monitor
 from locara.trust.proof_file import check_proof
+from locara.trust.tiles import WIDTH, Tile
 from locara.trust.watch import Rule
 from locara_verify.checks.log.trial import Trial
+from locara_verify.oracle import log as oracle
 
 SERVED: Final = "LC757"
 _NOT_THERE: Final = "not_included tile_malformed"
@@ -58,6 +63,13 @@ def read_apart(trial: Trial, rng: random.Random, served: Served, entries: list[b
         }
         for way, act in ways.items():
             trial.refused(SERVED, f"{what}, {way}", _NOT_THERE, act)
+        bundle = Tile(None, place // WIDTH, min(WIDTH, len(entries) - place // WIDTH * WIDTH))
+        (served.of(entries).folder / bundle.path).write_bytes(oracle.bundle(other, bundle.n))
+        del ways["proven"]  # the tiles are the log's, and whoever has the proof compares the entry
+        for way, act in ways.items():
+            trial.refused(
+                SERVED, f"entry {place} of {len(entries)} replaced in its bundle, {way}", _NOT_THERE, act
+            )
 
 
 def _whole(source: FolderSource, opened: OpenedCheckpoint, entries: list[bytes], index: int) -> None:
@@ -106,6 +118,10 @@ def watched(trial: Trial, served: Served, folder: Path, fixtures: Path) -> None:
         (b"[" * 50_000, ""),
         ({"app": "acme/notes", "cert": certificate, "digest": raw, "note": "needle"}, " ".join(rules)),
     ]
+    signers = {"mail": "ci@acme.example", "address": "https://ci.acme.example/linux@v1"}
+    rules |= {kind: f"identity:{name}" for kind, name in signers.items()}
+    for kind, name in (*signers.items(), ("", "xci@acme.example"), ("", "https://ci.acme.example/linux@v2")):
+        listed += [(entry, kind) for entry in _signed_by(name)]
     entries = [one if isinstance(one, bytes) else json.dumps(one).encode() for one, _ in listed]
     wanted = [{rules[name] for name in names.split()} for _, names in listed]
     half = len(entries) // 2
@@ -122,8 +138,47 @@ def watched(trial: Trial, served: Served, folder: Path, fixtures: Path) -> None:
         trial.holds(SERVED, "a monitor gave an alarm for nothing", f"{len(told)} of {len(due)}", fault=more)
 
 
+def told_first(trial: Trial, served: Served, folder: Path) -> None:
+    """An alarm that cannot be kept is given when it can: what was seen of the log is kept after its alarms."""
+    monitor = Monitor(folder, served.policy, (Rule.parse("text:needle"),))
+    begun, kept = [b"begun"], folder / ALARMS
+    trial.believed(SERVED, "a log of one entry", lambda: monitor.look(served.of(begun)))
+    kept.mkdir()
+    source = served.of([*begun, b"a needle", b"more"])
+    trial.refused(SERVED, "an alarm that cannot be kept", "state_unwritable", lambda: monitor.look(source))
+    kept.rmdir()
+    with suppress(LogRefused):
+        told = [alarm.index for alarm in monitor.look(source).alarms]
+        trial.holds(SERVED, "an alarm that could not be kept was lost", f"{told}", fault=told != [1])
+        written = kept.read_text("utf-8") if kept.exists() else ""
+        trial.holds(SERVED, "an alarm is not on the disk", written[:200], fault='"index": 1' not in written)
+
+
 def _says(told: Iterable[tuple[int | None, str]], due: tuple[int, str]) -> bool:
     return any(index == due[0] and due[1] in message for index, message in told)
+
+
+def _signed_by(name: str) -> list[Any]:
+    """Entries with a certificate of that name alone: whole, as text, as bytes, as a log of certificates keeps it."""
+    from cryptography import x509  # noqa: PLC0415 - only log checks need it
+    from cryptography.hazmat.primitives import hashes  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415
+
+    key, begun = ec.generate_private_key(ec.SECP256R1()), datetime(2026, 7, 1, tzinfo=UTC)
+    own = x509.UniformResourceIdentifier(name) if "://" in name else x509.RFC822Name(name)
+    builder = x509.CertificateBuilder().subject_name(x509.Name([])).issuer_name(x509.Name([]))
+    builder = (
+        builder.public_key(key.public_key()).serial_number(1).not_valid_before(begun).not_valid_after(begun)
+    )
+    made = builder.add_extension(x509.SubjectAlternativeName([own]), critical=True).sign(key, hashes.SHA256())
+    whole, part = made.public_bytes(Encoding.DER), made.tbs_certificate_bytes
+    return [
+        {"rawBytes": base64.b64encode(whole).decode()},
+        {"chain": [{"pem": made.public_bytes(Encoding.PEM).decode()}]},
+        whole,
+        {"kind": "precertificate", "spec": {"tbsCertificate": base64.b64encode(part).decode()}},
+    ]
 
 
 def _certificate(fixtures: Path) -> tuple[str, str]:

@@ -121,6 +121,11 @@ def wrong_bytes(ctx: Context, tally: Tally, host: Server, rng: random.Random) ->
             RULE, found in {None, data}, "other bytes than its digest says are in the cache", because
         )
         tally.expect(RULE, most <= size, "more bytes were taken than the index says there are", because)
+        if code == "digest_mismatch":
+            rest = sorted(path.name for path in place.rglob("*") if path.is_file() and path.suffix != ".lock")
+            tally.expect(
+                RULE, not rest, "wrong bytes stay where the next attempt goes on", f"{because}; {rest}"
+            )
         if found is not None:
             modes = {path.name: path.stat().st_mode & 0o222 for path in blob.parent.iterdir()}
             told = f"{because}: {modes}"
@@ -129,8 +134,9 @@ def wrong_bytes(ctx: Context, tally: Tally, host: Server, rng: random.Random) ->
     host.answers = always(answer(200, body=zipped))
     place = ctx.fresh_dir("received") / "cache"
     code, _ = _got(place, host, zipped, _inspect())
-    kept = list(place.rglob("model.gguf"))
-    tally.expect(RULE, bool(code) and not kept, "an archive was downloaded for a model", code or "taken")
+    kept = [path.name for path in place.rglob("*") if path.is_file() and path.suffix != ".lock"]
+    because = f"{code or 'taken'}; {kept}"
+    tally.expect(RULE, bool(code) and not kept, "an archive was downloaded for a model", because)
 
 
 def _inspect() -> Callable[[Path], None]:

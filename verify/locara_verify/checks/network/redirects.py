@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import random
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,15 +22,19 @@ NAME: Final = "redirects"
 APP: Final = ("a.granted.example", "b.granted.example", "sub.a.granted.example", "evil.example")
 GRANTED: Final = APP[:3]
 STATUSES: Final = (300, 301, 302, 303, 307, 308)
-HIDDEN: Final = (
-    "authorization",
-    "cookie",
-    "proxy-authorization",
-    "x-api-key",
-    "x-auth-token",
-    "private-token",
-    "referer",
-)
+
+# All that a request for models, updates or a log says, and in which words: the same for everybody.
+ORDINARY: Final = {
+    "host": rb"[!-~]+",
+    "user-agent": rb"locara/[0-9][0-9A-Za-z.+-]{0,40}",
+    "accept-encoding": rb"identity",
+    "connection": rb"close",
+    "accept": rb"application/json",
+    "content-type": rb"application/json",
+    "content-length": rb"[0-9]+",
+    "range": rb"bytes=[0-9]+-",
+    "if-range": rb"[ -~]{1,300}",
+}
 
 Hops = Mapping[str, bytes]
 
@@ -51,6 +56,7 @@ def run(ctx: Context) -> CheckResult:
     ):
         of_the_models(tally, hosts, word)
         of_the_updates(tally, hosts, word)
+        of_the_logs(tally, hosts, word)
     return tally.result()
 
 
@@ -217,9 +223,13 @@ def with_a_body(tally: Tally, hosts: list[Server], word: str) -> None:
     """What is sent with a body: the method and the body at the next step, by RFC 9110, and never at another host."""
     here, there = hosts
     for status in STATUSES[1:]:
-        for aim in hosts:
+        for what, aim, to in (
+            ("the same host", here, here.url("/end")),
+            ("another host", there, there.url("/end")),
+            ("another port", there, f"https://{here.name}:{there.port}/end"),
+        ):
             clear(hosts)
-            way = by_path({"/": answer(status, f"Location: {aim.url('/end')}", "Set-Cookie: who=you")})
+            way = by_path({"/": answer(status, f"Location: {to}", "Set-Cookie: who=you")})
             here.answers, there.answers = way, by_path({})
             said = ask(here.url(), body=word.encode())
             keeps = status in (307, 308)
@@ -227,7 +237,7 @@ def with_a_body(tally: Tally, hosts: list[Server], word: str) -> None:
             first = f"POST /end|{word}" if keeps else "GET /end|"
             wanted = [] if keeps and aim is there else [first]
             got = [_line_and_body(request) for request in sent]
-            because = f"{status} to {'another host' if aim is there else 'the same host'}: {said}, {got}"
+            because = f"{status} to {what}: {said}, {got}"
             tally.attacks += 1
             leaks = any(word.encode() in request for request in there.seen)
             tally.expect(RULE, not leaks, "a body was sent on to another host", because)
@@ -266,6 +276,30 @@ def of_the_updates(tally: Tally, hosts: list[Server], word: str) -> None:
             quiet(tally, hosts, word, f"an update, {status}")
 
 
+def of_the_logs(tally: Tally, hosts: list[Server], word: str) -> None:
+    """Files of a log are read from the one server that was named, whatever it answers."""
+    from locara.trust.log_refusal import LogRefused  # noqa: PLC0415 - loads the framework
+    from locara.trust.log_source import WebSource  # noqa: PLC0415
+
+    here, there = hosts
+    for status in (*STATUSES, 200):
+        for aim in (there.url("/end"), f"http://{LOCAL}:{there.port}/end"):
+            clear(hosts)
+            here.answers = leads(status, aim)
+            try:
+                got = WebSource(here.url("/log"), seconds=10.0).read("checkpoint", 1_000)
+            except LogRefused as error:
+                got = error.code.encode()
+            tally.attacks += 1
+            due = b"" if status == 200 else b"source_unreadable"
+            held = got == due and not there.seen and not there.plain and len(here.seen) == 1
+            because = (
+                f"{status} to {aim}: {got!r}, {len(here.seen)} requests, then {len(there.seen)} at the other"
+            )
+            tally.expect(RULE, held, "a log is read from another server", because)
+            quiet(tally, hosts, word, f"a log, {status}")
+
+
 def clear(hosts: list[Server]) -> None:
     """Forget what came."""
     for host in hosts:
@@ -299,11 +333,17 @@ def ask(url: str, body: bytes | None = None) -> int | str:
 
 
 def quiet(tally: Tally, hosts: list[Server], word: str, what: str, *, rule: str = RULE) -> None:
-    """No request holds the person's password, nor a field that says who they are or where they come from."""
+    """No request holds the person's password, nor a field or a word that says who they are or where they come from."""
     for host in hosts:
         for request in host.seen:
-            names = [line.partition(b":")[0].decode("latin-1").lower() for line in request.split(b"\r\n")[1:]]
-            told = sorted(set(names) & set(HIDDEN))
+            lines = [line.partition(b":") for line in request.partition(b"\r\n\r\n")[0].split(b"\r\n")[1:]]
+            told = sorted(name.decode("latin-1") for name, _, value in lines if not _ordinary(name, value))
             secret = word.encode() in request or base64.b64encode(f"me:{word}".encode()) in request
-            because = f"{what}, at {host.name}: {request[:200]!r}"
+            because = f"{what}, at {host.name}: {told}: {request[:200]!r}"
             tally.expect(rule, not told and not secret, "a request says who the person is", because)
+
+
+def _ordinary(name: bytes, value: bytes) -> bool:
+    """Whether a field is one that everybody's requests have, with nothing in it that is somebody's own."""
+    known = ORDINARY.get(name.decode("latin-1").lower())
+    return known is not None and re.fullmatch(known, value.strip()) is not None

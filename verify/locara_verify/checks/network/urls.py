@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import ipaddress
 import json
 import random
 import re
+import socket
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.models.probe import Tally
+from locara_verify.checks.network.ground import LOCAL
 from locara_verify.context import Context
 from locara_verify.oracle import addresses as reading
 from locara_verify.oracle import names, policy
@@ -45,6 +48,8 @@ def run(ctx: Context) -> CheckResult:
     for text in (*addresses.each(name), *addresses.coded(name)):
         read(tally, document, grants, text)
     coded_twins(tally)
+    if ctx.profile.profile != "quick":
+        in_the_clear(tally)
     while asked < total:
         document, grants, patterns = granted(ctx, rng)
         for _ in range(ADDRESSES_PER_GRANT):
@@ -163,6 +168,62 @@ def trusted(tally: Tally, text: str) -> None:
     ):
         if told_again is not None:
             same_place(tally, who, text, standard(told_again))
+
+
+def in_the_clear(tally: Tally) -> None:
+    """Updates without https come from this machine alone: others on the line would see what is fetched."""
+    from tuf.api.exceptions import DownloadError  # noqa: PLC0415 - loads slowly
+
+    from locara.trust.repository.address import checked_address  # noqa: PLC0415 - loads the framework
+    from locara.trust.repository.fetcher import Fetcher  # noqa: PLC0415
+    from locara.trust.repository.refused import UpdateRefused  # noqa: PLC0415
+
+    near = (
+        f"{name}{rest}"
+        for name in ("localhost", LOCAL)
+        for rest in (".evil.test", "evil.test", ".", "0", "%00")
+    )
+    names = (
+        "a.test",
+        "xlocalhost",
+        "127.0.0.2",
+        "127.1",
+        "0.0.0.0",  # noqa: S104 - an address to be refused
+        "10.0.0.1",
+        "[::2]",
+        "[::ffff:127.0.0.1]",
+        *near,
+    )
+    asked: list[object] = []
+
+    def resolved(host: object, *_more: object, **_named: object) -> None:
+        asked.append(host)
+        raise OSError("nobody is there")
+
+    real, socket.create_connection = socket.create_connection, resolved  # type: ignore[assignment]
+    try:
+        for name, here in (
+            *((name, False) for name in names),
+            ("localhost", True),
+            (LOCAL, True),
+            ("[::1]", True),
+        ):
+            text = f"http://{name}:8080/repository"
+            try:
+                taken = checked_address(text) == f"{text}/"
+            except UpdateRefused:
+                taken = False
+            with contextlib.suppress(DownloadError, ValueError):
+                b"".join(Fetcher(silence=1.0).fetch(f"{text}/1.root.json"))
+            because = f"{'taken' if taken else 'refused'}; connections: {asked}"
+            if here and not (taken and asked):
+                tally.undecided(RULE, f"the allow twin failed: {text}: {because}")
+            if not here:
+                told_of = "updates are fetched in the clear from another machine"
+                tally.expect(RULE, not taken and not asked, told_of, because, address=text)
+            asked.clear()
+    finally:
+        socket.create_connection = real
 
 
 def accepted(

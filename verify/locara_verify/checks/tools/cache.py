@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -24,6 +25,7 @@ def run(ctx: Context) -> CheckResult:
     tally = Tally()
     changed(ctx, tally)
     compiled(ctx, tally)
+    imported(ctx, tally)
     return tally.result()
 
 
@@ -88,6 +90,63 @@ DAMAGE: Final[dict[str, Callable[[Path, Made, Made], None]]] = {
     "both files of another tool": _whole,
     "an empty module": _cut,
 }
+
+
+def _linked(folder: Path, tool: Made, name: str) -> None:
+    """A link to the right bytes: whoever holds what it leads to can change them later."""
+    path = folder / tool.digest.removeprefix("sha256:") / name
+    place = folder.with_name(f"{folder.name}-beside")
+    path.rename(place)
+    path.symlink_to(place)
+
+
+def _file(folder: Path, tool: Made, _other: Made) -> None:
+    path = folder / tool.digest.removeprefix("sha256:")
+    shutil.rmtree(path)
+    path.write_bytes(tool.wasm)
+
+
+LINKED: Final[dict[str, Callable[[Path, Made, Made], None]]] = {
+    "a link for the module": lambda folder, tool, _: _linked(folder, tool, "tool.wasm"),
+    "a link for the manifest": lambda folder, tool, _: _linked(folder, tool, "tool.json"),
+    "a link for its folder": lambda folder, tool, _: _linked(folder, tool, ""),
+    "a file for its folder": _file,
+}
+
+
+def imported(ctx: Context, tally: Tally) -> None:
+    """A changed entry is no entry of the tool, and importing the tool puts its own bytes in place of it."""
+    from locara.core.digest import Digest  # noqa: PLC0415 - loads the framework
+    from locara.errors import ToolError  # noqa: PLC0415
+    from locara.tools.cache import ToolCache  # noqa: PLC0415
+
+    tool, other = make("imported", echo()), make("other", counter())
+    for name, damage in {"nothing": None, **DAMAGE, **LINKED}.items():
+        folder = ctx.fresh_dir("imported")
+        fill(folder, [tool, other])
+        if damage is not None:
+            damage(folder, tool, other)
+        cache = ToolCache(folder)
+        said = []
+        for step in (None, lambda: cache.add(tool.manifest, tool.wasm)):  # noqa: B023 - called at once
+            if step is not None:
+                step()
+            try:
+                said.append(cache.verify(Digest.parse(tool.digest)).id)
+            except ToolError as error:
+                said.append(error.code)
+        entry = folder / tool.digest.removeprefix("sha256:")
+        there = {path.name: path.read_bytes() for path in entry.iterdir()} if entry.is_dir() else {}
+        right = there == {"tool.json": tool.manifest, "tool.wasm": tool.wasm}
+        whole = right and not any(path.is_symlink() for path in (entry, *entry.iterdir()))
+        rest = sorted(path.name for path in folder.iterdir() if path.name.startswith(".partial"))
+        because = f"{name}: {said[0]} before and {said[1]} after; {sorted(there)}, {rest}"
+        if damage is None and said != [tool.id, tool.id]:
+            tally.undecided(RULE, f"the allow twin failed: a tool in the cache: {because}")
+        changed_is_none = damage is None or said[0] != tool.id
+        tally.expect(RULE, changed_is_none, "a changed entry of the cache passes for the tool", because)
+        mended = whole and said[1] == tool.id and not rest
+        tally.expect(RULE, mended, "importing a tool leaves a changed entry in its place", because)
 
 
 def compiled(ctx: Context, tally: Tally) -> None:

@@ -10,6 +10,10 @@ import json
 import shutil
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,6 +39,7 @@ def run(ctx: Context) -> CheckResult:
     trial.of_whom()
     trial.revoked()
     trial.kept()
+    trial.on_record()
     return CheckResult(
         tuple(trial.findings),
         {RULE: trial.tried},
@@ -156,6 +161,21 @@ class _Trial:
             if stopped:
                 self.fail("an installed app starts that was revoked", f"the list names {what}")
 
+    def on_record(self) -> None:
+        """Keys that vouch for one attestation alone, and a time that one alone has: a list finds the app by each."""
+        identity = self.offer.expected[2].partition("identity=")[2]
+        for latest in range(len(self.offer.releases[NEW]["attestations"])):
+            machine = self.machine(empty=True)
+            with _vouched_apart(latest) as (keys, times):
+                self.taken(machine, self.good, NEW, "attestations that others vouch for")
+            for number, key in enumerate(keys):
+                _list(machine, {"key": key})
+                self.started(machine, f"a key of attestation {number} alone", stopped=True)
+            for seconds in (0, 1):
+                _list(machine, {"signer": identity, "signedAfter": max(times) + seconds})
+                what = f"its signer from {seconds} s after the time of attestation {latest} alone"
+                self.started(machine, what, stopped=not seconds)
+
     def kept(self) -> None:
         """What an installed app starts by: gone, of the version before, or of another app. Nothing may start then."""
         older = self.machine()
@@ -209,6 +229,32 @@ class _Trial:
             self.fail("the record of one app is taken for another's", f"{found}")
 
 
+@contextmanager
+def _vouched_apart(latest: int) -> Iterator[tuple[list[str], list[float]]]:
+    """While the block runs each attestation that is believed has a key more that no other has, and a time before its
+    own; one of them was signed an hour after all. Every such key, and every such time."""
+    install: Any = import_module("locara.runtime.install")
+    real, keys, times = install.verify_strict, list[str](), list[float]()
+
+    def believed(*given: Any, **named: Any) -> Any:  # noqa: ANN401 - as of the product
+        found = real(*given, **named)
+        number, begun = len(keys), max(found.signature.times)
+        more = [begun - timedelta(minutes=1), begun + timedelta(hours=number == latest)]
+        keys.append(f"sha256:{number:064x}")
+        times.extend(moment.timestamp() for moment in more)
+        own = frozenset({keys[-1].removeprefix("sha256:")})
+        signature = replace(
+            found.signature, keys=found.signature.keys | own, times=(*found.signature.times, *more)
+        )
+        return replace(found, signature=signature)
+
+    install.verify_strict = believed
+    try:
+        yield keys, times
+    finally:
+        install.verify_strict = real
+
+
 def altered(offer: Releases) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The good bundle with an attestation taken away, damaged or put beside the others, or with another file."""
     good, other = offer.releases[NEW], offer.releases["2.0.0"]
@@ -227,6 +273,8 @@ def altered(offer: Releases) -> Iterator[tuple[str, Mapping[str, Any]]]:
             f"with an attestation more that is {what}",
             good | {"attestations": {**good["attestations"], "z.json": junk}},
         )
+    for name in ("z", "z.JSON", ".z.json", "deep/z.html"):
+        yield f"with {name} beside", good | {"attestations": {**good["attestations"], name: "believe me"}}
     for name, text in good["files"].items():
         changed = text[:-2] + ("x" if text[-2] != "x" else "y") + text[-1]
         yield f"with one letter of {name} changed", good | {"files": {**good["files"], name: changed}}

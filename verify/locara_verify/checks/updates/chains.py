@@ -29,7 +29,14 @@ _MESSAGE: Final = "a copy that was changed is believed, or refused for another r
 @check("update-chains", rules=(ONLINE, OFFLINE))
 def run(ctx: Context) -> CheckResult:
     """Roots, ends, delegations, and an index that is read out of a copy."""
-    found = [_roots(ctx), _root_file(ctx), _ends(ctx), _spoken_for(ctx), index.of_models(ctx)]
+    found = [
+        _roots(ctx),
+        _root_file(ctx),
+        _ends(ctx),
+        _spoken_for(ctx),
+        _last_word(ctx),
+        index.of_models(ctx),
+    ]
     findings = tuple(finding for trial in found for finding in trial.findings)
     failed = {finding.rule_id for finding in findings}
     tried = {rule: sum(trial.tried[rule] for trial in found) for rule in (ONLINE, OFFLINE)}
@@ -196,4 +203,45 @@ def _spoken_for(ctx: Context) -> Trial:
         "a refused update changed what the client believes",
         code or "taken",
     )
+    return trial
+
+
+def _last_word(ctx: Context) -> Trial:
+    """A role that has the last word on a list says nothing of it, and one behind it does: nobody has said anything.
+
+    No client takes that state. Whoever can write here puts its files, each signed by whom it must be, in the copy.
+    """
+    from tuf.api.metadata import DelegatedRole, MetaFile, Targets  # noqa: PLC0415 - slow to load
+
+    trial = new_trial(ctx, "last word")
+    forge, path = trial.forge, "revocations/list.json"
+    before = trial.believed()
+
+    def behind(signed: Any) -> None:  # noqa: ANN401 - targets
+        signed.delegations.roles["z"] = DelegatedRole("z", [], 1, False, paths=["revocations/*"])
+        signed.add_key(forge.signer("bins-1").public_key, "z")
+
+    forge.write("targets", behind)
+    forge.signed["z"] = Targets()
+    forge.put("z", path, LIES)
+    forge.write("z", keys=["bins-1"], bump=False)
+    forge.write("revocations", lambda signed: signed.targets.pop(path))
+    forge.carry(lambda signed: signed.meta.update({"z.json": MetaFile(1)}))
+    code = trial.attempt()
+    told = f"{path} by a role behind its own: {code or 'taken'}"
+    trial.judge(ONLINE, not code, "a role speaks where another has the last word", told)
+    trial.judge(ONLINE, trial.believed() != before, "a refused update changed what the client believes", told)
+    kept = {place: place.read_bytes() for place in trial.home.good.rglob("*") if place.is_file()}
+    for role in (*forge.signed, "timestamp"):
+        written = "timestamp.json" if role == "timestamp" else f"{forge.signed[role].version}.{role}.json"
+        if role != "root":
+            (trial.home.good / "metadata" / f"{role}.json").write_bytes(forge.files[written])
+    (trial.home.good / "targets" / quote(path, safe="")).write_bytes(LIES)
+    said = trial.believed()
+    lied = not isinstance(said, str) and said.get(path) == LIES
+    trial.judge(OFFLINE, lied, _MESSAGE, f"{path}, by a role behind its own")
+    for place, data in kept.items():
+        place.write_bytes(data)
+    if trial.believed() != before:
+        trial.broken[OFFLINE] = "the allow twin failed: the copy put back is not believed"
     return trial

@@ -45,6 +45,7 @@ def run(ctx: Context) -> CheckResult:
     trial.mixed()
     trial.downgraded()
     trial.upwards()
+    trial.again()
     trial.walks(max(1, ctx.profile.fuzz_examples // _WALKS))
     trial.killed(every=1 if ctx.profile.fuzz_examples >= _EVERY else 3)
     trial.at_once()
@@ -158,6 +159,21 @@ class _Trial:
                 self.refused(machine, self.bundle(older), f"{older} after {version}")
             below.append(version)
 
+    def again(self) -> None:
+        """The bundle that is there already, after what it left was damaged: whole again, and nothing beside it."""
+        for what in ("edited", "gone", "another beside it", "a link", "a folder"):
+            machine = self.machine("1.10.0")
+            (place,) = (one for one in machine.shelf.rglob("*.html"))
+            if what == "another beside it":
+                place.with_name("more.js").write_text("alert(1)", "utf-8")
+            else:
+                text = place.read_text("utf-8")
+                place.unlink()
+                _damaged(place, what, text)
+            if machine.starts() == "1.10.0":
+                self.inconclusive[OLDER] = f"a file that is {what} was not noticed by this check"
+            self.taken(machine, self.bundle("1.10.0"), "1.10.0", f"the same bundle again, {what}")
+
     def walks(self, count: int) -> None:
         """Bundles in any order, against what the text says of each."""
         rng = self.ctx.rng("installs")
@@ -237,6 +253,16 @@ class _Trial:
             if machine.starts() != "1.10.0":
                 message = "of two installations at a time the older one won, or neither is whole"
                 self.fail(BROKEN_OFF, message, f"1.9.1 and 1.10.0 over 1.9.0: {machine.starts()}")
+
+
+def _damaged(place: Path, what: str, text: str) -> None:
+    """Something else in the place of a file that is gone."""
+    if what == "edited":
+        place.write_text(f"{text}<script>alert(1)</script>", "utf-8")
+    elif what == "a link":
+        place.symlink_to("/dev/null")
+    elif what == "a folder":
+        place.mkdir()
 
 
 def _until(step: int, work: Callable[[], int]) -> int:

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
 
+from locara.core.digest import Digest
 from locara.core.grant import Grants, compile_grants
 from locara.core.manifest import parse_manifest
 from locara.errors import LocaraError
-from locara.runtime.recall import recalled
+from locara.runtime.origin import Origin
 from locara.runtime.revocation import (
     LIST_NAME,
     MEMORY_NAME,
@@ -26,6 +28,8 @@ from locara.runtime.revocation import (
     follow,
     latest_time,
     read_limits,
+    refuse_install,
+    refuse_part,
     refuse_revoked,
     take_lists,
     verdict_on,
@@ -35,6 +39,7 @@ from locara.trust.revocation.document import Known, parse_listed, parse_urgent
 from locara.trust.revocation.judgement import Limits, Subject
 from locara.trust.revocation.policy import limits_of
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.updates import running
 from locara_verify.context import Context
 from locara_verify.finding import Finding, has_room
 
@@ -42,7 +47,6 @@ RULE: Final = "LC773"
 NOW: Final = 1_800_000_000.0
 DAY: Final = 86_400.0
 _NOBODY: Final = 65_534
-_SOON: Final = 20.0  # seconds; what must happen happens in hundredths of one
 _ABOUT: Final[Mapping[str, Any]] = {"severity": "block", "kind": "defect", "reason": "a test", "time": 1.0}
 
 
@@ -51,12 +55,17 @@ def run(ctx: Context) -> CheckResult:
     """Files, policies, starts and running apps."""
     findings: list[Finding] = []
     tried = 0
-    for said, wanted, what in (*_files(ctx), *_policies(ctx), *_starts(ctx), *_material(ctx), *_running(ctx)):
+    for said, wanted, what in (case for family in families() for case in family(ctx)):
         tried += 1
         if said != wanted and has_room(findings, RULE):
             message = "what is known of revocations on this machine has another effect than it must have"
             findings.append(Finding(RULE, message, because=f"{what}: {said}, not {wanted}"[:600]))
     return CheckResult(tuple(findings), {RULE: tried}, attacks=tried)
+
+
+def families() -> tuple[Callable[[Context], Iterator[tuple[object, object, str]]], ...]:
+    """What is asked, in its order: each gives what came, what was due, and of what."""
+    return (_files, _shipped, _policies, _starts, _clocks, _material, running.cases)
 
 
 def _lists(seq: int, urgent: int, *entries: Mapping[str, Any], updated: float = NOW) -> Known:
@@ -105,6 +114,27 @@ def _files(ctx: Context) -> Iterator[tuple[object, object, str]]:
     yield _asked(state, subject), "allow", "the lists put back"
 
 
+def _shipped(ctx: Context) -> Iterator[tuple[object, object, str]]:
+    """Of the list that this version was shipped with and the one that was delivered the newer one counts."""
+    revocation: Any = import_module("locara.runtime.revocation")
+    real, mine = revocation.baseline, {"app": "acme/mine"}
+    theirs = {**_ABOUT, "id": "R-1", "app": "acme/theirs"}
+    try:
+        for own, delivered in ((5, None), (5, 4), (5, 5), (5, 6), (0, 1)):
+            shipped = _lists(own, 1, {**_ABOUT, "id": "R-1", **mine}).listed
+            revocation.baseline = lambda shipped=shipped: shipped
+            state = StateFolder(ctx.fresh_dir("shipped") / "state")
+            if delivered is not None:
+                take_lists(state, _lists(delivered, 1, theirs), now=NOW)
+            newer = delivered is None or own > delivered
+            for app, wanted in (("acme/mine", newer), ("acme/theirs", not newer)):
+                what = f"{app}, list {own} was shipped and {delivered} delivered"
+                said = _asked(state, Subject(app=app, version="1.0.0"))
+                yield said, "block" if wanted else "allow", what
+    finally:
+        revocation.baseline = real
+
+
 def _policies(ctx: Context) -> Iterator[tuple[object, object, str]]:
     """A policy of somebody else is an error; one of the administrator only ever shortens what holds without it."""
     plain = Limits()
@@ -129,10 +159,54 @@ def _policies(ctx: Context) -> Iterator[tuple[object, object, str]]:
         if is_root:
             os.chown(place, owner, owner)
         yield _policy(place), "R-1" if good else "revocation_unreadable", f"a policy {what}"
+    yield from _everywhere(ctx, place) if is_root else ()
     link = place.with_name("link.json")
     link.symlink_to(place)
     yield _policy(link), "revocation_unreadable", "a policy that is a link"
     yield _policy(place.with_name("none.json")), "", "no policy"
+
+
+def _everywhere(ctx: Context, place: Path) -> Iterator[tuple[object, object, str]]:
+    """The administrator's word counts wherever lists are asked: on how old they may be, and on one entry by its id."""
+    digest = "sha256:" + "ab" * 32
+    grants = _grants(ctx, models=[f"m@{digest}"], net={"allowed_hosts": ["api.example.org"]})
+    subject = Subject(app=grants.app_id, models=frozenset({digest}), networked=True)
+    origin, model = Origin(), Digest.parse(digest)
+    ways: dict[str, Callable[..., object]] = {
+        "a start": partial(refuse_revoked, grants=grants),
+        "an installation": partial(refuse_install, grants=grants, origin=origin, update=False),
+        "an update": partial(refuse_install, grants=grants, origin=origin, update=True),
+        "a model": partial(refuse_part, model=model),
+        "a question": partial(_refused, subject=subject),
+    }
+    days, allow = {"installDays": 1, "networkDays": 1}, {"allow": ["R-1"]}
+    entry = {**_ABOUT, "id": "R-1", "model": digest}
+    for entries, said, wanted in (
+        ((), None, ""), ((), days, "revocation_stale"), ((), allow, ""), ((entry,), None, "revoked"),
+        ((entry,), allow, ""), ((entry,), {"allow": ["R-2"]}, "revoked"), ((entry,), days | allow, "revocation_stale"),
+    ):  # fmt: skip
+        state = StateFolder(ctx.fresh_dir("everywhere") / "state")
+        follow(state, now=NOW)
+        take_lists(state, _lists(1, 1, *entries), now=NOW)
+        place.write_text(json.dumps({"format": "locara-policy/1", "revocation": said or {}}), "utf-8")
+        for what, way in ways.items():
+            came = _code(partial(way, state=state, now=NOW + 2 * DAY, policy=place))
+            yield came, wanted, f"{what} under {said}, the lists are two days old and name {len(entries)}"
+
+
+def _refused(state: StateFolder, *, subject: Subject, now: float, policy: Path) -> None:
+    """The verdict of a start as an error."""
+    found = verdict_on(state, subject, "run", now=now, policy=policy)
+    if found.action == "block":
+        raise LocaraError(found.because, code=found.code)
+
+
+def _code(act: Callable[[], object]) -> str:
+    try:
+        act()
+    except LocaraError as error:
+        return error.code
+    return ""
 
 
 def _policy(place: Path) -> str:
@@ -176,6 +250,17 @@ def _starts(ctx: Context) -> Iterator[tuple[object, object, str]]:
         yield _started(state, grants, NOW + 31 * DAY), late, f"an app {what}, lists of a month ago"
         yield latest_time(state, NOW), NOW + 31 * DAY, "the clock is set back after a start"
         yield _started(state, grants, NOW), late, f"an app {what}, and the clock was set back"
+
+
+def _clocks(ctx: Context) -> Iterator[tuple[object, object, str]]:
+    """The latest time seen is that of the clock or that of a list, whichever is later, and never goes back."""
+    for ahead in (-DAY, 0.0, 599.0):
+        state = StateFolder(ctx.fresh_dir("clocks") / "state")
+        take_lists(state, _lists(1, 1, updated=NOW + ahead), now=NOW)
+        latest = NOW + max(0.0, ahead)
+        yield latest_time(state, NOW - DAY), latest, f"a list {ahead:.0f} s ahead was taken"
+        take_lists(state, _lists(2, 2, updated=NOW - 2 * DAY), now=NOW - DAY)
+        yield latest_time(state, NOW - DAY), latest, "the clock was set back, and an older list taken"
 
 
 def _started(state: StateFolder, grants: Grants, now: float) -> str:
@@ -261,28 +346,3 @@ def _seen(state: StateFolder, clock: float, *, since: float | None = None, seq: 
     place = state.path / MEMORY_NAME
     place.write_text(json.dumps(told), "utf-8")
     place.chmod(0o600)
-
-
-def _running(ctx: Context) -> Iterator[tuple[object, object, str]]:
-    """An app that runs while a list arrives: malware ends at once, any other block is told, and nothing else is."""
-    grants = _grants(ctx)
-    about = {**_ABOUT, "id": "R-1", "app": grants.app_id}
-    for what, entry, wanted in (
-        ("malware", about | {"kind": "malware"}, "told and ended"),
-        ("a hole", about | {"kind": "vulnerability"}, "told"),
-        ("a warning", about | {"kind": "malware", "severity": "warn"}, ""),
-        ("malware of another app", about | {"kind": "malware", "app": "some/body-else"}, ""),
-    ):
-        # The list before it is as long, so that nothing but what it says is another.
-        decoy = entry | {"app": f"{'x' if grants.app_id[:1] != 'x' else 'y'}{grants.app_id[1:]}"}
-        before = decoy if entry["app"] == grants.app_id else entry
-        state = StateFolder(ctx.fresh_dir("running") / "state")
-        take_lists(state, _lists(1, 1, before), now=NOW)
-        told, ended = threading.Event(), threading.Event()
-        with recalled(state, grants, kill=ended.set, tell=lambda _, told=told: told.set(), every=0.005):  # type: ignore[misc]
-            told.wait(0.03)  # the watch has looked, and found nothing
-            take_lists(state, _lists(2, 2, entry), now=NOW)
-            told.wait(_SOON if wanted else 0.05)
-            ended.wait(_SOON if "ended" in wanted else 0.05)
-        said = " and ".join(word for word, event in (("told", told), ("ended", ended)) if event.is_set())
-        yield said, wanted, f"a list arrives with {what}"

@@ -5,10 +5,11 @@ Taking is judged by the files of the person's folder: after a refusal they are t
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeAlias
 
 from locara.errors import LocaraError
 from locara.runtime.revocation import LIST_NAME, URGENT_NAME, follow, take_lists, verdict_on
@@ -27,6 +28,7 @@ DAY: Final = 86_400.0
 CASES: Final = 1_500
 A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 _OPERATIONS: Final[tuple[Operation, ...]] = ("run", "run", "install", "update")
+_NUMBERED: Final = ("0.0.0", "0.9.10", "1.2.0", "1.2.9", "1.2.10", "1.10.0", "2.0.0", "9.9.9", "10.0.0")
 AGES: Final = (0.0, 6.9, 7.0, 7.1, 13.9, 14.1, 29.9, 30.1, 400.0)
 
 
@@ -36,7 +38,7 @@ def run(ctx: Context) -> CheckResult:
     findings: list[Finding] = []
     tried = {TAKEN: 0, FOLLOWS: 0}
     seen: dict[str, set[object]] = {TAKEN: set(), FOLLOWS: set()}
-    for said, wanted, what in (*_taking(ctx), *_following(ctx)):
+    for said, wanted, what in (*_taking(ctx), *_following(ctx), *_versions()):
         rule = TAKEN if isinstance(wanted, bool) else FOLLOWS
         tried[rule] += 1
         seen[rule].add(wanted)
@@ -105,15 +107,18 @@ def _known(listed: dict[str, Any], urgent: dict[str, Any] | None) -> Known:
 
 
 def _taking(ctx: Context) -> Iterator[tuple[object, object, str]]:
-    """Pairs of lists: the first is in place, the second arrives."""
+    """Pairs of lists: the first is in place, the second arrives. Each change beside an urgent list and without one."""
     rng = ctx.rng("lists-taken")
-    for number in range(120):
+    cases = [
+        (what, beside) for beside in (True, False) for what in _CHANGES if beside or what not in _OF_URGENT
+    ]
+    for what, beside in cases * 2:
         old = _lists(rng, 5, ["R-1", "R-2"])
-        old_urgent = _urgent(rng, 3, ["U-1"], 5) if number % 4 else None
+        old_urgent = _urgent(rng, 3, ["U-1"], 5) if beside else None
         new = json.loads(json.dumps(old))
-        new_urgent = json.loads(json.dumps(old_urgent)) if old_urgent else None
-        told = _changed(rng, new, new_urgent)
-        if told == "gone":
+        new_urgent = json.loads(json.dumps(old_urgent))
+        _CHANGES[what](rng, new, new_urgent)
+        if what == "the urgent list is gone":
             new_urgent = None
         wanted = oracle.taken((old, old_urgent), (new, new_urgent), NOW)
         state = StateFolder(ctx.fresh_dir("lists") / "state")
@@ -121,50 +126,104 @@ def _taking(ctx: Context) -> Iterator[tuple[object, object, str]]:
         before = _files(state)
         try:
             take_lists(state, _known(new, new_urgent), now=NOW)
-            said = True
+            said: object = _files(state) == [new, new_urgent] or "taken, and not in place"
         except LocaraError:
-            said = False
-        if not said and _files(state) != before:
-            said = True  # refused, and yet in place
-        yield said, wanted, f"{told}: {json.dumps([new['seq'], new_urgent and new_urgent['seq']])}"
+            said = _files(state) != before  # refused, and yet in place
+        yield said, wanted, f"{what}: {json.dumps([old, new, old_urgent, new_urgent])}"
 
 
-def _changed(rng: random.Random, new: dict[str, Any], urgent: dict[str, Any] | None) -> str:
-    """One change of the lists, and what it was."""
-    what = rng.choice(
-        ("nothing", "older", "same number", "vanished", "lifted", "added", "future", "nearly future")
-    )
-    what = (
-        rng.choice((what, "gone", "urgent older", "urgent vanished", "taken over", "mixed"))
-        if urgent
-        else what
-    )
-    if what not in {"nothing", "older", "same number"}:
-        new["seq"] += 1
-    if what == "older":
-        new["seq"] -= 1
-    elif what == "same number":
-        new["entries"].pop()
-        new["lifted"] = ["R-2"]
-    elif what in {"vanished", "lifted"}:
-        new["entries"].pop()
-        new["lifted"] = ["R-2"] if what == "lifted" else []
-    elif what == "added":
-        new["entries"].append(_entry(rng, "R-3"))
-    elif what in {"future", "nearly future"}:
-        new["updated"] = NOW + (601 if what == "future" else 600)
-    if urgent is not None and what in {"urgent older", "urgent vanished", "taken over", "mixed"}:
-        urgent["seq"] += -1 if what == "urgent older" else 1
-        if what in {"urgent vanished", "taken over"}:
-            new["entries"] += urgent["entries"] if what == "taken over" else []
-            urgent["entries"] = []
-        urgent["after"] = new["seq"] + (what == "mixed")
-    return what
+def _sets(number: int = 1, **members: Any) -> Change:  # noqa: ANN401 - values of a list
+    """The list as it was but for its number and these members."""
+
+    def change(_rng: random.Random, new: dict[str, Any], _urgent: Any) -> None:  # noqa: ANN401 - the urgent list
+        new["seq"] += number
+        new |= members
+
+    return change
 
 
-def _files(state: StateFolder) -> list[bytes | None]:
+def _sets_urgent(number: int = 1, of_list: int = 0, **members: Any) -> Change:  # noqa: ANN401 - values of a list
+    """The urgent list as it was but for its number and these members, beside a list of as high a number or more."""
+
+    def change(_rng: random.Random, new: dict[str, Any], urgent: dict[str, Any]) -> None:
+        new["seq"] += of_list
+        urgent["seq"] += number
+        urgent |= members
+
+    return change
+
+
+def _fewer(_rng: random.Random, new: dict[str, Any], _urgent: Any) -> None:  # noqa: ANN401 - the urgent list
+    new["seq"] += 1
+    new["entries"].pop()
+
+
+def _lifted(_rng: random.Random, new: dict[str, Any], _urgent: Any) -> None:  # noqa: ANN401 - the urgent list
+    new["seq"] += 1
+    new["lifted"] = [new["entries"].pop()["id"]]
+
+
+def _lifted_unnumbered(_rng: random.Random, new: dict[str, Any], _urgent: Any) -> None:  # noqa: ANN401 - the urgent list
+    new["lifted"] = [new["entries"].pop()["id"]]
+
+
+def _added(rng: random.Random, new: dict[str, Any], _urgent: Any) -> None:  # noqa: ANN401 - the urgent list
+    new["seq"] += 1
+    new["entries"].append(_entry(rng, "R-3"))
+
+
+def _added_urgent(rng: random.Random, _new: dict[str, Any], urgent: dict[str, Any]) -> None:
+    urgent["seq"] += 1
+    urgent["entries"].append(_entry(rng, "U-2"))
+
+
+def _taken_over(_rng: random.Random, new: dict[str, Any], urgent: dict[str, Any]) -> None:
+    new["seq"] += 1
+    new["entries"] += urgent["entries"]
+    urgent |= {"seq": urgent["seq"] + 1, "entries": [], "after": new["seq"]}
+
+
+def _lifted_urgent(_rng: random.Random, new: dict[str, Any], urgent: dict[str, Any]) -> None:
+    new |= {"seq": new["seq"] + 1, "lifted": [urgent["entries"].pop()["id"]]}
+    urgent["seq"] += 1
+
+
+Change: TypeAlias = Callable[[random.Random, dict[str, Any], dict[str, Any]], None]
+_CHANGES: Final[dict[str, Change]] = {
+    "nothing": _sets(0),
+    "a number more": _sets(),
+    "a number less": _sets(-1),
+    "another time, the same number": _sets(0, updated=NOW - 1),
+    "a lifted one more, the same number": _sets(0, lifted=["R-9"]),
+    "another popular one, the same number": _sets(0, popular=["acme/popular"]),
+    "lifted, the same number": _lifted_unnumbered,
+    "an entry less": _fewer,
+    "an entry lifted": _lifted,
+    "an entry more": _added,
+    "nearly from the future": _sets(updated=NOW + 600),
+    "from the future": _sets(updated=NOW + 601),
+    "the urgent list is gone": _sets(),
+    "an urgent number more": _sets_urgent(),
+    "an urgent number less": _sets_urgent(-1),
+    "an urgent number less, a number more": _sets_urgent(-1, 1),
+    "another urgent time": _sets_urgent(updated=NOW + 60),
+    "another urgent time, the same number": _sets_urgent(0, updated=NOW + 60),
+    "beside another list, the same number": _sets_urgent(0, after=4),
+    "beside a list to come": _sets_urgent(after=6),
+    "beside the new list": _sets_urgent(1, 1, after=6),
+    "urgently from the future": _sets_urgent(updated=NOW + 601),
+    "an urgent entry less": _sets_urgent(entries=[]),
+    "an urgent entry less, a number more": _sets_urgent(1, 1, entries=[]),
+    "an urgent entry more": _added_urgent,
+    "an urgent entry taken over": _taken_over,
+    "an urgent entry lifted": _lifted_urgent,
+}
+_OF_URGENT: Final = frozenset(what for what in _CHANGES if "urgent" in what or "beside" in what)
+
+
+def _files(state: StateFolder) -> list[object]:
     places = (state.path / name for name in (LIST_NAME, URGENT_NAME))
-    return [place.read_bytes() if place.exists() else None for place in places]
+    return [json.loads(place.read_bytes()) if place.exists() else None for place in places]
 
 
 def _following(ctx: Context) -> Iterator[tuple[object, object, str]]:
@@ -193,6 +252,36 @@ def _following(ctx: Context) -> Iterator[tuple[object, object, str]]:
             wanted,
             json.dumps([listed, urgent, subject, operation, (now - NOW) / DAY, (clock - NOW) / DAY]),
         )
+
+
+def _versions() -> Iterator[tuple[object, object, str]]:
+    """Every range of these versions against each of them: by number, never by letter, with its beginning and without
+    its end."""
+    listed = {"format": "locara-revocations/2", "seq": 1, "updated": NOW, "lifted": [], "popular": []}
+    subject = {
+        **dict.fromkeys(("manifest", "artifact", "commit", "signer", "signed_at")),
+        "app": "acme/notes",
+    }
+    subject |= {"models": [], "tools": [], "keys": [], "networked": False}
+    about = {
+        "id": "R-1",
+        "severity": "block",
+        "kind": "defect",
+        "reason": "x",
+        "time": 1.0,
+        "app": "acme/notes",
+    }
+    for first, before in itertools.product((None, *_NUMBERED), repeat=2):
+        if before is not None and _NUMBERED.index(before) <= _NUMBERED.index(first or _NUMBERED[0]):
+            continue  # holds nothing, which is an error
+        span = {key: value for key, value in (("from", first), ("before", before)) if value is not None}
+        one = {**listed, "entries": [{**about, "versions": span}]}
+        known = _known(one, None)
+        for version in _NUMBERED:
+            thing = {**subject, "version": version}
+            wanted = oracle.action(one, None, thing, "run", latest=NOW)
+            said = judge(known, Subject(app="acme/notes", version=version), "run", now=NOW).action
+            yield said, wanted, f"{version}, and {span} is revoked"
 
 
 def _subject(rng: random.Random) -> dict[str, Any]:
