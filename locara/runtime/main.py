@@ -17,6 +17,7 @@ def main() -> None:
 
     gc.freeze()
     gc.enable()
+    gc.set_threshold(10_000, 20, 50)  # a call makes many objects, and few that only a search would find again
 
     code = serve(sys.argv[1:])
     sys.stderr.flush()

@@ -33,7 +33,7 @@ class Budget:
 PROFILES: Final = {
     "quick": Budget("quick", 5_000, 150, 100, 1.0, 120.0),
     "ci": Budget("ci", 30_000, 800, 500, 3.0, 180.0),
-    "strict": Budget("strict", 220_000, 5_000, 2_000, 2.5, 300.0),
+    "strict": Budget("strict", 220_000, 5_000, 2_000, 2.0, 300.0),
     "soak": Budget("soak", 2_000_000, 60_000, 40_000, 60.0, 3_600.0),
 }
 """The named profiles, smallest first."""

@@ -95,7 +95,7 @@ def attack_pair(
     """
     met = {"folder": 0, "link": 0}
     hits = 0
-    rounds = max(8, share(trial.arena.ctx, 0.02) // len(calls))
+    rounds = max(8, share(trial.arena.ctx, 0.01) // len(calls))
     with swapping(folder, *names) as counts:
         for number in range(MOST_ROUNDS):
             if number >= rounds and min(met.values()) >= LEAST_OF_EACH and hits >= LEAST_FOOLED:
