@@ -113,6 +113,9 @@ def _verb(program: Program, name: str, args: list[str]) -> int:
     parser = Parser(prog=f"{program.name} {name}", description=verb.summary)
     verb.add_arguments(parser)
     options, unknown = parser.parse_known_args(args)
+    if unknown and not unknown[0].startswith("-") and not parser.has_commands:
+        # An optional word counts as absent once an option comes before it.
+        options, unknown = parser.parse_known_intermixed_args(args)
     if unknown and not unknown[0].startswith("-"):
         fix = f"where an option takes several values, repeat it or join them with commas; see `{parser.prog} --help`"
         raise UsageError(f"{unknown[0]!r} is one argument too many for `{parser.prog}`", fix=fix)

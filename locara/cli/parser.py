@@ -25,6 +25,11 @@ class Parser(argparse.ArgumentParser):
         """Raise a UsageError in place of printing and leaving."""
         raise UsageError(message, fix=f"see `{self.prog} --help`")
 
+    @property
+    def has_commands(self) -> bool:
+        """Whether what follows a word depends on that word."""
+        return any(action.nargs in (argparse.PARSER, argparse.REMAINDER) for action in self._actions)
+
     def options(self) -> tuple[str, ...]:
         """Every option string that this parser knows, and those of its sub-commands."""
         own = list(self._option_string_actions)

@@ -142,3 +142,11 @@ def test_nothing_is_written_for_others_to_change_whatever_the_shell_allows() -> 
         assert os.umask(0) == 0o077
     finally:
         os.umask(before)
+
+
+def test_a_word_may_come_after_an_option(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["db", "export", str(tmp_path), "--data", str(tmp_path), "x.db"]
+    assert main(words) == Exit.UNREADABLE
+    assert "too many" not in capsys.readouterr().err
+    assert main([*words, "y.db"]) == Exit.USAGE
+    assert "'y.db' is one argument too many" in capsys.readouterr().err
