@@ -28,6 +28,7 @@ from locara_verify.wire import WireError, finding_from_json, result_from_json
 
 _POLL: Final = 0.2
 _SEVERAL: Final = 3
+_OF_TRUST: Final = tuple(f"locara_verify.checks.{name}." for name in ("attestation", "log", "updates"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +90,7 @@ def run(plan: Plan, job: Job, emit: Emit) -> tuple[CheckFinished, ...]:
     No worker outlives the call. ``emit`` is called from this thread only.
     """
     job.workdir.mkdir(parents=True, exist_ok=True)
-    live = sum("live" in task.check.needs for task in plan.tasks) >= _SEVERAL
-    with process.Nursery.open(job.workdir, live=live) as nursery:
+    with process.Nursery.open(job.workdir, shared=_shared(plan)) as nursery:
         state = _State(job, emit, deque(plan.tasks), nursery)
         try:
             while state.waiting or state.running:
@@ -105,6 +105,13 @@ def run(plan: Plan, job: Job, emit: Emit) -> tuple[CheckFinished, ...]:
                 entry.worker.kill()
             state.removal.shutdown()
         return tuple(state.finished)
+
+
+def _shared(plan: Plan) -> list[str]:
+    """What so many checks need that it is loaded once for all of them."""
+    live = sum("live" in task.check.needs for task in plan.tasks)
+    trust = sum(task.check.module.startswith(_OF_TRUST) for task in plan.tasks)
+    return [name for name, count in ((process.LIVE, live), (process.TRUST, trust)) if count >= _SEVERAL]
 
 
 def _start_some(state: _State) -> None:

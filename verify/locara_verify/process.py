@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
@@ -19,6 +19,8 @@ START: Final = b"s"
 """Asks the nursery for a worker; three descriptors come with it: task, output and log."""
 LIVE: Final = "live"
 """Tells the nursery that several workers are going to start the app."""
+TRUST: Final = "trust"
+"""Tells it that several are going to verify signatures and logs."""
 LINE_LIMIT: Final = 32 << 20
 """Longest message of a worker, in bytes. A longer one is malformed."""
 
@@ -87,15 +89,12 @@ class Nursery:
     _unread: bytes = b""
 
     @classmethod
-    def open(cls, workdir: Path, *, live: bool = False) -> Self:
-        """Start it in ``workdir``; ``live``: several workers are going to start the app. Raises OSError."""
+    def open(cls, workdir: Path, *, shared: Sequence[str] = ()) -> Self:
+        """Start it in ``workdir``; ``shared`` is what several workers are going to need. Raises OSError."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs, (workdir / "nursery.log").open("wb") as log:
             process = subprocess.Popen(
-                [
-                    *(sys.executable, *NURSERY, str(theirs.fileno()), str(os.getpid())),
-                    *((LIVE,) if live else ()),
-                ],
+                [sys.executable, *NURSERY, str(theirs.fileno()), str(os.getpid()), *shared],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,

@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -28,7 +28,7 @@ from locara_verify.budget import Budget
 from locara_verify.check import CheckResult, registered
 from locara_verify.context import Context
 from locara_verify.finding import Finding, overheard
-from locara_verify.process import LIVE, START
+from locara_verify.process import LIVE, START, TRUST
 from locara_verify.scratch import in_memory
 from locara_verify.supply import Supply
 from locara_verify.target import load
@@ -36,12 +36,11 @@ from locara_verify.wire import WireError, finding_to_json, result_to_json
 
 WARM: Final = ("locara.core.grant", "locara.core.manifest", "locara.core.decision", "locara.core.surface")
 """Imported once, before any fork. Nothing here may start a thread."""
-WARM_LIVE: Final = (
-    "locara.runtime.launch",
-    "locara_verify.checks.escape.live",
-    "locara_verify.checks.models.probe",
-)
-"""Imported as well where several checks start the app: each of them needs all of it."""
+WARM_SHARED: Final[Mapping[str, tuple[str, ...]]] = {
+    LIVE: ("locara.runtime.launch", "locara_verify.checks.escape.live", "locara_verify.checks.models.probe"),
+    TRUST: ("locara.trust.attestation", "locara.trust.repository.client", "locara.trust.witness"),
+}
+"""Imported as well where several checks need all of it. How the Sigstore library is loaded is itself looked at."""
 
 _PROGRESS_EVERY: Final = 0.2
 _PR_SET_PDEATHSIG: Final = 1
@@ -49,10 +48,10 @@ _sending = threading.Lock()
 _FAULT: Final = 70
 
 
-def serve(channel: socket.socket, engine: int, *, live: bool) -> None:
+def serve(channel: socket.socket, engine: int, shared: Sequence[str]) -> None:
     """Fork a worker for each message until the engine goes. Tells the engine every start and every end.
 
-    ``live`` says that several tasks are going to start the app.
+    ``shared`` names what several tasks are going to need.
     """
     _die_with(engine)
 
@@ -67,7 +66,7 @@ def serve(channel: socket.socket, engine: int, *, live: bool) -> None:
             _tell(channel, ended=pid, status=os.waitstatus_to_exitcode(status))
 
     signal.signal(signal.SIGCHLD, reap)
-    for module in (*WARM, *(WARM_LIVE if live else ())):
+    for module in (*WARM, *(module for name in shared for module in WARM_SHARED[name])):
         importlib.import_module(module)
     gc.collect()
     gc.freeze()
@@ -213,5 +212,5 @@ def _die_with(parent: int) -> None:
 if __name__ == "__main__":
     # The module is loaded once more under its own name, so that classes and registries exist once.
     importlib.import_module("locara_verify.worker").serve(
-        socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]), live=LIVE in sys.argv[3:]
+        socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]), sys.argv[3:]
     )
