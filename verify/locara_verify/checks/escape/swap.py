@@ -20,7 +20,7 @@ from locara_verify.context import Context
 RULE: Final = "LC204"
 MOST_ROUNDS: Final = 2_000
 LEAST_OF_EACH: Final = 3  # calls that met the folder, and calls that met the link
-LEAST_FOOLED: Final = 5  # looks of `fooled`, one beside each call, that an exchange came into
+LEAST_FOOLED: Final = 3  # looks of `fooled`, one beside each call, that an exchange came into
 NAME: Final = "secret.txt"  # the same name on both sides: ordinary in the folder, a canary behind the link
 
 Json = Any
