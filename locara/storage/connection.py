@@ -25,7 +25,8 @@ from locara.storage.policy import VACUUM, Policy, reserved
 from locara.storage.values import JSON, Bindings, SQLValue, encode
 from locara.storage.watchdog import Watchdog
 
-_BLANK: Final = re.compile(r"(?:[ \t\n\f\r;]++|--[^\n]*+|/\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z))*+")
+# There is one way to read each text, so a failure takes no time. Possessive forms are read wrongly by Python 3.11.2.
+_BLANK: Final = re.compile(r"(?:[ \t\n\f\r;]|--[^\n]*(?:\n|\Z)|/\*[^*]*(?:\*(?!/)[^*]*)*(?:\*/|\Z))*")
 _SWITCHES: Final = (
     (apsw.SQLITE_DBCONFIG_DEFENSIVE, 1),
     (apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0),

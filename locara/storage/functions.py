@@ -16,7 +16,7 @@ import apsw
 from locara.errors import StorageError
 from locara.storage.values import SQLValue
 
-_HEX_PAIRS: Final = re.compile(r"(?:[0-9A-Fa-f]{2})*+")
+_HEX_PAIRS: Final = re.compile(r"(?:[0-9A-Fa-f]{2})*")
 _HEX_DIGITS: Final = frozenset("0123456789abcdefABCDEF")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import sys
 import zipfile
 import zlib
 
@@ -15,6 +16,9 @@ from locara.trust.zip_layout import LayoutError, check_layout
 
 NAMES = st.text("abcé/.", min_size=1, max_size=9).filter(lambda name: not name.endswith("/"))
 FILES = st.dictionaries(NAMES, st.binary(max_size=60), max_size=5)
+
+# Before 3.11.4 the library wrote the field for wide numbers without saying in the short ones that it is there.
+WIDE = st.booleans() if sys.version_info >= (3, 11, 4) else st.just(False)
 
 
 def packed(files: dict[str, bytes], *, wide: bool = False) -> bytes:
@@ -51,7 +55,7 @@ def from_the_list(data: bytes) -> list[tuple[bytes, bytes]]:
 
 
 @settings(deadline=None, max_examples=100)
-@given(files=FILES, wide=st.booleans())
+@given(files=FILES, wide=WIDE)
 def test_what_is_written_in_order_passes(files: dict[str, bytes], wide: bool) -> None:
     data = packed(files, wide=wide)
     check_layout(io.BytesIO(data))
