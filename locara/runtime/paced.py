@@ -32,7 +32,7 @@ class PacedText:
         self._sent = float("-inf")
         self._sender: threading.Thread | None = None
         self._wake = threading.Event()
-        self._ended = False
+        self._ended = threading.Event()
         self._failed: Exception | None = None
 
     def add(self, kind: str, text: str) -> None:
@@ -59,9 +59,9 @@ class PacedText:
         return True
 
     def _send_held(self) -> None:
-        while self._wake.wait() and not self._ended:
+        while self._wake.wait() and not self._ended.is_set():
             self._wake.clear()
-            time.sleep(GAP)
+            self._ended.wait(GAP)
             with self._lock:
                 try:
                     self._flush()
@@ -89,7 +89,7 @@ class PacedText:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._ended = True
+        self._ended.set()
         self._wake.set()
         with self._lock:
             if error is None:

@@ -7,8 +7,9 @@ import random
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import cycle, islice
 from typing import Any
+
+from locara_verify.strategies.nests import nested
 
 Json = Any
 
@@ -149,9 +150,7 @@ def _nested() -> Iterator[tuple[str, bytes, frozenset[str]]]:
             (MAX_DEPTH + 1, BAD_FRAME),
             (MAX_DEPTH + 40, BAD_FRAME),
         ):
-            opened = list(islice(cycle(shape), depth - 2))  # inside of the frame and of its arguments
-            closed = [b"]" if one == b"[" else b"}" for one in reversed(opened)]
-            inner = b"".join((*opened, b"0", *closed))
+            inner = nested(shape, depth - 2)  # inside of the frame and of its arguments
             yield f"{shape!r} {depth} deep", b'{"id":1,"cmd":"app.info","args":{"x":%b}}' % inner, codes
 
 

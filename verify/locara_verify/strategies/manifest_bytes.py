@@ -6,6 +6,8 @@ import itertools
 import random
 from collections.abc import Callable, Iterator
 
+from locara_verify.strategies.nests import nested
+
 
 def damaged(rng: random.Random, data: bytes) -> tuple[bytes, str]:
     """Damage the bytes of a manifest in one of the ways parsers disagree about."""
@@ -113,10 +115,3 @@ NESTS = ((b"[",), (b'{"a":',), (b"[", b'{"a":'), (b'{"a":', b"[", b"["))
 def nest(rng: random.Random) -> bytes:
     """Brackets nested around the limit of depth, or far beyond it."""
     return nested(rng.choice(NESTS), rng.choice((30, 31, 32, 33, 64, 1000, 100_000)))
-
-
-def nested(shape: tuple[bytes, ...], depth: int) -> bytes:
-    """So many arrays and objects inside each other, in this order."""
-    opened = list(itertools.islice(itertools.cycle(shape), depth))
-    closed = [b"]" if one == b"[" else b"}" for one in reversed(opened)]
-    return b"".join((*opened, b"0", *closed))

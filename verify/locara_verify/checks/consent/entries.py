@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import itertools
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from locara.runtime.state import StateFolder
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.consent import circles
 from locara_verify.checks.consent.starts import bare, narrow, wide
+from locara_verify.checks.in_process import at_home
 from locara_verify.context import Context
 from locara_verify.tally import Tally
 
@@ -74,7 +74,7 @@ class Person:
         bundle, data, picker = AppBundle.open(app), self.home / "apps", ScriptedPicker([])
         yes: Any = ScriptedConsent([True])
         cache = self.ctx.model_cache
-        with _held_back() as plans, _home(self.home):
+        with _held_back() as plans, at_home(self.home):
             try:
                 if entry == "start":
                     roots = {"documents": self.home / "Documents", "music": self.home / "Music"}
@@ -108,19 +108,6 @@ def _held_back() -> Iterator[list[Any]]:
         yield plans
     finally:
         launch.start_sandbox = before
-
-
-@contextmanager
-def _home(home: Path) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ["HOME"] = str(home)
-    for name in [name for name in os.environ if name.startswith("XDG_")]:
-        del os.environ[name]
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 @check("consent.entries", rules=(BYPASS, SLEEP, SHARED), needs=frozenset({"kernel"}), quick=True)

@@ -7,12 +7,9 @@ that an app wrote must not steer the terminal that it is shown in.
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,9 +21,10 @@ from locara.runtime.consent import ScriptedConsent
 from locara.runtime.lifecycle import admit, withdraw
 from locara.runtime.revocation import follow, take_lists
 from locara.runtime.state import StateFolder
-from locara.trust.revocation.document import Known, parse_listed, parse_urgent
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.consent.starts import narrow, wide
+from locara_verify.checks.in_process import at_home, verb
+from locara_verify.checks.updates.both_lists import both_lists
 from locara_verify.context import Context
 from locara_verify.tally import Tally
 
@@ -59,31 +57,12 @@ class Person:
     @property
     def state(self) -> StateFolder:
         """What they decided."""
-        return StateFolder(self.home / "state/Locara")
+        return StateFolder(self.home / ".local/state/Locara")
 
     def asks(self, *words: str) -> tuple[int, str]:
         """The exit code of a verb, and all that it said."""
-        from locara.cli.dispatch import run as command_line  # noqa: PLC0415 - loads the framework
-
-        said = io.StringIO()
-        with _environment(self.home), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            code = command_line([*words])
-        return code, said.getvalue()
-
-
-@contextlib.contextmanager
-def _environment(home: Path) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ |= {
-        "HOME": str(home),
-        "XDG_STATE_HOME": str(home / "state"),
-        "XDG_DATA_HOME": str(home / "data"),
-    }
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+        with at_home(self.home):
+            return verb(*words)
 
 
 @check("consent.verbs", rules=(LOG, ANSWER, REVOKED), quick=True)
@@ -161,13 +140,6 @@ def answered(tally: Tally, ctx: Context) -> None:
             tally.judge(ANSWER, right, "an answer is told to cover a version that it does not", told)
 
 
-def _lists(*entries: Mapping[str, Any], days: float) -> Known:
-    issued = time.time() - days * DAY
-    one = {"format": "locara-revocations/2", "seq": 1, "updated": issued, "entries": entries}
-    two = {"format": "locara-revocations-urgent/1", "seq": 1, "updated": issued, "after": 1, "entries": []}
-    return Known(parse_listed(json.dumps(one).encode()), parse_urgent(json.dumps(two).encode()))
-
-
 def listed(tally: Tally, ctx: Context) -> None:
     """What `locara revocations check` exits with: 0 where all is well, 1 for what is revoked, 5 for lists too old."""
     app = ctx.variant("narrow", narrow, page=False)
@@ -195,8 +167,9 @@ def listed(tally: Tally, ctx: Context) -> None:
 
 def _follower(ctx: Context, *entries: Mapping[str, Any], days: float = 0.0) -> Person:
     person = Person(ctx.fresh_dir("person"))
-    follow(person.state, now=time.time() - days * DAY)
-    take_lists(person.state, _lists(*entries, days=days), now=time.time() - days * DAY)
+    then = time.time() - days * DAY
+    follow(person.state, now=then)
+    take_lists(person.state, both_lists(1, entries, updated=then), now=then)
     return person
 
 

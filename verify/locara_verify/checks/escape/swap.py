@@ -20,7 +20,7 @@ from locara_verify.context import Context
 RULE: Final = "LC204"
 MOST_ROUNDS: Final = 2_000
 LEAST_OF_EACH: Final = 3  # calls that met the folder, and calls that met the link
-LEAST_FOOLED: Final = 3  # looks of `fooled`, one beside each call, that an exchange came into
+LEAST_FOOLED: Final = 5  # looks of `fooled`, one beside each call, that an exchange came into
 NAME: Final = "secret.txt"  # the same name on both sides: ordinary in the folder, a canary behind the link
 
 Json = Any
@@ -95,7 +95,7 @@ def attack_pair(
     """
     met = {"folder": 0, "link": 0}
     hits = 0
-    rounds = max(8, share(trial.arena.ctx, 0.01) // len(calls))
+    rounds = max(8, share(trial.arena.ctx, 0.02) // len(calls))
     with swapping(folder, *names) as counts:
         for number in range(MOST_ROUNDS):
             if number >= rounds and min(met.values()) >= LEAST_OF_EACH and hits >= LEAST_FOOLED:

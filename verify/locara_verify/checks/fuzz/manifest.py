@@ -307,10 +307,10 @@ def extremes(rng: random.Random) -> Iterator[tuple[bytes, str]]:
     yield b"[" * 100_000 + b"]" * 100_000, "arrays nested 100,000 deep"
     yield b'{"a":' * 40_000, "objects nested 40,000 deep, unfinished"
     yield b'{"' + b"a" * 200_000 + b'": 1}', "a very long key"
-    yield b"[" + b"0," * 30_000 + b"0]", "a very long array"
+    yield b"[" + b"0," * 120_000 + b"0]", "a very long array"
     yield (
-        good.rstrip()[:-1] + b"".join(b',"k%d":0' % number for number in range(7_000)) + b"}",
-        "7,000 unknown keys",
+        good.rstrip()[:-1] + b"".join(b',"k%d":0' % number for number in range(20_000)) + b"}",
+        "20,000 unknown keys",
     )
 
 

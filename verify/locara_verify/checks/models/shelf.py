@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -15,6 +13,7 @@ from locara.errors import ModelError
 from locara.models.cache import ModelCache
 from locara.models.users import remember
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.in_process import verb
 from locara_verify.context import Context
 from locara_verify.finding import Finding
 from locara_verify.tally import Tally
@@ -151,10 +150,7 @@ def pulled(ctx: Context) -> CheckResult:
 
 def _models(*words: str) -> int:
     """The exit code of `locara models`."""
-    from locara.cli.dispatch import run as command_line  # noqa: PLC0415 - loads the framework
-
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        return command_line(["models", *words])
+    return verb("models", *words)[0]
 
 
 def _replace(blob: Path, stand_in: str, source: Path) -> None:

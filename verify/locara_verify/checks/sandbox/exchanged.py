@@ -41,8 +41,8 @@ SECRET: Final = b"a canary that nobody decided about"
 NAME: Final = "text.txt"
 PAGE: Final = "page"
 LEAST: Final = 2  # starts that were hit in the window: what shows that the rule was tried
-FREE: Final = 6  # starts while another process exchanges: which of the two a start meets is the machine's
-AIMED: Final = {"quick": 3, "ci": 4, "strict": 3, "soak": 20}
+FREE: Final = 10  # starts while another process exchanges: which of the two a start meets is the machine's
+AIMED: Final = {"quick": 3, "ci": 4, "strict": 6, "soak": 20}
 _EXCHANGE: Final = 2
 
 Json = Any

@@ -7,10 +7,8 @@ comes. The real command line is given folders with one thing exchanged; what it 
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import hashlib
-import io
 import os
 import shutil
 import stat
@@ -21,6 +19,7 @@ from typing import Final
 
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.consent.starts import bare
+from locara_verify.checks.in_process import verb
 from locara_verify.context import Context
 from locara_verify.tally import Tally
 
@@ -49,12 +48,9 @@ class Bench:
 
     def verb(self, action: str, data: Path, file: Path, *, replace: bool = True) -> int:
         """The exit code of `locara db ACTION` for a folder of data; the file is what is written or read."""
-        from locara.cli.dispatch import run as command_line  # noqa: PLC0415 - loads the framework
-
         words = ["db", action, str(self.app), *([str(file)] if action in _WITH_A_FILE else [])]
         words += ["--replace"] if replace and action in _WITH_A_FILE else []
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            return command_line([*words, "--data", str(data)])
+        return verb(*words, "--data", str(data))[0]
 
     def copy(self, action: str) -> tuple[Path, Path, Path]:
         """A copy of all apps' data, the app's own folder in it, and the file of an export or import."""

@@ -155,7 +155,7 @@ def attack_exhaustion(trial: Trial, *, few: bool = False) -> None:
     rng = ctx.rng(BOMBS)
     bombs = list(corpus("exhaustion", rng, store.places))
     rng.shuffle(bombs)
-    most = FEW if few else share(ctx, 0.03)
+    most = FEW if few else share(ctx, 0.05)
     _family(trial, store, "exhaustion", _watched(trial, iter(bombs[:most])))
     for attack in slow_bombs(rng, 0 if few else SLOW.get(ctx.profile.profile, 1)):
         _burn(trial, store, attack)

@@ -35,11 +35,12 @@ from locara.runtime.revocation import (
     verdict_on,
 )
 from locara.runtime.state import StateFolder
-from locara.trust.revocation.document import Known, parse_listed, parse_urgent
+from locara.trust.revocation.document import Known
 from locara.trust.revocation.judgement import Limits, Subject
 from locara.trust.revocation.policy import limits_of
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.updates import running
+from locara_verify.checks.updates.both_lists import both_lists
 from locara_verify.context import Context
 from locara_verify.finding import Finding, has_room
 
@@ -69,15 +70,7 @@ def families() -> tuple[Callable[[Context], Iterator[tuple[object, object, str]]
 
 
 def _lists(seq: int, urgent: int, *entries: Mapping[str, Any], updated: float = NOW) -> Known:
-    listed = {"format": "locara-revocations/2", "seq": seq, "updated": updated, "entries": entries}
-    second = {
-        "format": "locara-revocations-urgent/1",
-        "seq": urgent,
-        "updated": updated,
-        "after": seq,
-        "entries": [],
-    }
-    return Known(parse_listed(json.dumps(listed).encode()), parse_urgent(json.dumps(second).encode()))
+    return both_lists(seq, entries, updated=updated, urgent=urgent)
 
 
 def _asked(state: StateFolder, subject: Subject, **more: Any) -> str:  # noqa: ANN401 - as of the function

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from locara.core.grant import Grants, compile_grants
@@ -16,7 +16,7 @@ from locara.runtime.origin import Origin, record_origin
 from locara.runtime.recall import recalled
 from locara.runtime.revocation import take_lists
 from locara.runtime.state import StateFolder
-from locara.trust.revocation.document import Known, parse_listed, parse_urgent
+from locara_verify.checks.updates.both_lists import Entry, both_lists
 from locara_verify.context import Context
 
 NOW: Final = 1_800_000_000.0
@@ -25,7 +25,6 @@ TOOL: Final = "sha256:" + "cd" * 32
 BUILT: Final = Origin("sha256:" + "ef" * 32, "ab" * 20, "https://ci.example", NOW - 9.0, frozenset({MODEL}))
 _SOON: Final = 20.0  # seconds; what must happen happens in hundredths of one
 _LOOK: Final = 0.03
-Entry = Mapping[str, Any]
 
 
 def cases(ctx: Context) -> Iterator[tuple[object, object, str]]:
@@ -89,13 +88,13 @@ def _came(
     state = StateFolder(ctx.fresh_dir("running") / "state")
     record_origin(state, grants, BUILT)
     before = [[dict(one) | _elsewhere(one) for one in some] for some in (entries, beside)]
-    take_lists(state, _lists(1, *before), now=NOW)
+    take_lists(state, both_lists(1, *before, updated=NOW), now=NOW)
     told, ended = threading.Event(), threading.Event()
     with recalled(state, grants, kill=ended.set, tell=lambda _: told.set(), every=0.005):
         told.wait(_LOOK)  # the watch has looked, and found nothing
         if told.is_set():
             return "told of another app"
-        take_lists(state, _lists(2, entries, beside), now=NOW)
+        take_lists(state, both_lists(2, entries, beside, updated=NOW), now=NOW)
         blocks = [one for one in (*entries, *beside) if one["severity"] == "block"]
         own = [one for one in blocks if _is_of(grants, one)]
         for event, due in ((told, bool(own)), (ended, any(one["kind"] == "malware" for one in own))):
@@ -107,10 +106,3 @@ def _came(
 def _is_of(grants: Grants, entry: Entry) -> bool:
     """Whether it is worth while to wait for what the entry says."""
     return bool(entry.get("app", grants.app_id) == grants.app_id)
-
-
-def _lists(number: int, entries: Sequence[Entry], beside: Sequence[Entry]) -> Known:
-    form = {"seq": number, "updated": NOW}
-    listed = {"format": "locara-revocations/2", **form, "entries": entries}
-    second = {"format": "locara-revocations-urgent/1", **form, "after": number, "entries": beside}
-    return Known(parse_listed(json.dumps(listed).encode()), parse_urgent(json.dumps(second).encode()))
