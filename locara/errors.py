@@ -15,8 +15,9 @@ to act on one.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+from locara.records import dataclass
 
 IPC_CODES: Final = frozenset(
     {

@@ -6,7 +6,6 @@ import argparse
 import difflib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from locara.cli.exits import Exit
 from locara.cli.terminal import bold, printable
 from locara.durable import write_whole
 from locara.errors import LocaraError, UsageError
+from locara.records import dataclass
 
 summary = "write components of the packaged registry into an app"
 

@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 
 from locara.cli.exits import Exit
+from locara.records import dataclass
 
 summary = "print a script that completes locara's verbs and options in your shell"
 

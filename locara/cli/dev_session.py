@@ -8,12 +8,12 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from locara.cli.terminal import print_error, printable
 from locara.errors import LocaraError
+from locara.records import dataclass
 
 if TYPE_CHECKING:
     from locara.cli.dev_link import Pages

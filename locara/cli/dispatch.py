@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from typing import Protocol
 
 from locara import __version__
@@ -15,6 +14,7 @@ from locara.cli.exits import Exit, exit_of
 from locara.cli.parser import Parser, closest
 from locara.cli.terminal import bold, print_error
 from locara.errors import LocaraError, UsageError
+from locara.records import dataclass
 
 
 class Verbs(Protocol):

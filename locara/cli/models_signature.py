@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -25,6 +24,7 @@ from locara.models.signature_file import (
     read_signature,
     strangers,
 )
+from locara.records import dataclass
 
 if TYPE_CHECKING:
     from locara.core.digest import Digest

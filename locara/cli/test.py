@@ -11,12 +11,13 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from locara.cli.exits import Exit
 from locara.cli.terminal import bold, printable
+from locara.records import dataclass
 
 if TYPE_CHECKING:
     from types import FrameType

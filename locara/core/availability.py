@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from locara.core.capability import Kind
 from locara.core.grant import Grants
+from locara.records import dataclass
 
 Platform: TypeAlias = Literal["linux", "macos", "windows", "ios"]
 PLATFORMS: Final[tuple[Platform, ...]] = ("linux", "macos", "windows", "ios")

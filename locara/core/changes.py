@@ -8,7 +8,6 @@ the arguments for what was given up.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -20,6 +19,7 @@ from locara.core.ports import ALL_PORTS, HTTPS, PortSet
 from locara.core.request import FsRequest, NetRequest, OpenExternalRequest, Request
 from locara.core.scope import AtomScope, HostScope
 from locara.core.text import MAX_SCOPE, escape
+from locara.records import dataclass
 
 _VERBS: Final = MappingProxyType({"read": "read", "write": "change"})
 

@@ -6,10 +6,9 @@ never finds out by failing what it was not given.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from locara.core.grant import Grants, intersect, widening
 from locara.core.request import Request
+from locara.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ reasons come from the manifest and are escaped.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -19,6 +18,7 @@ from locara.core.ports import ALL_PORTS, HTTPS, PortSet
 from locara.core.scope import AtomScope, HostScope
 from locara.core.skills import SKILLS
 from locara.core.text import MAX_SCOPE, escape
+from locara.records import dataclass
 
 MAX_HOSTS_SHOWN: Final = 12
 _NO_SIZES: Final[Mapping[str, int]] = MappingProxyType({})

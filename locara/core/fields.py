@@ -7,7 +7,6 @@ is a validator that only the parser runs, and the schema carries the nearest wea
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import Annotated, Final, LiteralString, TypeAlias
 
 from pydantic import (
@@ -26,6 +25,7 @@ from locara.core import text
 from locara.core.hosts import LABEL, MAX_HOST, WILDCARD_PATTERN, is_pattern
 from locara.core.paths import MAX_BYTES, PATTERN, is_portable
 from locara.core.scope import NAME_PATTERN, PIN_PATTERN
+from locara.records import dataclass
 
 
 class Value(BaseModel):

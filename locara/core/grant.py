@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Final
 
@@ -22,6 +22,7 @@ from locara.core.problems import at
 from locara.core.request import FsRequest, Request
 from locara.core.scope import Atom, AtomScope, HostScope, Scope, accesses, pins
 from locara.core.strict_json import JSON, Place, escape
+from locara.records import dataclass
 
 _NOTHING: Final = MappingProxyType({kind: scopes.empty(kind) for kind in Kind})
 

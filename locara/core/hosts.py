@@ -18,11 +18,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import count, product
 from typing import Final
 
 from locara.core.ports import ALL_PORTS, NO_PORTS, PortSet
+from locara.records import dataclass
 
 MAX_HOST: Final = 253
 MAX_WILDCARD_BASE: Final = 189

@@ -7,7 +7,6 @@ hosts, or can both read the person's things lastingly and send something out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from locara.core.capability import DEVICE_KINDS, Kind
@@ -15,6 +14,7 @@ from locara.core.consent import MAY_NOT, consent_text
 from locara.core.grant import Grants
 from locara.core.scope import AtomScope, HostScope
 from locara.core.skills import SKILLS
+from locara.records import dataclass
 
 Risk: TypeAlias = Literal["low", "medium", "high"]
 _RISKS: Final[tuple[Risk, ...]] = ("low", "medium", "high")

@@ -8,7 +8,6 @@ silently accepted.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Final, Literal
 
@@ -39,6 +38,7 @@ from locara.core.problems import MAX_PROBLEMS, at, translate
 from locara.core.strict_json import Place
 from locara.core.vocabulary import LICENSES, MODALITIES_WITH_MODEL, TOOLING_WITH_TOOL
 from locara.errors import ManifestError, Problem
+from locara.records import dataclass
 
 SOURCE: Final = "locara.json"
 

@@ -8,10 +8,10 @@ plain or percent-encoded form.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from locara.core.hosts import is_host
+from locara.records import dataclass
 
 MAX_PAGE: Final = 2_048
 _PAGE: Final = re.compile(

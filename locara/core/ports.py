@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
+
+from locara.records import dataclass
 
 MIN_PORT: Final = 1
 MAX_PORT: Final = 65_535

@@ -6,10 +6,10 @@ it is and ``decide`` is the one place that says yes or no. Each request knows it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
 from locara.core.capability import Kind
+from locara.records import dataclass
 
 Access: TypeAlias = Literal["read", "write"]
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, cast
 
 from locara.core.capability import HOST_KINDS, USER_PATH_ROOTS, Kind
@@ -34,6 +33,7 @@ from locara.core.request import (
     Request,
     ToolRequest,
 )
+from locara.records import dataclass
 
 Atom: TypeAlias = tuple[str, str]
 

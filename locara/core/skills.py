@@ -8,8 +8,9 @@ need shall not be able to start, and because a person should read what an app do
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Final, Protocol
+
+from locara.records import dataclass
 
 
 class Declared(Protocol):

@@ -15,11 +15,11 @@ import math
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any, Final, NoReturn, TypeAlias
 
 from locara.errors import ManifestError, Problem
+from locara.records import dataclass
 
 JSON: TypeAlias = bool | int | float | str | list[Any] | dict[str, Any] | None
 Place: TypeAlias = tuple[int, int]
@@ -33,6 +33,7 @@ _SPACE = re.compile(r"[ \t\n\r]*")
 _NUMBER = re.compile(r"(-?(?:0|[1-9][0-9]*))(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _WORDS = {"true": True, "false": False, "null": None}
 _WORD = re.compile(r"[A-Za-z]+")
+_GOES_ON = frozenset("0123456789.eE")
 _STRING_FAULT = re.compile(r"(?: starting)? at$|: .*$")
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -182,14 +183,13 @@ _DECODER = json.JSONDecoder(
 
 
 def _explain(text: str, max_depth: int, source: str, error: Exception) -> NoReturn:
+    # Of several reasons the first in the file is told. Where the two walks disagree, the stricter one counts.
     refusal = error if isinstance(error, _Refused) else None
-    if refusal is None:
-        try:
-            _scan(text, max_depth)
-        except _Refused as found:
-            refusal = found
-    if refusal is None:  # the two walks disagree: the stricter one counts
-        refusal = _Refused("json_syntax", "the file is not JSON", 0)
+    try:
+        _scan(text, max_depth)
+    except _Refused as found:
+        refusal = refusal if refusal and refusal.code == found.code else found
+    refusal = refusal or _Refused("json_syntax", "the file is not JSON", 0)
     place = _Lines(text).place(refusal.offset)
     _fail(refusal.code, refusal.message, place, source, pointer=refusal.pointer)
 
@@ -319,6 +319,8 @@ def _scalar(text: str, at: int, pointer: str | None) -> int:
         raise _Refused(code, "a value is expected here", at, pointer)
     whole, fraction, exponent = number.groups()
     if fraction is None and exponent is None:
+        if text[number.end() : number.end() + 1] in _GOES_ON:
+            return number.end()  # the next step refuses what comes there
         if whole == "-0" or len(whole) > MAX_INTEGER_DIGITS:
             raise _Refused("json_number", "this number has no single meaning", at, pointer)
     elif not math.isfinite(float(number.group())):

@@ -8,13 +8,13 @@ there.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from locara.core.capability import FS_KINDS, Kind
 from locara.core.scope import AtomScope
 from locara.core.skills import READING, SPEAKING
+from locara.records import dataclass
 
 if TYPE_CHECKING:  # the table itself needs no manifest, so that `locara explain` starts at once
     from locara.core.grant import Grants

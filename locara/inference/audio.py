@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import gcd
 from typing import Final, Literal
 
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locara.errors import InferenceError
+from locara.records import dataclass
 
 MODEL_RATE: Final = 16_000
 MIN_RATE: Final = 8_000

@@ -6,7 +6,6 @@ import ctypes
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -32,6 +31,7 @@ from locara.inference.reply import Reply
 from locara.inference.schema import Shape, conforms
 from locara.inference.template import CHATML
 from locara.inference.turns import Turns
+from locara.records import dataclass
 
 BATCH = 512
 _ABORTED = 2

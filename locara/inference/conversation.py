@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from locara.errors import InferenceError
@@ -14,6 +14,7 @@ from locara.inference.markers import call_syntax, markers, think_markers
 from locara.inference.reply import Reply
 from locara.inference.schema import Choice, Fields, Items, Literals, Shape, read_schema
 from locara.inference.template import ChatTemplate
+from locara.records import dataclass
 
 Tokenize = Callable[[str], list[int]]
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from locara.errors import ModelError
+from locara.records import dataclass
 
 MAGIC: Final = b"GGUF"
 VERSIONS: Final = frozenset({2, 3})

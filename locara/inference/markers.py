@@ -6,8 +6,9 @@ aloud, or that calls tools in a way this version does not read, and asking it to
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from locara.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

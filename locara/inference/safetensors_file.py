@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
 from locara.core import strict_json
 from locara.errors import ManifestError, ModelError
+from locara.records import dataclass
 
 MAX_HEADER_BYTES: Final = 64 << 20
 MAX_TENSORS: Final = 65_536

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from locara.errors import InferenceError
+from locara.records import dataclass
 
 MAX_DEPTH: Final = 8
 MAX_NODES: Final = 256

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Final, Literal, Protocol
 
@@ -12,6 +11,7 @@ import numpy as np
 from locara.errors import InferenceError
 from locara.inference.audio import MODEL_RATE, Resampler, Samples, Wav, at_model_rate, mono_blocks
 from locara.inference.backend import CancelFlag, Cancellation
+from locara.records import dataclass
 
 _PAUSE: Final = MODEL_RATE * 3 // 10
 FinishReason = Literal["stop", "cancelled"]

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from locara.errors import ModelError
+from locara.records import dataclass
 
 MAGIC: Final = 0x67676D6C
 VOCABULARIES: Final = frozenset({51_864, 51_865, 51_866})  # English; 99 languages; 100 languages

@@ -18,13 +18,13 @@ import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from locara.core.digest import Digest
 from locara.durable import sync_folder
 from locara.errors import ModelError
+from locara.records import dataclass
 from locara.staging import attempt
 
 BLOB = "model.gguf"

@@ -18,7 +18,7 @@ import shutil
 import stat
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +26,7 @@ from locara.core.digest import Digest
 from locara.errors import ModelError
 from locara.models.cache import NO_SPACE, Inspect, ModelCache, open_regular
 from locara.models.web import Answer, Unreachable, Url, Web
+from locara.records import dataclass
 
 DOWNLOADS: Final = ".downloads"
 BODY: Final = "body"

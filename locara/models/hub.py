@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
@@ -20,6 +19,7 @@ from locara.core.vocabulary import LICENSES, MODALITIES
 from locara.errors import ManifestError, ModelError
 from locara.models.index import MAX_MODEL, Entry
 from locara.models.web import Url, Web
+from locara.records import dataclass
 
 SCHEME: Final = "hf:"
 HUB: Final = "https://huggingface.co"  # what the scheme stands for; another endpoint is named explicitly

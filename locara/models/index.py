@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
@@ -24,6 +23,7 @@ from locara.core.vocabulary import MODALITIES
 from locara.errors import ManifestError, ModelError, Problem
 from locara.models.pin import MODEL_ID, Pin
 from locara.models.web import Url, Web
+from locara.records import dataclass
 
 SCHEMA: Final = "locara-models/1"
 MAX_INDEX: Final = 8 << 20

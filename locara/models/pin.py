@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from locara.core.digest import Digest
 from locara.errors import ModelError
+from locara.records import dataclass
 
 MODEL_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 

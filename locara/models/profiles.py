@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from locara.core.declarations import Profile
 from locara.core.manifest import Manifest
 from locara.models.pin import Pin
+from locara.records import dataclass
 
 TIERS: Final = ("low", "mid", "high")
 GIB: Final = 1 << 30

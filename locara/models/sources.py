@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from locara.errors import ModelError
 from locara.models.index import Entry, Index
 from locara.models.pin import Pin
 from locara.models.web import Url
+from locara.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +18,7 @@ from locara.core.strict_json import MAX_BYTES
 from locara.errors import ManifestError
 from locara.models.cache import ModelCache
 from locara.models.pin import Pin
+from locara.records import dataclass
 
 USERS: Final = ".apps"
 MANIFEST: Final = "locara.json"

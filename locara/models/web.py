@@ -11,13 +11,13 @@ import http.client
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 import locara
 from locara.core.authority import authority, is_number, is_plain
 from locara.errors import ModelError
+from locara.records import dataclass
 
 MAX_URL: Final = 8_192  # signed storage addresses are long
 MAX_HOPS: Final = 5

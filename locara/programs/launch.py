@@ -6,11 +6,12 @@ import os
 import shutil
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
 from locara.errors import CallError
+from locara.records import dataclass
 from locara.sandbox.host import SEARCH
 from locara.sandbox.plan import Source
 

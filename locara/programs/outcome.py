@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import Final
+
+from locara.records import dataclass
 
 TIMED_OUT: Final = -1_000
 CUT: Final = -1_001

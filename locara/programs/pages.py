@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from locara.errors import CallError
 from locara.programs.outcome import CUT, Outcome
+from locara.records import dataclass
 
 MAX_PAGE: Final = 100_000
 MAX_COUNT: Final = 200

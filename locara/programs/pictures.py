@@ -7,10 +7,10 @@ the five is refused, above all text, which the reader would take for a list of f
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from locara.errors import CallError
+from locara.records import dataclass
 
 Format = Literal["png", "jpeg", "tiff", "bmp", "webp"]
 FORMATS: Final[tuple[Format, ...]] = ("png", "jpeg", "tiff", "bmp", "webp")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
 from typing import Final
 
 from locara.errors import CallError
 from locara.programs.outcome import Outcome
 from locara.programs.pages import clean
+from locara.records import dataclass
 
 VOICE: Final = re.compile(r"[a-z]{2,3}(-[a-z0-9]{1,8}){0,4}")
 """A voice is a language tag. No folder, no file and no `+variant` can be said with it."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from locara.errors import CallError
 from locara.programs.outcome import Outcome
 from locara.programs.pages import clean
 from locara.programs.pictures import MAX_PAGES
+from locara.records import dataclass
 
 MAX_TABLE: Final = 24 * 1024 * 1024
 MAX_WORDS: Final = 60_000

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from locara.core.grant import Grants, compile_grants
 from locara.core.manifest import Manifest, parse_manifest
 from locara.errors import LocaraError
+from locara.records import dataclass
 
 MANIFEST_NAME: Final = "locara.json"
 _READ_LIMIT: Final = (

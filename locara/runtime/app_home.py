@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from locara.core.grant import Grants
+from locara.records import dataclass
 
 AUDIT_LOG: Final = "audit/log.jsonl"
 DATABASE: Final = "db/app.sqlite3"

@@ -19,11 +19,11 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from locara.errors import AuditError
+from locara.records import dataclass
 from locara.runtime.audit_chain import GENESIS, ChainState, older_files, read_entries, verify_chain, walk
 
 __all__ = ["GENESIS", "AuditLog", "ChainState", "read_entries", "verify_chain"]

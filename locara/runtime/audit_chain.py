@@ -11,11 +11,11 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from locara.errors import AuditError
+from locara.records import dataclass
 
 GENESIS: Final = "0" * 64
 FIELDS: Final = [

@@ -11,13 +11,14 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from locara.core.digest import Digest
 from locara.core.grant import intersect
 from locara.core.grant_json import grants_json, read_grants
+from locara.records import dataclass
 from locara.runtime.app import AppBundle
 from locara.runtime.app_home import file_name
 from locara.runtime.standing import Asleep, Layer

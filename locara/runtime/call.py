@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, TypeGuard
 
 from locara.errors import CallError
 from locara.inference.backend import CancelFlag
+from locara.records import dataclass
 
 MAX_ID: Final = 2**53
 MAX_ID_LENGTH: Final = 64

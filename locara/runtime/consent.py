@@ -7,7 +7,6 @@ the words that were shown. Nobody is asked twice for the same, and nobody is eve
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final, Literal, Protocol, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from locara.core.consent import ConsentText
 from locara.core.digest import Digest
 from locara.core.grant_json import grants_json, read_grants
+from locara.records import dataclass
 from locara.runtime.app_home import file_name
 from locara.runtime.standing import ALWAYS, COOL_DOWN, Layer, Standing
 from locara.runtime.state import StartError, StateFolder

@@ -13,10 +13,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from locara.errors import CallError
+from locara.records import dataclass
 from locara.sandbox.broker_client import BrokerClient
 from locara.sandbox.desktop.ports import FRAME_HEAD, MAX_FRAME, MJPG, RGB3, YUYV
 

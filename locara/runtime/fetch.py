@@ -12,10 +12,10 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from locara.errors import CallError
+from locara.records import dataclass
 
 if TYPE_CHECKING:
     import http.client

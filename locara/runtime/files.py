@@ -9,12 +9,12 @@ import stat
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from locara.core.grant import Grants, SharedFolder
 from locara.errors import CallError
+from locara.records import dataclass
 from locara.runtime.picked_tree import PickedTree, denials
 from locara.runtime.trees import LocalTree, Refused, Tree
 from locara.sandbox.broker_client import BrokerClient, Picked

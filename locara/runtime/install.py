@@ -11,12 +11,12 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from locara.durable import sync_folder
+from locara.records import dataclass
 from locara.runtime.app import AppBundle
 from locara.runtime.installed import Installed, Shelf, installed, older, record_name
 from locara.runtime.origin import Origin, record_origin

@@ -6,13 +6,13 @@ the same app must be of nobody else, and not older.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from locara.core.fields import APP_ID_PATTERN, VERSION_PATTERN
+from locara.records import dataclass
 from locara.runtime.app import AppBundle
 from locara.runtime.app_home import default_apps_root, file_name
 from locara.runtime.origin import origin_of

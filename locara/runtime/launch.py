@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from subprocess import TimeoutExpired
 from types import TracebackType
@@ -27,6 +27,7 @@ from locara.errors import UsageError
 from locara.models.cache import ModelCache, default_root, not_cached
 from locara.models.profiles import choose, ram_bytes
 from locara.programs.starter import Starter
+from locara.records import dataclass
 from locara.runtime.app import MANIFEST_NAME, AppBundle
 from locara.runtime.app_home import AppHome, shared_root
 from locara.runtime.awake import AWAKE_NAME, Admission, awake_file

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from locara.core.request import ToolRequest
 from locara.errors import CallError, CapabilityDenied
 from locara.inference.backend import ToolOffer, WrittenCall
+from locara.records import dataclass
 from locara.runtime.gate import Gate
 from locara.runtime.session import Session
 

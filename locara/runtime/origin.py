@@ -7,12 +7,12 @@ is known.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from locara.core.grant import Grants
+from locara.records import dataclass
 from locara.runtime.app_home import file_name
 from locara.runtime.state import StateFolder
 

@@ -14,11 +14,11 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
 
 from locara.core.digest import Digest
 from locara.errors import LocaraError
+from locara.records import dataclass
 from locara.runtime import frames
 from locara.runtime.replies import error_object
 from locara.runtime.server import Server

@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from locara.core.text import escape
 from locara.errors import CapabilityDenied
 from locara.models.cache import default_root as models_root
+from locara.records import dataclass
 from locara.runtime.app_home import default_apps_root
 from locara.runtime.state import default_state_root
 from locara.tools.cache import default_root as tools_root

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from locara.core.digest import Digest
 from locara.errors import CallError
+from locara.records import dataclass
 from locara.runtime.app_home import file_name
 from locara.runtime.private_places import PrivatePlaces
 from locara.runtime.state import StartError, StateFolder

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeVar
 
@@ -20,6 +19,7 @@ from locara.core.capability import Kind
 from locara.core.digest import Digest
 from locara.core.grant import Grants
 from locara.core.text import escape
+from locara.records import dataclass
 from locara.runtime.origin import Origin, origin_of
 from locara.runtime.state import StartError, StateFolder
 from locara.trust.revocation.acceptance import Memory, accept

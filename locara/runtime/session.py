@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final, Self
 
@@ -13,6 +13,7 @@ from locara.core.digest import Digest
 from locara.core.grant import Grants
 from locara.core.surface import COMMANDS, NOT_HERE, command_table
 from locara.errors import CallError
+from locara.records import dataclass
 from locara.runtime.app import AppBundle
 from locara.runtime.app_home import AppHome
 from locara.runtime.audit import AuditLog

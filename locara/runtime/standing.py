@@ -11,7 +11,7 @@ Pure: no clock is read and nothing is stored.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -19,6 +19,7 @@ from locara.core.decision import decide
 from locara.core.grant import Grants, intersect, widening
 from locara.core.request import Request
 from locara.core.surface import command_table
+from locara.records import dataclass
 
 COOL_DOWN: Final = 7 * 24 * 3_600.0
 MAX_LAYERS: Final = 16

@@ -14,7 +14,6 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +21,7 @@ from locara.core.digest import Digest
 from locara.core.strict_json import JSON, parse
 from locara.durable import write_whole
 from locara.errors import LocaraError, ManifestError
+from locara.records import dataclass
 
 MAX_BYTES: Final = 8 * 1024 * 1024
 START_CODES: Final = frozenset(

@@ -13,11 +13,11 @@ import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
 from locara.errors import CallError
+from locara.records import dataclass
 from locara.runtime.openat2 import open_beneath, rename_new
 
 _READ: Final = os.O_RDONLY

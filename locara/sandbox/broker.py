@@ -16,7 +16,7 @@ import socket
 import stat
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -24,6 +24,7 @@ from locara.core.decision import decide
 from locara.core.grant import Grants
 from locara.core.request import FsRequest, Request
 from locara.errors import CallError, CapabilityDenied
+from locara.records import dataclass
 from locara.sandbox.broker_wire import (
     LIST_PAGE,
     MAX_DATAGRAM,

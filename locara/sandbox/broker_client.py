@@ -8,10 +8,10 @@ import os
 import socket
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from locara.errors import IPC_CODES, CallError, CapabilityDenied
+from locara.records import dataclass
 from locara.sandbox.broker_wire import MAX_DATAGRAM, Mode, PickAccess, PickKind, decode, encode
 
 BROKER_FD: Final = "LOCARA_BROKER_FD"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import plistlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from locara.core.capability import Kind
@@ -17,6 +16,7 @@ from locara.core.decision import decide
 from locara.core.grant import Grants
 from locara.core.request import DeviceRequest, FsRequest
 from locara.core.scope import is_empty
+from locara.records import dataclass
 
 PREFIX: Final = "com.apple.security."
 

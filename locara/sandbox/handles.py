@@ -6,11 +6,11 @@ import errno
 import os
 import secrets
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from locara.errors import CallError
+from locara.records import dataclass
 from locara.sandbox.linux.kernel_calls import open_beneath, open_without_links
 
 EntryKind = Literal["file", "directory"]

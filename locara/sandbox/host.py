@@ -7,11 +7,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from locara.errors import SandboxError
+from locara.records import dataclass
 from locara.sandbox.linux import landlock
 from locara.sandbox.linux.identity import ordinary_identity
 from locara.sandbox.linux.kernel_text import kernel_text

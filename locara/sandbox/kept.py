@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Protocol
 
 from locara.errors import CallError, CapabilityDenied
+from locara.records import dataclass
 from locara.sandbox.handles import EntryKind, Handle, kind_of, new_key
 from locara.sandbox.linux.kernel_calls import born, open_without_links
 

@@ -15,12 +15,13 @@ import stat
 import subprocess
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Protocol, Self
 
 from locara.errors import SandboxError
+from locara.records import dataclass
 from locara.sandbox.broker import Broker, Services
 from locara.sandbox.host import explain_failure, find_bwrap
 from locara.sandbox.linux import bwrap, identity, readback, stage2

@@ -5,10 +5,10 @@ advance.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from locara.records import dataclass
 from locara.sandbox.broker_wire import PickAccess, PickKind
 
 

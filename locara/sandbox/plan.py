@@ -10,7 +10,7 @@ import os
 import sys
 import sysconfig
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal
 
@@ -18,6 +18,7 @@ import locara
 from locara.core.digest import Digest
 from locara.core.grant import Grants
 from locara.errors import SandboxError
+from locara.records import dataclass
 from locara.sandbox.linux import seccomp
 from locara.sandbox.linux.identity import Identity, ordinary_identity
 from locara.sandbox.linux.landlock import Access, Policy

@@ -8,7 +8,6 @@ database whatever is granted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from locara.core.capability import Kind
@@ -17,6 +16,7 @@ from locara.core.digest import Digest
 from locara.core.grant import Grants
 from locara.core.request import FsRequest
 from locara.core.scope import is_empty
+from locara.records import dataclass
 
 USER_ROOTS: Final = ("documents", "downloads", "desktop", "pictures", "music", "movies")
 

@@ -12,11 +12,11 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from locara.errors import SandboxError
+from locara.records import dataclass
 from locara.sandbox.linux.identity import Identity
 from locara.sandbox.linux.kernel_calls import open_beneath, open_without_links
 from locara.sandbox.plan import Source

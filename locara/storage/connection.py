@@ -9,13 +9,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal
 
 import apsw
 
 from locara.errors import StorageError
+from locara.records import dataclass
 from locara.storage import excerpts, functions, limits, matches
 from locara.storage.allowed import MODULES, OWN_TABLES, TABLE_FUNCTIONS
 from locara.storage.changes import Changes

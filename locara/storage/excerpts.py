@@ -8,10 +8,10 @@ over a text of at most `MAX_BYTES`.
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from locara.errors import StorageError
+from locara.records import dataclass
 from locara.storage.values import SQLValue
 
 if TYPE_CHECKING:

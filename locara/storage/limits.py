@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import apsw
+
+from locara.records import dataclass
 
 MIB: Final = 1_048_576
 EXPLAINED: Final = len("EXPLAIN ")  # how a statement on full-text tables is looked at before it runs

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from locara.errors import StorageError
+from locara.records import dataclass
 
 MAX_EXPRESSION: Final = 1_024
 MAX_WORDS: Final = 64

@@ -15,7 +15,6 @@ import re
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +22,7 @@ import apsw
 
 from locara.core.digest import Digest
 from locara.errors import StorageError
+from locara.records import dataclass
 from locara.storage import settings
 from locara.storage.backups import make_backup
 from locara.storage.connection import Session

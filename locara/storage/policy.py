@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import apsw
 
+from locara.records import dataclass
 from locara.storage.allowed import (
     FUNCTIONS,
     INTERNAL_PREFIX,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Final, Literal
@@ -18,6 +17,7 @@ from typing import Final, Literal
 import apsw
 
 from locara.errors import StorageError
+from locara.records import dataclass
 from locara.storage.faults import translate
 from locara.storage.migrations import Applied, Step
 from locara.storage.schema_text import Column, Item, What, read_schema, table_text

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 import apsw
 
+from locara.records import dataclass
 from locara.storage.connection import load_vectors
 
 What: TypeAlias = Literal["table", "virtual table", "index", "trigger", "view"]

@@ -14,12 +14,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 from weakref import WeakKeyDictionary
 
 from locara.errors import StorageError
+from locara.records import dataclass
 from locara.storage.connection import Session
 from locara.storage.faults import denied
 from locara.storage.policy import reserved

@@ -10,13 +10,13 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
 
 import apsw
 
 from locara.errors import StorageError
+from locara.records import dataclass
 from locara.storage.connection import Session
 from locara.storage.faults import translate
 from locara.storage.values import JSON

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import Final, NoReturn, Self
@@ -16,6 +15,7 @@ from typing import Final, NoReturn, Self
 import apsw
 
 from locara.errors import StorageError
+from locara.records import dataclass
 from locara.storage import search as searching
 from locara.storage.backups import newest_backup
 from locara.storage.changes import Changes

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import tempfile
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +18,7 @@ import apsw
 
 from locara.durable import sync_file, sync_folder
 from locara.errors import LocaraError, StorageError
+from locara.records import dataclass
 from locara.storage import settings
 from locara.storage.backups import make_backup
 from locara.storage.connection import load_vectors

@@ -15,7 +15,6 @@ import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -23,6 +22,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from locara.durable import sync_file, sync_folder
+from locara.records import dataclass
 from locara.storage.changes import Changes, Rows
 from locara.storage.connection import Session
 

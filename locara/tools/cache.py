@@ -14,12 +14,12 @@ import shutil
 import stat
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from locara.core.digest import Digest
 from locara.errors import ToolError
+from locara.records import dataclass
 from locara.staging import attempt
 from locara.tools.manifest import MAX_MANIFEST, MAX_MODULE, Tool, read_tool
 

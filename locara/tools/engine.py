@@ -12,13 +12,14 @@ import hashlib
 import platform
 import threading
 import time
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 import wasmtime
+
+from locara.records import dataclass
 
 _TICK_SECONDS: Final = 0.01
 _AWAKE_SECONDS: Final = 1.0

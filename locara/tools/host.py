@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +20,7 @@ from locara.core.digest import Digest
 from locara.core.grant import Grants
 from locara.core.request import FsRequest
 from locara.errors import ManifestError, ToolError
+from locara.records import dataclass
 from locara.tools import quickjs, wasi
 from locara.tools.compiled import Compiled
 from locara.tools.engine import Watch, engine_key, limited_store, make_engine

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -21,6 +20,7 @@ from locara.core.digest import Digest
 from locara.core.grant import Grant, Grants, Origin
 from locara.core.scope import AtomScope
 from locara.errors import ManifestError, ToolError
+from locara.records import dataclass
 from locara.tools.schemas import Schema, read_schema
 
 MAX_MANIFEST: Final = 262_144

@@ -8,10 +8,11 @@ engine of linear time.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from locara.errors import ToolError
+from locara.records import dataclass
 
 MAX_DEPTH: Final = 16
 MAX_NODES: Final = 512

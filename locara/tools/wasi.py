@@ -9,13 +9,13 @@ from __future__ import annotations
 import ctypes
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import wasmtime
 from wasmtime import _ffi as ffi
 
 from locara.errors import ToolError
+from locara.records import dataclass
 
 WASI: Final = "wasi_snapshot_preview1"
 _EBADF: Final = 8

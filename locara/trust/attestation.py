@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from locara.core.digest import Digest
+from locara.records import dataclass
 from locara.trust.bundle.certificate import Signer
 from locara.trust.bundle.instance import TrustInstance
 from locara.trust.bundle.verify import Signature, verify_payload

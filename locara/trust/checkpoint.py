@@ -6,9 +6,10 @@ signature, for the origin the log is known by, and for the witnesses that the po
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from locara.records import dataclass
 from locara.trust.log_policy import LogPolicy
 from locara.trust.log_refusal import LogRefused
 from locara.trust.log_text import read_base64, read_number, write_base64

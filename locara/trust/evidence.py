@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from locara.records import dataclass
 from locara.trust.checkpoint import Checkpoint
 from locara.trust.kept_files import replace_file, unwritable
 from locara.trust.log_policy import LogPolicy

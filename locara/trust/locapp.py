@@ -18,7 +18,6 @@ import stat
 import unicodedata
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Annotated, Final, Literal, Protocol
 
@@ -27,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from locara.core.digest import Digest
 from locara.core.fields import APP_ID_PATTERN, VERSION_PATTERN
 from locara.core.paths import is_portable
+from locara.records import dataclass
 from locara.trust.refusal import Reason, TrustError
 from locara.trust.statement.reading import Hex256, read_json, read_model
 from locara.trust.zip_layout import check_layout

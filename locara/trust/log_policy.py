@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from locara.records import dataclass
 from locara.trust.log_refusal import LogRefused
 from locara.trust.log_text import read_number
 from locara.trust.note_keys import COSIGNATURE, ED25519, VerifierKey

@@ -10,12 +10,12 @@ from __future__ import annotations
 import http.client
 import ssl
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from locara.core.authority import authority, is_plain
+from locara.records import dataclass
 from locara.trust.kept_files import read_file
 from locara.trust.log_refusal import LogRefused
 from locara.trust.merkle import HASH_BYTES

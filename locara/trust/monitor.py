@@ -11,11 +11,11 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from locara.durable import sync_folder
+from locara.records import dataclass
 from locara.trust.checkpoint import OpenedCheckpoint, open_checkpoint
 from locara.trust.evidence import Evidence
 from locara.trust.kept_files import alone, make_private, read_file, replace_file, unwritable

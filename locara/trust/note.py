@@ -7,9 +7,9 @@ A note is only read here; `checkpoint` says what its text must be and whose sign
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from locara.records import dataclass
 from locara.trust.log_refusal import LogRefused
 from locara.trust.log_text import read_base64, write_base64
 from locara.trust.note_keys import ED25519, Signer, VerifierKey, check_name

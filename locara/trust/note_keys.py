@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final, Protocol
 
+from locara.records import dataclass
 from locara.trust.log_refusal import LogRefused
 from locara.trust.log_text import read_base64, write_base64
 

@@ -6,9 +6,9 @@ cosignatures. The entry itself is not in it: whoever checks has it, or its hash.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from locara.records import dataclass
 from locara.trust.checkpoint import OpenedCheckpoint, open_checkpoint
 from locara.trust.log_policy import LogPolicy
 from locara.trust.log_refusal import LogRefused

@@ -6,10 +6,10 @@ A file is believed when each attestation in it is. One that is not would otherwi
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from locara.records import dataclass
 from locara.trust.attestation import Attestation, Expectation, Recalled, verify, verify_strict
 from locara.trust.bundle.instance import TrustInstance
 from locara.trust.bundle.pep740 import Publisher, indexed_in

@@ -10,10 +10,10 @@ import base64
 import binascii
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from locara.errors import UsageError
+from locara.records import dataclass
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate

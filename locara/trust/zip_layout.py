@@ -9,8 +9,9 @@ next. Such an archive is refused here, before anything of it is read. Layout: PK
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import BinaryIO, Final
+
+from locara.records import dataclass
 
 MAX_LIST_BYTES: Final = 64 << 20
 _END: Final = struct.Struct("<4s4H2LH")

@@ -6,11 +6,11 @@ import os
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 from locara.errors import SandboxError
+from locara.records import dataclass
 
 X11_EXPOSURE: Final = (
     "this is an X11 session: X11 lets every program that draws a window see and type into all others, "

@@ -4,10 +4,10 @@ place. Whether that place is still on a screen is seen where the screens are, in
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from locara.core.strict_json import JSON
+from locara.records import dataclass
 from locara.runtime.app_home import file_name
 from locara.runtime.state import StartError, StateFolder
 from locara.ui.window import Report

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 import locara
 from locara.core.grant import Grants
 from locara.errors import SandboxError
+from locara.records import dataclass
 from locara.sandbox.linux import seccomp
 from locara.sandbox.linux.identity import ordinary_identity
 from locara.sandbox.linux.landlock import Access, Policy

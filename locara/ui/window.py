@@ -10,13 +10,13 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from locara.core.grant import Grants
 from locara.core.text import escape
+from locara.records import dataclass
 from locara.sandbox.launcher import Process, start
 from locara.sandbox.linux.identity import ordinary_identity
 from locara.ui.display import Display, find_display

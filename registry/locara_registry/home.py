@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
+from locara.records import dataclass
 from locara.trust.refusal import Reason, TrustError
 from locara_registry.trust import private_files
 from locara_registry.trust.key_files import FileKeys

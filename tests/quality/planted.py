@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,12 +155,33 @@ def copies(fault: Planted) -> Iterator[tuple[Path, Path]]:
         yield product, app
 
 
-def verify(fault: Planted, *, strict: bool, seed: int = 1, most: int | None = None) -> Verdict:
-    """Run the verifier on the planted fault, as its own process with its own copy of the product.
+def verify(fault: Planted, *, strict: bool, seed: int = 1) -> Verdict:
+    """Run the verifier on the planted fault: the rule that must find it, or all that must let it pass."""
+    with copies(fault) as places:
+        return run(
+            places,
+            [fault.rule] if fault.rule else fault.rules,
+            strict=strict,
+            seed=seed,
+            first=bool(fault.rule),
+        )
 
-    ``most`` rules of those that are to be looked at; all when None. The first is the one that must find it.
+
+def run(
+    places: tuple[Path, Path],
+    only: Sequence[str] = (),
+    *,
+    skip: Sequence[str] = (),
+    strict: bool,
+    seed: int,
+    first: bool,
+) -> Verdict:
+    """Run the verifier as its own process on a product and an app (see `copies`).
+
+    ``only`` and ``skip`` choose rules; ``first``: it ends as soon as something is found.
     """
-    with copies(fault) as (product, app), tempfile.TemporaryDirectory(prefix="locara-work-") as work:
+    product, app = places
+    with tempfile.TemporaryDirectory(prefix="locara-work-") as work:
         command = [
             sys.executable,
             "-m",
@@ -172,9 +193,9 @@ def verify(fault: Planted, *, strict: bool, seed: int = 1, most: int | None = No
             "--progress",
             "none",
         ]
-        command += ["--seed", str(seed), *(["--strict"] if strict else [])]
-        for rule in list(dict.fromkeys(fault.rules))[:most]:
-            command += ["--only", rule]
+        command += ["--seed", str(seed), *(["--strict"] if strict else []), *(["-x"] if first else [])]
+        command += [word for rule in dict.fromkeys(only) for word in ("--only", rule)]
+        command += [word for rule in skip for word in ("--skip", rule)]
         environment = {
             **os.environ,
             "PYTHONPATH": f"{product}{os.pathsep}{REPOSITORY / 'verify'}",

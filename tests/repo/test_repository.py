@@ -125,3 +125,15 @@ def test_files_in_git_stay_small() -> None:
         if path.stat().st_size > LARGE.get(path.relative_to(ROOT).as_posix(), 2_000_000)
     ]
     assert big == []
+
+
+def test_records_of_the_product_are_cheap_to_define() -> None:
+    """An app is started often, and each start defines every record: see `locara.records`."""
+    ours = [path for path in PYTHON if path.relative_to(ROOT).parts[0] in {"locara", "verify", "registry"}]
+    offenders = [
+        path.relative_to(ROOT).as_posix()
+        for path in ours
+        if re.search(r"^from dataclasses import .*\bdataclass\b|@dataclasses\.dataclass", text(path), re.M)
+        and path.name != "records.py"
+    ]
+    assert offenders == []

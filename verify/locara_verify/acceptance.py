@@ -10,11 +10,11 @@ import datetime
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from locara.errors import UsageError
+from locara.records import dataclass
 from locara_verify.finding import Finding, fingerprint
 from locara_verify.verdict import Accept, Judgement
 

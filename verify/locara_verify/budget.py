@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Final
 
 from locara.errors import UsageError
+from locara.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

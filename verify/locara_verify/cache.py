@@ -11,13 +11,13 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import locara
 import locara_verify
+from locara.records import dataclass
 from locara_verify.check import CheckResult
 from locara_verify.fixtures import fixtures_dir
 from locara_verify.plan import Task

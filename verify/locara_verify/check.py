@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from locara.records import dataclass
 from locara_verify.finding import JSON, Finding
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ import random
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from locara.records import dataclass
 from locara_verify.budget import Budget
 from locara_verify.supply import Supply
 from locara_verify.target import MANIFEST, Target

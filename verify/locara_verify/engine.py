@@ -11,10 +11,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
+from locara.records import dataclass
 from locara_verify import process
 from locara_verify.budget import Budget
 from locara_verify.check import Check, CheckResult
@@ -27,6 +28,7 @@ from locara_verify.target import Target
 from locara_verify.wire import WireError, finding_from_json, result_from_json
 
 _POLL: Final = 0.2
+_AT_FIRST: Final = "the run stopped at the first finding"
 _SEVERAL: Final = 3
 _OF_TRUST: Final = tuple(f"locara_verify.checks.{name}." for name in ("attestation", "log", "updates"))
 
@@ -212,6 +214,8 @@ def _handle(state: _State, entry: _Running, message: object) -> None:
             found = finding_from_json(message.get("finding"), entry.task.check.rules)
             if has_room(entry.found, found.rule_id):
                 entry.found.append(found)
+            if state.job.stop_at_first and not state.halt:
+                _halt(state, _AT_FIRST)
         case "result" if entry.result is None and not entry.reason:
             entry.result = result_from_json(message.get("result"), entry.task.check.rules)
         case "inconclusive" if entry.result is None and not entry.reason:
@@ -265,7 +269,7 @@ def _record(state: _State, event: CheckFinished) -> None:
     state.finished.append(event)
     state.emit(event)
     if state.job.stop_at_first and not state.halt and event.findings:
-        _halt(state, "the run stopped at the first finding")
+        _halt(state, _AT_FIRST)
 
 
 def _halt_when_over(state: _State) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from locara.records import dataclass
 from locara_verify.check import CheckResult
 from locara_verify.finding import Finding
 from locara_verify.plan import Task

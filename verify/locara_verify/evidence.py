@@ -21,13 +21,13 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 import locara_verify
 from locara.core.digest import Digest
 from locara.errors import LocaraError, UsageError
+from locara.records import dataclass
 from locara_verify.budget import PROFILES
 from locara_verify.finding import JSON, fingerprint
 from locara_verify.plan import PERFORMANCE, Selection

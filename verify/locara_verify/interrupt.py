@@ -6,9 +6,11 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import FrameType
 from typing import Final
+
+from locara.records import dataclass
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +21,7 @@ from locara.core.manifest import Manifest, parse_manifest
 from locara.core.ports import PortSet
 from locara.core.surface import command_table
 from locara.errors import LocaraError, UsageError
+from locara.records import dataclass
 from locara.sandbox.entitlements import entitlements
 from locara_verify.report.files import write_atomic
 from locara_verify.target import MANIFEST, Target

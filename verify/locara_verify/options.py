@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import datetime
 import secrets
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from locara.errors import UsageError
+from locara.records import dataclass
 from locara_verify.budget import PROFILES, limited
 from locara_verify.plan import Selection
 from locara_verify.process import processors
@@ -92,7 +92,7 @@ def _declare_choice(parser: argparse.ArgumentParser) -> None:
     ):
         add(name, action="append", default=[], metavar="RULE", help=told)
     add("-k", dest="expression", metavar="EXPR", help="rules whose words match, e.g. 'files and not swap'")
-    add("-x", dest="stop_at_first", action="store_true", help="stop at the first finding")
+    add("-x", dest="stop_at_first", action="store_true", help="stop as soon as something is found")
     add("--lf", dest="last_failed", action="store_true", help="only rules that did not pass the last time")
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from locara.errors import UsageError
+from locara.records import dataclass
 from locara_verify import selection
 from locara_verify.check import Check
 from locara_verify.rule import Rule

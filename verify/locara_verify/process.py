@@ -10,9 +10,11 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final, Self
+
+from locara.records import dataclass
 
 NURSERY: Final = ("-P", "-m", "locara_verify.worker")
 START: Final = b"s"

@@ -6,9 +6,10 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TextIO
 
+from locara.records import dataclass
 from locara_verify.events import CheckFinished, CheckProgress, CheckStarted, Emit, Event
 from locara_verify.plan import Task
 from locara_verify.report.text import one_line

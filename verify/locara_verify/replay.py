@@ -6,12 +6,12 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import locara_verify
 from locara.errors import UsageError
+from locara.records import dataclass
 from locara_verify.budget import PROFILES, Budget
 from locara_verify.finding import JSON
 from locara_verify.report.files import write_atomic

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from locara.records import dataclass
 from locara_verify.finding import Severity
 
 AREAS = {

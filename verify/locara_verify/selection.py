@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from locara.errors import UsageError
+from locara.records import dataclass
 from locara_verify.rule import AREAS, Rule
 
 Predicate = Callable[[Rule], bool]

@@ -10,11 +10,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
 from locara.errors import LocaraError, UsageError
+from locara.records import dataclass
 from locara_verify import checks, engine, replay, target
 from locara_verify.budget import Budget
 from locara_verify.cache import ResultCache

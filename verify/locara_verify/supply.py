@@ -10,12 +10,12 @@ import base64
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from locara.errors import UsageError
+from locara.records import dataclass
 from locara_verify.finding import JSON
 from locara_verify.target import TargetError
 

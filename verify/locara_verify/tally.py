@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from locara.records import dataclass
 from locara_verify.check import CheckResult
 from locara_verify.finding import Finding, has_room
 

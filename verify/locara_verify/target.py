@@ -6,11 +6,11 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from locara.errors import LocaraError, ManifestError
+from locara.records import dataclass
 
 if TYPE_CHECKING:
     from locara.core.grant import Grants

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import IntEnum, StrEnum
 from typing import TypeAlias
 
+from locara.records import dataclass
 from locara_verify.events import CheckFinished
 from locara_verify.finding import JSON, Finding, Severity
 from locara_verify.plan import Plan

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from locara.errors import CallError
+from locara.records import dataclass
 from locara.sandbox.desktop import programs
 from locara.sandbox.desktop.ports import MAX_CLIPBOARD, unavailable
 

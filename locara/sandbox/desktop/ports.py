@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal, Protocol
 
 from locara.errors import CallError
+from locara.records import dataclass
 
 MAX_CLIPBOARD: Final = 1024 * 1024
 MAX_TITLE: Final = 100

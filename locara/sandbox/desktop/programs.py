@@ -10,8 +10,9 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from locara.records import dataclass
 
 SECONDS: Final = 5.0
 _COMPLAINT: Final = 4_096

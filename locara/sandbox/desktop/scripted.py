@@ -11,11 +11,12 @@ import struct
 import threading
 import wave
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
 from locara.errors import CallError
+from locara.records import dataclass
 from locara.sandbox.desktop.ports import MJPG, Note, Recording, SoundSource, unavailable
 from locara.sandbox.desktop.recording import PipeEnd
 

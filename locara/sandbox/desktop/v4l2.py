@@ -16,8 +16,9 @@ import select
 import struct
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from locara.records import dataclass
 
 MJPG: Final = b"MJPG"
 YUYV: Final = b"YUYV"

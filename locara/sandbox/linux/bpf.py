@@ -5,8 +5,9 @@ forward.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import Final
+
+from locara.records import dataclass
 
 LD_W_ABS: Final = 0x20
 JEQ: Final = 0x15

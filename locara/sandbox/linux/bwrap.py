@@ -5,8 +5,9 @@ arguments.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from locara.records import dataclass
 
 SANDBOX_UID: Final = 1000
 SENTINEL: Final = "/outside-landlock"

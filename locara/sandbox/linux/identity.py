@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from locara.errors import SandboxError
+from locara.records import dataclass
 from locara.sandbox.linux import kernel_calls as kernel
 
 NOBODY: Final = 65534

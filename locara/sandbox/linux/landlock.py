@@ -13,8 +13,9 @@ import os
 import stat
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from locara.records import dataclass
 
 CREATE_RULESET: Final = 444
 ADD_RULE: Final = 445

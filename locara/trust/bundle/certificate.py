@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from locara.records import dataclass
 from locara.trust.refusal import Reason, TrustError
 
 if TYPE_CHECKING:

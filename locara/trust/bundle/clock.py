@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from locara.records import dataclass
 from locara.trust.refusal import Reason, TrustError
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ with anything, nor the entry's index with its proof's, and it passes over witnes
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from locara.records import dataclass
 from locara.trust.bundle.instance import Log, TrustInstance
 from locara.trust.checkpoint import MAX_SKEW, Checkpoint, Cosigned, cosignatures, open_checkpoint
 from locara.trust.log_refusal import LogRefused

@@ -12,13 +12,14 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from locara.records import dataclass
 from locara.trust.bundle.certificate import spki_of
 from locara.trust.bundle.offline_import import load_verifier
 from locara.trust.log_policy import LogPolicy

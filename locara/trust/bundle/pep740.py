@@ -8,12 +8,12 @@ signed by nobody, so it is compared with the certificate and believed only where
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from locara.core.strict_json import JSON
+from locara.records import dataclass
 from locara.trust.bundle.certificate import Signer
 from locara.trust.bundle.unchecked import parse_bundle
 from locara.trust.refusal import Reason, TrustError

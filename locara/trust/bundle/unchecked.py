@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from locara.core import strict_json
 from locara.errors import ManifestError
+from locara.records import dataclass
 from locara.trust.bundle.certificate import Signer
 from locara.trust.refusal import Reason, TrustError
 from locara.trust.statement.reading import read_model

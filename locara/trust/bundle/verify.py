@@ -7,11 +7,11 @@ leaves to its caller: see docs/trust.md for the list, and what an attacker could
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from locara.core.digest import Digest
+from locara.records import dataclass
 from locara.trust.bundle import clock, library
 from locara.trust.bundle.certificate import Signer, spki_of
 from locara.trust.bundle.entry import LogPlace, SeenEntry, check_place, log_of

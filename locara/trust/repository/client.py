@@ -11,10 +11,10 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from locara.records import dataclass
 from locara.trust.repository.home import MAX_TARGET, Home, Registry
 from locara.trust.repository.names import OPTIONAL, REQUIRED
 from locara.trust.repository.refused import UpdateRefused, refusal_of

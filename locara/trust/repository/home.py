@@ -16,7 +16,6 @@ import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import quote
@@ -25,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from locara.core.digest import Digest
 from locara.durable import sync_folder, write_whole
+from locara.records import dataclass
 from locara.trust.repository.address import checked_address
 from locara.trust.repository.refused import UpdateRefused
 from locara.trust.repository.verified import MAX_ROOT, MAX_TARGETS, verify

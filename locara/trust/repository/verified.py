@@ -9,12 +9,13 @@ delegates to it, where the library keeps it by its name alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Timestamp
 
+from locara.records import dataclass
 from locara.trust.repository.refused import UpdateRefused, refusal_of
 
 MAX_ROOT: Final = 512_000

@@ -6,9 +6,10 @@ somebody signed that they were lifted, and nothing comes from the future.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, TypeVar
 
+from locara.records import dataclass
 from locara.trust.revocation.document import Known, Listed, Urgent, written
 from locara.trust.revocation.refused import ListRefused
 

@@ -11,7 +11,6 @@ Who signed them is not the business of this module; the roles of the update repo
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
@@ -19,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from locara.core import strict_json
 from locara.core.fields import APP_ID_PATTERN, VERSION_PATTERN
 from locara.errors import ManifestError
+from locara.records import dataclass
 from locara.trust.revocation.refused import ListRefused
 
 FORMAT: Final = "locara-revocations/2"

@@ -8,10 +8,11 @@ promises. The clock is the latest time ever seen: one that is set back makes not
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal, TypeAlias
 
 from locara.core.text import escape
+from locara.records import dataclass
 from locara.trust.revocation.document import Entry, Known
 
 DAY: Final = 86_400.0
@@ -72,6 +73,9 @@ class Limits:
         )
 
 
+DEFAULT_LIMITS: Final = Limits()
+
+
 def _narrower(now: float, wanted: float | None) -> float:
     return now if wanted is None else min(now, wanted)
 
@@ -130,7 +134,7 @@ def judge(
     now: float,
     clock: float = 0.0,
     follows: bool = True,
-    limits: Limits = Limits(),
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Verdict:
     """What follows for this subject at ``now``. ``clock`` is the latest time seen before, in seconds since 1970.
 

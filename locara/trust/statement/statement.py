@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from locara.core.digest import Digest
+from locara.records import dataclass
 from locara.trust.refusal import Reason, TrustError
 from locara.trust.statement import contents, model_signature, provenance, publication, summary, test_result
 from locara.trust.statement.reading import Part, read_json, read_model

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, TypeGuard
+
+from locara.records import dataclass
 
 MAX_ORDER: Final = 64 * 1024
 _MOST_AT_ONCE: Final = 64

@@ -7,7 +7,6 @@ is given out, the certificate log promises in writing to show it (RFC 6962).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from locara.records import dataclass
 from locara.trust.bundle.certificate import ARC, NUMBERS
 from locara_registry.trust.keys import PublicKey, key_id
 from locara_registry.trust.moments import Moments, hash_of

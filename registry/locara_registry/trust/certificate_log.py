@@ -9,12 +9,12 @@ from __future__ import annotations
 import base64
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 import rfc8785
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from locara.records import dataclass
 from locara_registry.trust.keys import key_id
 from locara_registry.trust.moments import Moments
 

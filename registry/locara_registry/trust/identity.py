@@ -6,7 +6,6 @@ as the only word on what is built from where, so a token never comes from the bu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, Final
 
@@ -14,6 +13,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import BaseModel, ConfigDict, Field
 
+from locara.records import dataclass
 from locara.trust.refusal import Reason, TrustError
 from locara.trust.statement.reading import read_model
 from locara_registry.trust.keys import key_id

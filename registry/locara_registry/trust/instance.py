@@ -9,13 +9,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from locara.records import dataclass
 from locara.trust.note_keys import ED25519, HeldKey
 from locara.trust.refusal import Reason, TrustError
 from locara_registry.home import Home

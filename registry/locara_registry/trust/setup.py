@@ -7,7 +7,6 @@ it signed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
 from typing import Final
@@ -16,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from locara.records import dataclass
 from locara.trust.refusal import Reason, TrustError
 from locara_registry.trust import authority
 from locara_registry.trust.authority import Chain

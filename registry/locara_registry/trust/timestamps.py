@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import Final
 
 from asn1crypto import algos, cms, core, tsp
 from asn1crypto import x509 as asn1_x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from locara.records import dataclass
 from locara.trust.refusal import Reason, TrustError
 from locara_registry.trust.authority import Chain
 from locara_registry.trust.moments import Moments

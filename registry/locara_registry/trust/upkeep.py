@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from cryptography import x509
 
+from locara.records import dataclass
 from locara.trust.refusal import TrustError
 from locara_registry.trust.keys import Keys, public_pem
 from locara_registry.trust.record import Part, Record

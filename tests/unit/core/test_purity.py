@@ -81,11 +81,11 @@ def test_core_has_modules_at_all() -> None:
     assert {"decision", "grant", "manifest", "scope", "strict_json"} <= {path.stem for path in MODULES}
 
 
-def test_importing_core_imports_nothing_of_locara_but_core_and_errors() -> None:
+def test_importing_core_imports_nothing_of_locara_but_core_errors_and_records() -> None:
     names = ", ".join(f"locara.core.{path.stem}" for path in MODULES if path.stem != "__init__")
     code = (
         f"import sys, {names}\n"
         "print(sorted(n for n in sys.modules if n.startswith('locara') and not n.startswith('locara.core')))"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert out.strip() == "['locara', 'locara.errors']"
+    assert out.strip() == "['locara', 'locara.errors', 'locara.records']"

@@ -343,8 +343,15 @@ def test_no_worker_survives_an_error_of_the_engine(run, tmp_path) -> None:
 
 
 def test_a_run_may_stop_at_the_first_finding(run) -> None:
-    first, second = run("finding", "good", stop_at_first=True)
-    assert first.result is not None
+    second, first = run("finding", "good", stop_at_first=True)
+    assert [found.message for found in first.findings] == ["bad"]
+    assert (second.started, second.reason) == (False, "the run stopped at the first finding")
+
+
+def test_a_run_that_stops_at_the_first_finding_waits_for_no_end_of_a_check(run) -> None:
+    second, first = run("found_and_hangs", "good", stop_at_first=True)
+    assert [found.message for found in first.findings] == ["bad 0"]
+    assert (first.result, first.reason) == (None, "the run stopped at the first finding")
     assert (second.started, second.reason) == (False, "the run stopped at the first finding")
 
 

@@ -71,7 +71,9 @@ def test_measuring_alternates_and_counts_every_pair_but_the_first() -> None:
         return run
 
     ours, raw = cycle([9.0, 1.0, 2.0]), cycle([3.0])
-    found = measure(cost("ours", lambda: next(ours)), cost("raw", lambda: next(raw)), seconds=0, seed=1)
+    found = measure(
+        cost("ours", lambda: next(ours)), cost("raw", lambda: next(raw)), seconds=0, seed=1, holds=any_pairs
+    )
     assert len(found.ours) == len(found.raw) == LEAST_PAIRS
     assert order[:6] == ["ours", "raw", "ours", "raw", "raw", "ours"]
     assert found.ours[:3] == (1.0, 2.0, 9.0)
@@ -83,9 +85,31 @@ def test_measuring_ends_when_the_interval_is_sharp_and_goes_on_when_it_is_not(
 ) -> None:
     monkeypatch.setattr(compare, "MOST_PAIRS", 70)
     values = cycle(ours)
-    found = measure(lambda: next(values), lambda: 1.0, seconds=3_600, seed=1)
+    found = measure(lambda: next(values), lambda: 1.0, seconds=3_600, seed=1, holds=any_pairs)
     assert len(found.ours) == expected
     assert found.is_sharp() == (expected == LEAST_PAIRS)
+
+
+def any_pairs(_pairs: Pairs) -> bool:
+    return True
+
+
+@pytest.mark.parametrize(("good", "sets"), [([1], 1), ([0, 1], 2), ([0, 0, 1], 3), ([0, 0, 0, 1], 3)])
+def test_what_does_not_hold_is_measured_three_times_and_the_last_counts(good: list[int], sets: int) -> None:
+    costs, looked = iter(range(1, 1_000)), []
+
+    def holds(pairs: Pairs) -> bool:
+        looked.append(pairs)
+        return bool(good[len(looked) - 1])
+
+    found = measure(lambda: float(next(costs)), lambda: 1.0, seconds=0, seed=1, holds=holds)
+    assert len(looked) == sets
+    assert found is looked[-1]
+    assert len({pairs.ours for pairs in looked}) == sets, "each set is measured anew"
+
+
+def test_the_costs_of_one_unit() -> None:
+    assert Pairs((4.0, 8.0), (2.0, 6.0), 3).each(2) == Pairs((2.0, 4.0), (1.0, 3.0), 3)
 
 
 def test_slowness_is_relative_to_the_reference_and_never_below_one() -> None:

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from locara.core import strict_json
+from locara.errors import ManifestError
 from locara_verify.oracle import json_text
 
 values = st.recursive(
@@ -57,6 +59,12 @@ def test_reads_what_the_standard_library_writes(value, ascii_only, indent) -> No
         (b"9" * 400, "json_number"),
         (b'"\\ud800"', "json_surrogate"),
         (b'"\\udc00\\ud800"', "json_surrogate"),
+        (b'"\\ud800\\u0041"', "json_surrogate"),
+        (b'"\\ud800\\ud83d\\ude00"', "json_surrogate"),
+        (b'"\\ud83d', "json_syntax"),
+        (b'"\\ud83d\\u00', "json_syntax"),
+        (b'"\\ud83d\\x"', "json_syntax"),
+        (b'"\\ud83d" x', "json_surrogate"),
         (b"\xff", "json_not_utf8"),
         (b'"\xed\xa0\x80"', "json_not_utf8"),
         (b"[" * 33 + b"]" * 33, "json_too_deep"),
@@ -73,3 +81,43 @@ def test_the_limits_themselves_are_accepted() -> None:
     assert json_text.read(b"[" * 32 + b"]" * 32) is not None
     assert json_text.read(b" " * 262_143 + b"1") == 1
     assert json_text.read(b'"\\ud83d\\ude00"') == "😀"
+
+
+NEAR = (
+    b'{"a":[1,-0.5e3,true,null,"\\u0041\\n"],"b":{"c":"\\ud83d\\ude00"}}',
+    b'["\\udc00","\\ud800\\u0041"]',
+    b'{"a":{"b":1,"b":2},"a":3}',
+    b"[1e999,-0,NaN,Infinity,-0.0]",
+    b"[" + b"9" * 310 + b"]",
+    b'{"a":' * 16 + b"[" * 17 + b"1" + b"]" * 17 + b"}" * 16,
+    b'\xef\xbb\xbf{"a":"\x00\xff"}',
+)
+BYTES = [bytes([byte]) for byte in b'"\\[]{}:,019-+.eEuxtnN \n\r\x00\x01\xc2\xa0/dD8']
+
+
+@pytest.mark.parametrize("document", NEAR)
+def test_two_readers_give_the_same_reason_for_every_near_document(document: bytes) -> None:
+    """What is cut off, left out, put in or exchanged, one byte at a time."""
+    near = {document[:at] for at in range(len(document))}
+    for at in range(0, len(document), 1 + len(document) // 60):
+        before, after, rest = document[:at], document[at:], document[at + 1 :]
+        near |= {
+            before + rest,
+            *(before + byte + after for byte in BYTES),
+            *(before + byte + rest for byte in BYTES),
+        }
+    assert len(near) > 500
+    assert [one for one in sorted(near) if reason(one, product=True) != reason(one, product=False)] == []
+
+
+def reason(data: bytes, *, product: bool) -> str:
+    try:
+        if product:
+            strict_json.parse(data)
+        else:
+            json_text.read(data)
+    except ManifestError as error:
+        return error.problems[0].code
+    except json_text.Refused as refused:
+        return refused.reason
+    return "accepted"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from locara.records import dataclass
 from locara_verify.check import Check, registered
 
 # One line per module, sorted. Modules keep their imports light: libraries that take long to load

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import ipaddress
 import unicodedata
-from dataclasses import dataclass
 from urllib.parse import unquote
 
+from locara.records import dataclass
 from locara_verify.oracle.names import DIGITS, HEX, LOWER
 
 DEFAULT_PORTS = {"https": 443, "http": 80, "ws": 80, "wss": 443, "ftp": 21}

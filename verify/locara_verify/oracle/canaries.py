@@ -17,8 +17,10 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
+
+from locara.records import dataclass
 
 MARK = "LOCARA-CANARY-"
 

@@ -119,7 +119,7 @@ class Reader:
             self.take(",")
 
     def string(self) -> str:
-        """Read a string; surrogates must come in pairs."""
+        """Read a string; surrogates must come in pairs. What is no string is not judged by its surrogates."""
         self.take('"')
         parts: list[str] = []
         text, end = self.text, len(self.text)
@@ -133,11 +133,14 @@ class Reader:
                 raise self.refuse()
             self.at += 1
             if text[at] == '"':
-                return "".join(parts)
+                whole = "".join(parts)
+                if any("\ud800" <= character <= "\udfff" for character in whole):
+                    raise self.refuse("json_surrogate")
+                return whole
             parts.append(self.escape())
 
     def escape(self) -> str:
-        """Read what follows a backslash."""
+        """Read what follows a backslash; half of a surrogate pair is given as it is."""
         character = self.peek()
         self.at += 1
         if character in SHORT_ESCAPES and character != "":
@@ -145,16 +148,12 @@ class Reader:
         if character != "u":
             raise self.refuse()
         unit = self.unit()
-        if 0xDC00 <= unit <= 0xDFFF:
-            raise self.refuse("json_surrogate")
-        if not 0xD800 <= unit <= 0xDBFF:
+        if not 0xD800 <= unit <= 0xDBFF or not self.text.startswith("\\u", self.at):
             return chr(unit)
-        if not self.text.startswith("\\u", self.at):
-            raise self.refuse("json_surrogate")
         self.at += 2
         low = self.unit()
         if not 0xDC00 <= low <= 0xDFFF:
-            raise self.refuse("json_surrogate")
+            return chr(unit) + chr(low)
         return chr(0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00))
 
     def unit(self) -> int:

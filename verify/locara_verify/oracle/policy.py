@@ -15,9 +15,9 @@ Questions, by ``kind``:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from locara.records import dataclass
 from locara_verify.oracle import names
 
 Json = Any

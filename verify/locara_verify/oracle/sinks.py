@@ -10,10 +10,11 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 
+from locara.records import dataclass
 from locara_verify.oracle.canaries import CanaryError
 
 WAIT = 10.0

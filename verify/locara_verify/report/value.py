@@ -6,12 +6,13 @@ import hashlib
 import platform
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from pathlib import Path
 from typing import Final
 
 import locara
 import locara_verify
+from locara.records import dataclass
 from locara_verify.budget import Budget
 from locara_verify.events import CheckFinished
 from locara_verify.finding import JSON, Finding

@@ -12,10 +12,11 @@ import hashlib
 import json
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
+
+from locara.records import dataclass
 
 FOLDER: Final = "trust"
 

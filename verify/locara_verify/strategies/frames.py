@@ -6,9 +6,9 @@ import json
 import random
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from locara.records import dataclass
 from locara_verify.strategies.nests import nested
 
 Json = Any

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, TypeAlias
+
+from locara.records import dataclass
 
 Value: TypeAlias = str | bool | int | float | list[str] | list[int]
 

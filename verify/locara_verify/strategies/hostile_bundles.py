@@ -18,9 +18,11 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
+
+from locara.records import dataclass
 
 COMMIT: Final = "ab" * 20
 LIST: Final = "locapp.json"

@@ -13,9 +13,10 @@ import os
 import shutil
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from locara.records import dataclass
 
 PLACE: Final = "trust/installs.json"
 BROKEN: Final = "nothing that may start"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from locara.records import dataclass
 from locara_verify.strategies.bundles import FOLDER, applied
 
 PLACE: Final = "models.json"

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+
+from locara.records import dataclass
 
 CLIMBS = ("..", "../..", "../../..", "../../../../../../../../..")
 DOTS = (

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from locara.records import dataclass
 from locara_verify.strategies import gguf
 
 WIDTH: Final = 128

@@ -7,8 +7,9 @@ The sizes are those of the table in docs/limits.md, written out again.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
+
+from locara.records import dataclass
 
 Json = Any
 Statement = tuple[str, Json]

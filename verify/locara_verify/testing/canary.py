@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from locara.records import dataclass
 from locara_verify.oracle.canaries import Tokens, Tree
 from locara_verify.testing.sessions import Sessions, hand_over
 

@@ -7,10 +7,11 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from locara.records import dataclass
 from locara_verify import engine
 from locara_verify.budget import PROFILES
 from locara_verify.events import CheckFinished

@@ -7,11 +7,12 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from locara.errors import UsageError
+from locara.records import dataclass
 
 if TYPE_CHECKING:
     from locara.core.grant import Grants

@@ -10,9 +10,9 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Final
 
+from locara.records import dataclass
 from locara.trust.log_refusal import LogRefused
 from locara.trust.tiles import MAX_ENTRY
 from locara_registry.trust.log.log import Cosigners, Log

@@ -11,10 +11,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from locara.records import dataclass
 from locara.trust.checkpoint import Checkpoint, OpenedCheckpoint, open_checkpoint
 from locara.trust.kept_files import alone, make_private
 from locara.trust.log_policy import LogPolicy

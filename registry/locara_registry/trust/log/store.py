@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import apsw
 
 from locara.durable import sync_folder
+from locara.records import dataclass
 from locara.trust.kept_files import unwritable
 from locara.trust.log_refusal import LogRefused
 from locara.trust.merkle import HASH_BYTES, leaf_hash

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
+from locara.records import dataclass
 from locara.trust.checkpoint import Checkpoint, cosignatures
 from locara.trust.log_policy import LogPolicy
 from locara.trust.log_refusal import LogRefused

@@ -7,11 +7,11 @@ brings theirs. What cannot be signed here is an error that names the role and ho
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from securesystemslib.signer import CryptoSigner, Key, Signer, SSlibKey
 
+from locara.records import dataclass
 from locara.trust.refusal import Reason, TrustError
 from locara_registry.trust.keys import Algorithm, Keys
 from locara_registry.trust.repository.layout import OFFLINE, ROLES, Layout

@@ -16,9 +16,9 @@ target would just not be found. Each role is delegated to by one other and no mo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from locara.records import dataclass
 from locara.trust.repository.names import (
     REVOCATIONS,
     SIGNING_CONFIG,

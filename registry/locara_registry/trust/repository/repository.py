@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -27,6 +27,7 @@ from tuf.api.metadata import (
 )
 
 from locara.errors import UsageError
+from locara.records import dataclass
 from locara.trust.refusal import Reason, TrustError
 from locara.trust.repository.names import REVOCATIONS, URGENT
 from locara.trust.repository.verified import verify

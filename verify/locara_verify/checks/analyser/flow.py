@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from locara.records import dataclass
 from locara_verify.checks.analyser import names, values
 from locara_verify.checks.analyser.constants import texts
 from locara_verify.checks.analyser.functions import Functions

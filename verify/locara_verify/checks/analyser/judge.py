@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from locara.core.capability import FS_KINDS, Kind
@@ -11,6 +11,7 @@ from locara.core.grant import Grant, Grants
 from locara.core.manifest import Manifest
 from locara.core.scope import AtomScope
 from locara.core.surface import COMMANDS, NOT_HERE, command_table
+from locara.records import dataclass
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.analyser import sources
 from locara_verify.checks.analyser.flow import Doubt, Use
@@ -79,7 +80,7 @@ def _undeclared(one: Use, command: str) -> Finding:
     )
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Declared:
     """One declaration: how a person finds it, its line, and the commands that would vanish with it."""
 
@@ -92,11 +93,11 @@ def _declared(grants: Grants, manifest: Manifest) -> Iterator[Declared]:
     """Every declaration that opens commands of its own: what goes when it alone is taken out."""
     table = command_table(grants)
     rests: list[tuple[str, str, Grants]] = [
-        (f"/modalities/{at}", name, dataclasses.replace(grants, modalities=grants.modalities - {name}))
+        (f"/modalities/{at}", name, replace(grants, modalities=grants.modalities - {name}))
         for at, name in enumerate(manifest.modalities)
     ]
     rests += [
-        (f"/tooling/{at}", name, dataclasses.replace(grants, tooling=grants.tooling - {name}))
+        (f"/tooling/{at}", name, replace(grants, tooling=grants.tooling - {name}))
         for at, name in enumerate(manifest.tooling)
     ]
     for pointer, name, rest in rests:
@@ -113,15 +114,15 @@ def _without(grants: Grants, grant: Grant) -> Iterator[tuple[str, Grants]]:
     others = tuple(one for one in grants.grants if one is not grant)
     scope = grant.scope
     if not isinstance(scope, AtomScope) or grant.kind not in (*FS_KINDS, Kind.CLIPBOARD):
-        yield grant.kind.value, dataclasses.replace(grants, grants=others)
+        yield grant.kind.value, replace(grants, grants=others)
         return
     if grant.kind is not Kind.CLIPBOARD:
-        yield grant.kind.value, dataclasses.replace(grants, grants=others)
+        yield grant.kind.value, replace(grants, grants=others)
     uses = {use for _, use in scope.atoms}
     for one in sorted(uses if grant.kind is Kind.CLIPBOARD else uses & {"write"}):
         kept = frozenset(atom for atom in scope.atoms if atom[1] != one)
-        left = (dataclasses.replace(grant, scope=AtomScope(grant.kind, kept)),) if kept else ()
-        yield f"{grant.kind.value} ({one})", dataclasses.replace(grants, grants=(*others, *left))
+        left = (replace(grant, scope=AtomScope(grant.kind, kept)),) if kept else ()
+        yield f"{grant.kind.value} ({one})", replace(grants, grants=(*others, *left))
 
 
 def _unused(reading: Reading, declared: list[Declared]) -> Iterator[Finding]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from locara.records import dataclass
 from locara_verify.checks.analyser import names, values
 from locara_verify.checks.analyser.constants import texts
 from locara_verify.checks.analyser.flow import Doubt, Flow, Use, first_argument

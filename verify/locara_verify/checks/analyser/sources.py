@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
+from locara.records import dataclass
 from locara_verify.target import Target
 
 if TYPE_CHECKING:

@@ -6,9 +6,10 @@ A test reads the SDK's own sources and compares them with `COMMANDS_OF`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, TypeAlias
+
+from locara.records import dataclass
 
 COMMANDS_OF: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = MappingProxyType(
     {

@@ -7,10 +7,11 @@ parts but one, and indexes that name another in one part.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from locara.records import dataclass
 from locara_verify.check import CheckResult
 from locara_verify.finding import Finding, has_room
 

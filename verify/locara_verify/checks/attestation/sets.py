@@ -10,10 +10,11 @@ import itertools
 import json
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from locara.records import dataclass
 from locara_verify.check import CheckResult
 from locara_verify.context import Context
 from locara_verify.finding import Finding, has_room

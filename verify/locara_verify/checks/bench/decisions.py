@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from locara_verify.check import CheckResult, check
-from locara_verify.checks.bench.compare import Interval, interval, measure, spin, timed
+from locara_verify.checks.bench.compare import Interval, Pairs, interval, measure, spin, timed
 from locara_verify.checks.models.probe import Tally
 from locara_verify.context import Context
 from locara_verify.finding import JSON
@@ -68,6 +69,11 @@ def times(ours: tuple[float, ...], raw: tuple[float, ...], seed: int) -> Interva
     return interval([a / b for a, b in zip(ours, raw, strict=True)], seed)
 
 
+def within(bound: float) -> Callable[[Pairs], bool]:
+    """Whether ours is at most ``bound`` times the raw cost."""
+    return lambda pairs: times(pairs.ours, pairs.raw, pairs.seed).low <= bound
+
+
 @check(NAME, rules=(RULE,), steady=True)
 def run(ctx: Context) -> CheckResult:
     """Measure an exact grant and a pattern in spins, and 10,000 patterns against 100."""
@@ -99,7 +105,13 @@ def run(ctx: Context) -> CheckResult:
     bench: dict[str, JSON] = {}
     for number, (name, ours, raw, bound, what) in enumerate(cases):
         ctx.progress(number, len(cases), what)
-        pairs = measure(ours, raw, seconds=ctx.profile.bench_seconds / 6, seed=ctx.seed_for(name))
+        pairs = measure(
+            ours,
+            raw,
+            seconds=ctx.profile.bench_seconds / 6,
+            seed=ctx.seed_for(name),
+            holds=within(bound),
+        )
         found = times(pairs.ours, pairs.raw, pairs.seed)
         tally.expect(
             RULE,

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from locara.records import dataclass
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.bench.compare import Pairs, measure, slowness
 from locara_verify.checks.bench.engines import chat_pair, embed_pair
@@ -146,17 +146,32 @@ def run(ctx: Context) -> CheckResult:
     try:
         with chat_pair(*fixture(ctx, "locara-tiny-chat")) as pair:
             ctx.progress(0, 4, "decoding against the raw engine")
-            decoded = measure(*pair.decode(short, TOKENS), seconds=seconds, seed=ctx.seed_for(DECODE))
+            decoded = measure(
+                *pair.decode(short, TOKENS),
+                seconds=seconds,
+                seed=ctx.seed_for(DECODE),
+                holds=lambda pairs: DECODED.holds(pairs, slow),
+            )
             judge(tally, DECODED, decoded, slow)
             bench["decode_token"] = report(decoded, unit="us", scale=1e6, bound=DECODED)
             ctx.progress(1, 4, "first tokens against the raw engine")
-            first = measure(*pair.first(short), seconds=seconds / 2, seed=ctx.seed_for(FIRST))
+            first = measure(
+                *pair.first(short),
+                seconds=seconds / 2,
+                seed=ctx.seed_for(FIRST),
+                holds=lambda pairs: FIRST_TOKEN.holds(pairs, slow),
+            )
             judge(tally, FIRST_TOKEN, first, slow)
             bench["first_token"] = report(first, unit="ms", scale=1e3)
             ctx.progress(2, 4, "long prompts against the raw engine")
             size = len(pair.chat.prompt(long))
-            whole = measure(*pair.first(long), seconds=seconds / 2, seed=ctx.seed_for(PREFILL))
-            each = Pairs(tuple(a / size for a in whole.ours), tuple(b / size for b in whole.raw), whole.seed)
+            whole = measure(
+                *pair.first(long),
+                seconds=seconds / 2,
+                seed=ctx.seed_for(PREFILL),
+                holds=lambda pairs: PREFILLED.holds(pairs.each(size), slow),
+            )
+            each = whole.each(size)
             judge(tally, PREFILLED, each, slow)
             bench["prompt_token"] = report(each, unit="us", scale=1e6, bound=PREFILLED)
     except ModelError as error:
@@ -165,7 +180,13 @@ def run(ctx: Context) -> CheckResult:
     try:
         ctx.progress(3, 4, "embeddings against the raw engine")
         with embed_pair(*fixture(ctx, "all-minilm-l6-v2"), list(TEXTS)) as (_, ours, raw):
-            embedded = measure(ours, raw, seconds=seconds / 2, seed=ctx.seed_for(EMBED))
+            embedded = measure(
+                ours,
+                raw,
+                seconds=seconds / 2,
+                seed=ctx.seed_for(EMBED),
+                holds=lambda pairs: EMBEDDED.holds(pairs, slow),
+            )
         judge(tally, EMBEDDED, embedded, slow)
         bench["embed_text"] = report(embedded, unit="ms", scale=1e3, bound=EMBEDDED)
     except ModelError as error:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from locara.core.grant import Grants, compile_grants
 from locara.core.manifest import parse_manifest
+from locara.records import dataclass
 from locara.runtime.app import AppBundle
 from locara.runtime.consent import ScriptedConsent, record_name
 from locara.runtime.lifecycle import admit, withdraw

@@ -12,11 +12,11 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from locara.errors import LocaraError
+from locara.records import dataclass
 from locara.runtime.app import AppBundle
 from locara.runtime.consent import ScriptedConsent
 from locara.runtime.lifecycle import admit

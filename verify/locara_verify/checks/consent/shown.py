@@ -11,13 +11,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
 from locara.core.changes import gains
 from locara.core.consent import ConsentText, consent_text
 from locara.errors import LocaraError
+from locara.records import dataclass
 from locara.runtime.app import AppBundle
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.consent.words import compiled

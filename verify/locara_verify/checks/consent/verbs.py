@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from locara.records import dataclass
 from locara.runtime.app import AppBundle
 from locara.runtime.app_home import AppHome
 from locara.runtime.audit import AuditLog

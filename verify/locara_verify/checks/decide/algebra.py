@@ -6,7 +6,7 @@ import copy
 import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from locara.core import scope as scopes
@@ -17,6 +17,7 @@ from locara.core.grant import Grants, compile_grants, intersect, widening
 from locara.core.manifest import parse_manifest
 from locara.core.request import FsRequest, Request
 from locara.core.scope import Scope
+from locara.records import dataclass
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.decide.translate import to_ask, to_request
 from locara_verify.context import Context

@@ -6,12 +6,13 @@ import copy
 import json
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from locara.core.decision import Decision, decide
 from locara.core.grant import Grants, compile_grants
 from locara.core.manifest import parse_manifest
+from locara.records import dataclass
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.decide.translate import to_request
 from locara_verify.context import Context

@@ -6,12 +6,12 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from locara.errors import LocaraError
+from locara.records import dataclass
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.desktop.stage import (
     CLIPBOARD,

@@ -12,13 +12,14 @@ import threading
 import time
 import wave
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from locara.core.grant import Grants, compile_grants
 from locara.core.manifest import parse_manifest
+from locara.records import dataclass
 from locara.sandbox.desktop.opener import SessionOpener
 from locara.sandbox.desktop.ports import Desktop, Recording, SoundSource
 from locara.sandbox.desktop.scripted import FedRecording, FileRecorder, HeldClipboard, KeptNotes

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from locara.records import dataclass
 from locara_verify.checks.escape.entry_points import entry_points
 from locara_verify.checks.escape.link import Reply
 from locara_verify.checks.escape.live import Trial, widen

@@ -11,10 +11,11 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from locara.records import dataclass
 from locara.sandbox.linux.identity import ordinary_identity
 from locara_verify.checks.escape.link import Gone, Link, Problem
 from locara_verify.context import Context

@@ -6,9 +6,9 @@ Nothing is listed by hand. A command that is registered tomorrow is an entry poi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from locara.records import dataclass
 from locara_verify.checks.escape.arena import Arena
 from locara_verify.strategies import arguments
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final
 
+from locara.records import dataclass
 from locara_verify.oracle.canaries import Tokens
 from locara_verify.strategies.frames import pack
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
+from locara.records import dataclass
 from locara_verify.check import CheckResult
 from locara_verify.checks.escape.arena import Arena, open_arena
 from locara_verify.checks.escape.link import Gone

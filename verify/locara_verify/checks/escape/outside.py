@@ -13,12 +13,12 @@ import json
 import os
 import socket
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from locara.core.grant import Grants, compile_grants
 from locara.core.manifest import parse_manifest
+from locara.records import dataclass
 from locara.runtime import openat2
 from locara.sandbox.broker import Broker, ScriptedPicker, Services
 from locara.sandbox.desktop.ports import Desktop

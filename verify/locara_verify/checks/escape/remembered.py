@@ -10,12 +10,13 @@ import contextlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from locara.core.digest import Digest
 from locara.core.grant import Grants
+from locara.records import dataclass
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.consent.starts import bare
 from locara_verify.checks.escape.arena import hand_over

@@ -15,11 +15,12 @@ import select
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from locara.core.grant import Grants, compile_grants
 from locara.core.manifest import parse_manifest
+from locara.records import dataclass
 from locara.sandbox.proxy import Proxy
 from locara_verify.check import CheckResult, check
 from locara_verify.context import Context

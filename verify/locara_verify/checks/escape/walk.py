@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
+from locara.records import dataclass
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.escape.arena import Root
 from locara_verify.checks.escape.live import Trial, conduct_both, share

@@ -8,12 +8,13 @@ import itertools
 import json
 import random
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib.resources import files
 from typing import Any, Final
 
 from locara.core.manifest import parse_manifest
 from locara.errors import ManifestError, Problem
+from locara.records import dataclass
 from locara_verify.check import CheckResult, check
 from locara_verify.context import Context
 from locara_verify.finding import Finding

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import combinations, product
 
+from locara.records import dataclass
 from locara.trust.checkpoint import open_checkpoint
 from locara.trust.log_policy import LogPolicy
 from locara.trust.note_keys import VerifierKey

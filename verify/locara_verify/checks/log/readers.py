@@ -7,11 +7,11 @@ import hashlib
 import json
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from locara.records import dataclass
 from locara.trust import reading
 from locara.trust.checkpoint import OpenedCheckpoint, open_checkpoint
 from locara.trust.log_policy import LogPolicy

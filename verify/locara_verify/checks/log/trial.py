@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib.util import find_spec
 
+from locara.records import dataclass
 from locara.trust.log_refusal import LogRefused
 from locara_verify.check import CheckResult
 from locara_verify.finding import Finding, has_room

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from locara.core.consent import ConsentText, consent_text
@@ -16,6 +16,7 @@ from locara.core.manifest import parse_manifest
 from locara.core.request import Access, FsRequest
 from locara.core.surface import command_table
 from locara.errors import ManifestError
+from locara.records import dataclass
 from locara.sandbox.entitlements import entitlements
 from locara.sandbox.profile import Profile, profile
 from locara_verify.check import CheckResult

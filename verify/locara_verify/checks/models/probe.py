@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from locara.errors import CallError, CapabilityDenied, ModelError
+from locara.records import dataclass
 from locara_verify.check import CheckResult
 from locara_verify.context import Context
 from locara_verify.finding import JSON, Finding

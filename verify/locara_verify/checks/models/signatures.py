@@ -10,10 +10,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from locara.records import dataclass
 from locara_verify.check import CheckResult, check
 from locara_verify.context import Context
 from locara_verify.finding import Finding, first_of_each

@@ -14,10 +14,11 @@ import sys
 import threading
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from locara.records import dataclass
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.models.probe import Tally
 from locara_verify.context import Context

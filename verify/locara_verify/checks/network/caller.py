@@ -9,11 +9,12 @@ import contextlib
 import json
 import socket
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final, cast
 
+from locara.records import dataclass
 from locara_verify.checks.network.ground import LOCAL, Server, environment
 from locara_verify.context import Context
 

@@ -10,9 +10,11 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
+
+from locara.records import dataclass
 
 SECONDS: Final = 20.0
 MOST: Final = 1 << 20

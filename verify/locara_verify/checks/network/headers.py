@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 import socket
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
+from locara.records import dataclass
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.models.probe import Tally
 from locara_verify.checks.network.caller import Caller, caller

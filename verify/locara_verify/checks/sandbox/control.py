@@ -13,10 +13,10 @@ import stat
 import subprocess
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from locara.records import dataclass
 from locara.sandbox.launcher import LaunchPlan
 from locara.sandbox.linux import kernel_calls as kernel
 from locara_verify.checks.sandbox.outside import Outside

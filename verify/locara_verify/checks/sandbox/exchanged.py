@@ -14,12 +14,13 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from subprocess import PIPE
 from typing import TYPE_CHECKING, Any, Final
 
 from locara.errors import SandboxError
+from locara.records import dataclass
 from locara.sandbox.launcher import LaunchPlan, LaunchSpec, Payload, build_plan, start
 from locara.sandbox.profile import APP, DATA, root_dest
 from locara_verify.check import CheckResult, check

@@ -18,11 +18,12 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
 import locara
+from locara.records import dataclass
 from locara.sandbox.linux.identity import Identity
 
 ENV_NAME: Final = "LOCARA_PROBE_SECRET"

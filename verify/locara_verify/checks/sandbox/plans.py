@@ -6,11 +6,12 @@ import json
 import os
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from subprocess import PIPE
 from typing import Any, Final
 
+from locara.records import dataclass
 from locara.sandbox.launcher import LaunchPlan, LaunchSpec, Payload, build_plan, start
 from locara_verify.checks.sandbox.outside import Outside
 from locara_verify.context import Context

@@ -8,8 +8,9 @@ the single loss must still be seen by the readback at the start.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from locara.records import dataclass
 from locara.sandbox.launcher import LaunchPlan, Source
 from locara.sandbox.linux.landlock import Access, Policy
 from locara_verify.checks.sandbox.outside import Outside

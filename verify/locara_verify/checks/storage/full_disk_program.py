@@ -11,9 +11,11 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from locara.records import dataclass
 
 if TYPE_CHECKING:
     from locara.runtime.launch import RunningApp

@@ -10,10 +10,11 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
+from locara.records import dataclass
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.escape.audit import file_limit
 from locara_verify.context import Context

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from locara.records import dataclass
 from locara_verify.checks.escape.arena import Arena, hand_over
 from locara_verify.checks.escape.link import Reply
 from locara_verify.checks.escape.processes import runtime_of

@@ -10,10 +10,10 @@ where a call brings nothing of its own.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from locara.errors import ToolError
+from locara.records import dataclass
 from locara_verify.checks.tools.attacks import ISOLATION
 from locara_verify.checks.tools.modules import Made, assemble, component, echo, make, program, wasi
 from locara_verify.context import Context

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from locara.records import dataclass
 from locara_verify.finding import JSON
 
 WASI: Final = "wasi_snapshot_preview1"

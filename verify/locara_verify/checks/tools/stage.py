@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from locara.records import dataclass
 from locara_verify.checks.models.probe import Tally
 from locara_verify.checks.tools.modules import Made
 from locara_verify.context import Context

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from locara.errors import LocaraError
+from locara.records import dataclass
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.attestation.hostile import state
 from locara_verify.context import Context

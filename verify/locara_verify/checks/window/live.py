@@ -12,11 +12,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from locara.records import dataclass
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.waiting import happens
 from locara_verify.checks.window.bare import KEEPS, PREFIX

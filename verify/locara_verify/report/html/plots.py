@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from locara.records import dataclass
 from locara_verify.finding import JSON
 from locara_verify.report.html.markup import Markup, element
 from locara_verify.report.value import Span
