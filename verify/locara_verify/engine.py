@@ -214,8 +214,7 @@ def _handle(state: _State, entry: _Running, message: object) -> None:
             found = finding_from_json(message.get("finding"), entry.task.check.rules)
             if has_room(entry.found, found.rule_id):
                 entry.found.append(found)
-            if state.job.stop_at_first and not state.halt:
-                _halt(state, _AT_FIRST)
+            _halt_at_first(state, entry.task, found)
         case "result" if entry.result is None and not entry.reason:
             entry.result = result_from_json(message.get("result"), entry.task.check.rules)
         case "inconclusive" if entry.result is None and not entry.reason:
@@ -268,7 +267,13 @@ def _finish(
 def _record(state: _State, event: CheckFinished) -> None:
     state.finished.append(event)
     state.emit(event)
-    if state.job.stop_at_first and not state.halt and event.findings:
+    for found in event.findings:
+        _halt_at_first(state, event.task, found)
+
+
+def _halt_at_first(state: _State, task: Task, found: Finding) -> None:
+    """What a check finds of a rule that is not asked for is no reason to stop."""
+    if state.job.stop_at_first and not state.halt and found.rule_id in task.rules:
         _halt(state, _AT_FIRST)
 
 

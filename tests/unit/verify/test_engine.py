@@ -142,7 +142,7 @@ def run(make_app, make_rule, make_check, tmp_path, monkeypatch) -> Callable[...,
     app = make_app()
 
     def go(
-        *names: str, emit=lambda _event: None, app=app, exclusive=(), steady=(), **more
+        *names: str, emit=lambda _event: None, app=app, exclusive=(), steady=(), planned=(), **more
     ) -> list[CheckFinished]:
         checks: list[Check] = [
             make_check(
@@ -155,7 +155,9 @@ def run(make_app, make_rule, make_check, tmp_path, monkeypatch) -> Callable[...,
             )
             for name in names
         ]
-        plan = Plan({"LC001": make_rule("LC001")}, tuple(Task(check, check.rules) for check in checks))
+        plan = Plan(
+            {"LC001": make_rule("LC001")}, tuple(Task(check, planned or check.rules) for check in checks)
+        )
         job = engine.Job(
             target=load(app),
             budget=replace(PROFILES["quick"], task_seconds=more.pop("task_seconds", 60.0)),
@@ -353,6 +355,13 @@ def test_a_run_that_stops_at_the_first_finding_waits_for_no_end_of_a_check(run) 
     assert [found.message for found in first.findings] == ["bad 0"]
     assert (first.result, first.reason) == (None, "the run stopped at the first finding")
     assert (second.started, second.reason) == (False, "the run stopped at the first finding")
+
+
+@pytest.mark.parametrize("name", ["finding", "found_and_raises"])
+def test_a_finding_of_a_rule_that_is_not_asked_for_stops_nothing(run, name: str) -> None:
+    first, second = run(name, "good", stop_at_first=True, planned=("LC002",))
+    assert first.reason in ("", "the check failed: RuntimeError: the app is dead")
+    assert second.result is not None
 
 
 def test_exclusive_checks_run_alone(run) -> None:
