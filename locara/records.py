@@ -101,7 +101,11 @@ def _first_init(cls: type[Any], fields: tuple[Field[Any], ...], *, frozen: bool,
 def _standard_init(cls: type[Any], fields: tuple[Field[Any], ...], *, frozen: bool, slots: bool) -> _Init:
     """The ``__init__`` that the standard decorator makes for a class of these fields; it names no class."""
     alike = [(each.name, each.type, _again(each)) for each in fields]
-    space = {name: getattr(cls, name) for name in ("__post_init__",) if hasattr(cls, name)}
+    # A text of its own, else a signature is written there. Slots matter where ``__init__`` sets what nobody gives.
+    space = {"__doc__": cls.__name__}
+    if hasattr(cls, "__post_init__"):
+        space["__post_init__"] = cls.__post_init__
+    slots = slots and not all(each.init for each in fields)
     made = dataclasses.make_dataclass(
         cls.__name__, alike, namespace=space, repr=False, eq=False, frozen=frozen, slots=slots
     )
