@@ -122,9 +122,10 @@ def _again(field: Field[Any]) -> object:
 
 def _key(names: tuple[str, ...]) -> _Key:
     """What is compared: a tuple, also of one field and of none."""
-    if len(names) > 1:
-        return attrgetter(*names)
-    return lambda one: tuple(getattr(one, name) for name in names)
+    if len(names) != 1:
+        return attrgetter(*names) if names else lambda _: ()
+    get = attrgetter(*names)
+    return lambda one: (get(one),)
 
 
 def _equality(names: tuple[str, ...]) -> Callable[[object, object], bool]:

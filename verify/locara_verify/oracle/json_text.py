@@ -134,7 +134,7 @@ class Reader:
             self.at += 1
             if text[at] == '"':
                 whole = "".join(parts)
-                if any("\ud800" <= character <= "\udfff" for character in whole):
+                if not whole.isascii() and any("\ud800" <= character <= "\udfff" for character in whole):
                     raise self.refuse("json_surrogate")
                 return whole
             parts.append(self.escape())
