@@ -230,6 +230,7 @@ def read(code: int, out: str, errors: str) -> Verdict:
         for rule in rules
         for found in rule["findings"][:2]
     ]
+    said += [f"{', '.join(part)}: looked at in part: {reason}" for reason, part in report["in_part"].items()]
     # With a report, the rest of what was said is the summary that a person reads: nothing new.
     return Verdict(code, results, reasons, "\n".join(said))
 

@@ -10,7 +10,7 @@ import threading
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from locara import records
@@ -81,6 +81,7 @@ def outcome(call: Any) -> object:
 
 
 @pytest.mark.parametrize(("frozen", "slots"), KINDS)
+@settings(deadline=None)
 @given(args=st.lists(st.integers(0, 3), max_size=5), names=st.sets(st.sampled_from("abcd")), data=st.data())
 def test_a_record_is_made_as_the_standard_one_is(frozen, slots, args, names, data) -> None:
     for standard, record in classes(frozen, slots):
@@ -104,6 +105,7 @@ def test_what_can_be_looked_at_is_the_same(frozen: bool, slots: bool) -> None:
 
 
 @pytest.mark.parametrize(("frozen", "slots"), KINDS)
+@settings(deadline=None)
 @given(st.tuples(st.integers(0, 1), st.integers(0, 1), st.integers(0, 1), st.integers(0, 1)))
 def test_records_are_compared_and_hashed_as_the_standard_ones_are(frozen, slots, numbers) -> None:
     a, b, c, d = numbers

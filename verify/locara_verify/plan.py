@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import field
 from typing import Final
 
@@ -45,7 +45,8 @@ class Task:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """``rules`` are owed a result. ``unjudged`` are those among them that nothing can judge, with the reason:
-    they count as skipped. ``not_planned`` are rules that have no place in this run, with the reason.
+    they count as skipped. ``not_planned`` are rules that have no place in this run, with the reason. ``in_part`` are
+    planned rules of whose checks some have no place, by the reason.
     """
 
     rules: Mapping[str, Rule]
@@ -53,6 +54,7 @@ class Plan:
     unjudged: Mapping[str, str] = field(default_factory=dict)
     not_planned: Mapping[str, str] = field(default_factory=dict)
     partial: bool = False
+    in_part: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def plan(
@@ -103,7 +105,20 @@ def plan(
     if not planned:
         raise UsageError("the choice of rules leaves nothing to run", fix="`--print-plan` shows why")
     tasks = tuple(Task(checks[name], tuple(ids)) for name, ids in sorted(wanted.items()))
-    return Plan(planned, _ordered(tasks), unjudged, not_planned, choice.partial)
+    return Plan(
+        planned, _ordered(tasks), unjudged, not_planned, choice.partial, _in_part(planned, by_rule, reasons)
+    )
+
+
+def _in_part(
+    planned: Collection[str], by_rule: Mapping[str, Sequence[Check]], reasons: Mapping[str, str | None]
+) -> dict[str, tuple[str, ...]]:
+    found: dict[str, set[str]] = {}
+    for rule_id in planned:
+        for check in by_rule[rule_id]:
+            if (reason := reasons[check.name]) is not None:
+                found.setdefault(reason, set()).add(rule_id)
+    return {reason: tuple(sorted(rules)) for reason, rules in sorted(found.items())}
 
 
 def _unchosen(rules: Mapping[str, Rule], choice: Selection) -> dict[str, str]:

@@ -43,6 +43,19 @@ def test_every_check_of_a_rule_is_run(rules, make_check, target) -> None:
     assert {task.check.name: task.rules for task in made.tasks} == dict.fromkeys(checks, ("LC001",))
 
 
+def test_what_is_looked_at_in_part_is_told_with_the_reason(rules, make_check, target) -> None:
+    checks = {
+        "one": make_check("one", "LC001", "LC201"),
+        "screen": make_check("screen", "LC201", "LC901", applies=lambda _target: "no screen"),
+        "more": make_check("more", "LC001", applies=lambda _target: "no screen"),
+    }
+    made = plan(rules, checks, {}, target, Selection(), strict=True)
+    assert made.in_part == {"no screen": ("LC001", "LC201")}
+    assert made.not_planned == {"LC901": "no screen"}
+    alone = plan(rules, {"one": checks["one"]}, {}, target, Selection(only=("LC201",)), strict=True)
+    assert not alone.in_part
+
+
 def test_a_choice_is_planned_and_the_rest_has_a_reason(rules, make_check, target) -> None:
     checks = {"one": make_check("one", "LC001", "LC201")}
     made = plan(rules, checks, {}, target, Selection(only=("LC0", "LC2"), skip=("LC001",)), strict=False)

@@ -100,6 +100,7 @@ def to_json(report: Report) -> dict[str, JSON]:
         "totals": {**asdict(report.judgement.totals), "not_planned": len(report.plan.not_planned)},
         "rules": [_outcome(report, outcome) for outcome in report.judgement.outcomes],
         "not_planned": dict(sorted(report.plan.not_planned.items())),
+        "in_part": {reason: list(rules) for reason, rules in report.plan.in_part.items()},
         "bench": dict(report.judgement.bench),
         "notes": list(report.judgement.notes),
         "environment": {**environment(), "rules": rules_digest(report.plan.rules)},
