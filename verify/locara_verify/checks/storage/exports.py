@@ -30,6 +30,14 @@ _HANGS: Final = (
     "CREATE TRIGGER {name} AFTER UPDATE ON {table} BEGIN DELETE FROM note; END",
     "CREATE UNIQUE INDEX {name} ON {table}({column})",
 )
+_COLUMNS: Final = ("key, value, updated, scope", "number, name, digest, applied", "key, value")
+# Something of another kind under the name of a table.
+_INSTEAD: Final = (
+    "CREATE TABLE was AS SELECT * FROM {table}; DROP TABLE {table};"
+    " CREATE VIEW {table}({columns}) AS SELECT * FROM was",
+    "CREATE TABLE was AS SELECT * FROM {table}; DROP TABLE {table};"
+    " CREATE VIRTUAL TABLE {table} USING fts5({columns}); INSERT INTO {table} SELECT * FROM was",
+)
 _COLUMN: Final = dict(zip(_TABLES, ("updated", "applied", "value"), strict=True))
 _NAMES: Final = ("hangs", "__locara_hangs", "sqlite")
 _STRANGE: Final = (
@@ -39,8 +47,6 @@ _STRANGE: Final = (
     "CREATE INDEX __locara_index ON note(a)",
     f"ALTER TABLE {_SETTINGS} ADD COLUMN more TEXT",
     f"DROP TABLE {_SETTINGS}; CREATE TABLE {_SETTINGS}(key TEXT, value TEXT, updated INTEGER, scope TEXT)",
-    "DROP TABLE __locara_settings;"
-    " CREATE VIEW __locara_settings(key, value, updated, scope) AS SELECT a, a, 1, a FROM note",
     "UPDATE __locara_export SET value = 'acme/other' WHERE key = 'app'",
     "DELETE FROM __locara_export WHERE key = 'app'",
     "UPDATE __locara_export SET value = 'locara-export/9' WHERE key = 'format'",
@@ -76,7 +82,12 @@ def _scripts(rng: random.Random) -> tuple[str, ...]:
         for hang in _HANGS
         for table in _TABLES
     )
-    return (*hung, *_STRANGE)
+    instead = (
+        one.format(table=table, columns=columns)
+        for one in _INSTEAD
+        for table, columns in zip(_TABLES, _COLUMNS, strict=True)
+    )
+    return (*hung, *instead, *_STRANGE)
 
 
 def _export(folder: Path) -> Path:
