@@ -1,5 +1,5 @@
-"""LC112 and LC228 at what a store and its neighbours keep beside small files: copies of a database, an export, an import,
-tools and compiled code. Each is on the disk before it has its name, and is open to nobody else.
+"""LC112 and LC228 at what a store and its neighbours keep beside small files: copies of a database, an export, an
+import, tools and compiled code. Each is on the disk before it has its name, and is open to nobody else.
 
 See `locara_verify.checks.storage.kept` for how the calls are looked at while they are made.
 """
