@@ -14,6 +14,7 @@ from typing import Final
 
 from locara.records import dataclass
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.escape.outside import granted, serving
 from locara_verify.checks.storage.kept import MODES, NAMING, WHOLE, Seen, watched
 from locara_verify.checks.tools.modules import echo, make
 from locara_verify.context import Context
@@ -46,6 +47,7 @@ def run(ctx: Context) -> CheckResult:
             if made is None:
                 break
             _judge(tally, made, seen)
+        _picked(tally, ctx)
     finally:
         os.umask(before)
     return tally.result()
@@ -104,3 +106,29 @@ def _judge(tally: Tally, made: Kept, seen: Seen) -> None:
         held = any(step[:2] == parent for step in seen.steps[named[-1] :])
         tally.judge(WHOLE, held, "what is kept has a name that is not on the disk", told)
     tally.twin(WHOLE, bool(found), f"it is there ({made.what})")
+
+
+def _picked(tally: Tally, ctx: Context) -> None:
+    """What an app makes in a folder that a person picked: nobody else writes it, and nobody else reads what is new in
+    a file that they could not read."""
+    folder = ctx.fresh_dir("picked")
+    for mode in (0o600, 0o640, 0o666):
+        (folder / f"{mode:o}").touch(mode)
+    modes = {"new": 0o644, "added": 0o644, "over-none": 0o644, "600": 0o600, "640": 0o640, "666": 0o644}
+    with serving(granted(ctx, "read-write"), folder) as peer:
+        handle = peer.pick("directory", "read-write").reply["handles"][0]["handle"]
+        for name, most in {**modes, "made": 0o755}.items():
+            way = {"new": "create", "added": "append"}.get(name, "replace")
+            if name == "made":
+                peer.ask(op="mkdir", handle=handle, path=name)
+            else:
+                answer = peer.ask(op="open", handle=handle, path=name, mode=way)
+                if token := answer.reply.get("commit"):
+                    peer.ask(op="commit", commit=token)
+            found = (folder / name).stat().st_mode & 0o777 if (folder / name).exists() else None
+            tally.twin(MODES, found is not None and found & 0o600 == 0o600, f"{name} is made ({way})")
+            told = f"{name} by {way}: {found or 0:04o}, at most {most:04o}"
+            held = not (found or 0) & ~most
+            tally.judge(
+                MODES, held, "others can read or change more of what an app makes in a picked folder", told
+            )
