@@ -108,8 +108,6 @@ MODULES: Final = (
     "locara_verify.checks.storage.engines",
     "locara_verify.checks.storage.exports",
     "locara_verify.checks.storage.full_disk",
-    "locara_verify.checks.storage.imports",
-    "locara_verify.checks.storage.indexes",
     "locara_verify.checks.storage.kept",
     "locara_verify.checks.storage.layers",
     "locara_verify.checks.storage.migrations",

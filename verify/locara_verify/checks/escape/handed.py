@@ -217,12 +217,12 @@ def turned(case: Case) -> None:
         "a pipe": lambda place, _: os.mkfifo(place),
         "a folder": lambda place, _: place.mkdir(),
     }
-    for what, make in ways.items():
-        folder, beside = _folder(case), case.ctx.fresh_dir("beside") / "file"
-        beside.write_bytes(b"beside")
-        with _asked(case, [folder]) as peer:
-            handle = peer.ask(op="pick", kind="directory", access="read-write").reply["handles"][0]["handle"]
-            for name in ("000", "new"):
+    folder, beside = _folder(case, len(ways)), case.ctx.fresh_dir("beside") / "file"
+    beside.write_bytes(b"beside")
+    with _asked(case, [folder]) as peer:
+        handle = peer.ask(op="pick", kind="directory", access="read-write").reply["handles"][0]["handle"]
+        for number, (what, make) in enumerate(ways.items()):
+            for name in (f"{number:03}", f"new-{number}"):
                 draft = peer.ask(op="open", handle=handle, path=name, mode="replace").reply.get("commit")
                 (folder / name).unlink(missing_ok=True)
                 make(folder / name, beside)

@@ -1,4 +1,5 @@
-"""LC224 and LC225 at the store itself: what is counted over a whole call, and what stays the runtime's inside one.
+"""LC224, LC225 and LC227 at the store itself: what is counted over a whole call, what stays the runtime's inside one,
+and what an index beside it knows.
 
 A batch is one call of many statements, so that each bound is tried twice: by one statement that is just inside it, and
 by several of that one which together are not. Its transaction is the runtime's: the very texts that open and end it
@@ -21,6 +22,8 @@ from locara.storage.search import SearchRequest
 from locara.storage.store import Store
 from locara.storage.values import JSON
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.storage.indexes import RULE as INDEXES
+from locara_verify.checks.storage.indexes import indexes
 from locara_verify.context import Context
 from locara_verify.tally import Tally
 
@@ -39,7 +42,7 @@ _LOOP: Final = (
 )
 
 
-@check(NAME, rules=(EXHAUSTION, STATEMENTS))
+@check(NAME, rules=(EXHAUSTION, STATEMENTS, INDEXES))
 def run(ctx: Context) -> CheckResult:
     """Stores with small bounds, with and without vector indexes."""
     tally = Tally()
@@ -56,6 +59,7 @@ def run(ctx: Context) -> CheckResult:
         with _store(folder, indexed=indexed, limits=replace(APP, seconds=60.0)) as store:
             unwanted(tally, store)
             expressions(tally, store)
+    indexes(tally, ctx.fresh_dir("indexes"))
     return tally.result()
 
 

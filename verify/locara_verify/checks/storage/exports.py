@@ -1,4 +1,5 @@
-"""LC226 where a database comes from a file: an export brings no object of the runtime but those that it makes itself.
+"""LC226 and LC230 where a database comes from a file: an export brings no object of the runtime but those that it makes
+itself.
 
 What an app's SQL may never make, somebody may write into an export with any program and ask a person to import it: a
 trigger on the runtime's tables would run with each setting, as the runtime. The real import is given such files; each
@@ -16,6 +17,8 @@ from typing import Final
 
 from locara.errors import LocaraError
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.storage.imports import RULE as STEPS
+from locara_verify.checks.storage.imports import imports
 from locara_verify.context import Context
 from locara_verify.tally import Tally
 
@@ -53,7 +56,7 @@ _STRANGE: Final = (
 )
 
 
-@check(NAME, rules=(RULE,))
+@check(NAME, rules=(RULE, STEPS))
 def run(ctx: Context) -> CheckResult:
     """An honest export, and each dishonest one in its place."""
     tally, folder = Tally(), ctx.fresh_dir("exports")
@@ -73,6 +76,7 @@ def run(ctx: Context) -> CheckResult:
             "an import brought an object of the runtime's that it did not make",
             f"{script[:120]}: {code}, the database is {'as it was' if kept else 'another one'}",
         )
+    imports(tally, ctx.fresh_dir("imports"))
     return tally.result()
 
 

@@ -204,7 +204,6 @@ def _grows(tally: Tally, store: Store) -> None:
         ("highlight", "SELECT length(highlight(f, 0, ?, '')) FROM f WHERE f MATCH 'grow'", (marks,)),
         ("highlight", "SELECT length(highlight(f, 0, '', ?)) FROM f WHERE f MATCH 'grow'", (marks,)),
         ("snippet", "SELECT length(snippet(f, 0, ?, '', '', 64)) FROM f WHERE f MATCH 'grow'", (marks * 64,)),
-        ("snippet", "SELECT length(snippet(f, 0, '', ?, '', 64)) FROM f WHERE f MATCH 'grow'", (marks * 64,)),
     ):
         tracemalloc.start()
         done = _does(store, sql, *values)

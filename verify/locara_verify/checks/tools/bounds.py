@@ -26,6 +26,7 @@ from locara_verify.checks.tools.modules import (
     wasi,
 )
 from locara_verify.checks.tools.rights import RULE as RIGHTS
+from locara_verify.checks.tools.said import said
 from locara_verify.context import Context
 from locara_verify.tally import Tally
 
@@ -79,6 +80,7 @@ def run(ctx: Context) -> CheckResult:
         kinds(tally, bench)
         inputs(tally, bench)
         stories(tally, bench)
+        said(tally, bench.host)
     finally:
         bench.host.close()
     schemas(tally)
