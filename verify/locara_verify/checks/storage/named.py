@@ -6,6 +6,7 @@ See `locara_verify.checks.storage.kept` for how the calls are looked at while th
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -48,6 +49,7 @@ def run(ctx: Context) -> CheckResult:
                 break
             _judge(tally, made, seen)
         _picked(tally, ctx)
+        _no_room(tally, ctx)
     finally:
         os.umask(before)
     return tally.result()
@@ -132,3 +134,32 @@ def _picked(tally: Tally, ctx: Context) -> None:
             tally.judge(
                 MODES, held, "others can read or change more of what an app makes in a picked folder", told
             )
+
+
+def _no_room(tally: Tally, ctx: Context) -> None:
+    """A picked file is to be written anew, and its file system gives a part of the room before it says that there is
+    no more: the file is as it was."""
+    place, real = ctx.fresh_dir("no-room") / "file", os.posix_fallocate
+
+    def some(fd: int, _offset: int, size: int) -> None:
+        os.ftruncate(fd, size // 2)
+        raise OSError(number, os.strerror(number))
+
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, 0):
+        place.write_bytes(b"what was there before")
+        os.posix_fallocate = some if number else real
+        try:
+            with serving(granted(ctx, "read-write"), place) as peer:
+                handle = peer.pick("file", "read-write").reply["handles"][0]["handle"]
+                answer = peer.ask(op="open", handle=handle, path="", mode="replace", size=100_000)
+        finally:
+            os.posix_fallocate = real
+        if not number:
+            tally.twin(
+                WHOLE, answer.put, f"a picked file is written anew where there is room ({answer.reply})"
+            )
+            continue
+        kept = place.read_bytes()
+        told = f"{os.strerror(number)}: {answer.reply.get('code', 'ok')}, {len(kept)} bytes"
+        held = not answer.ok and kept == b"what was there before"
+        tally.judge(WHOLE, held, "a file that found no room is not as it was", told)
