@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SCHEMA: Final = "LC606"
 _CANARY: Final = "a-value-that-is-nobody-elses"
 _OWN_DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
-_DRAFTS: Final = (
+_DRAFTS: Final[tuple[JSON, ...]] = (
     "http://json-schema.org/draft-07/schema#", "https://json-schema.org/draft/2019-09/schema", f"{_OWN_DRAFT}#",
     "https://127.0.0.1/schema", "file:///etc/passwd", "schema.json", "", None, 1, [_OWN_DRAFT],
 )  # fmt: skip
@@ -72,16 +72,21 @@ def _taken(schema: Mapping[str, JSON]) -> bool:
     return True
 
 
+def _places(keyword: str, value: JSON) -> tuple[Mapping[str, JSON], ...]:
+    """Schemas with this keyword, at their top and further down."""
+    return {keyword: value}, {"items": {keyword: value}}, {"properties": {"a": {keyword: value}}}
+
+
 def _schemas(tally: Tally) -> None:
     tally.twin(SCHEMA, _taken({"$schema": _OWN_DRAFT, "type": "object"}), "a schema names its draft")
     for draft in _DRAFTS:
-        for schema in ({"$schema": draft}, {"items": {"$schema": draft}}):
+        for schema in _places("$schema", draft):
             told = json.dumps(schema)
             tally.judge(SCHEMA, not _taken(schema), "a schema names what is not its draft", told)
     for pattern in _ORDINARY:
         tally.twin(SCHEMA, _taken({"pattern": pattern}), f"an ordinary pattern: {pattern}")
     for pattern in _BACK:
-        for schema in ({"pattern": pattern}, {"properties": {"a": {"pattern": pattern}}}):
+        for schema in _places("pattern", pattern):
             taken = _taken(schema)
             tally.judge(SCHEMA, not taken, "a pattern that may be judged for ever is taken", pattern)
 
