@@ -44,8 +44,9 @@ _WORDS: Final = (
 # What SQLite asks about a statement, and what it tells: {n} is a name that the statement chose.
 _ASKED: Final = {
     "READ": "{n} a", "INSERT": "{n} -", "UPDATE": "{n} a", "DELETE": "{n} -", "CREATE_TABLE": "{n} -",
-    "DROP_TABLE": "{n} -", "CREATE_VIEW": "{n} -", "DROP_VIEW": "{n} -", "CREATE_INDEX": "{n} {n}", "DROP_INDEX": "{n} {n}",
-    "CREATE_TRIGGER": "{n} {n}", "DROP_TRIGGER": "{n} {n}", "ALTER_TABLE": "main {n}", "CREATE_VTABLE": "{n} fts5",
+    "DROP_TABLE": "{n} -", "CREATE_VIEW": "{n} -", "DROP_VIEW": "{n} -", "CREATE_INDEX": "{n} {n}",
+    "DROP_INDEX": "{n} {n}", "CREATE_TRIGGER": "{n} {n}", "DROP_TRIGGER": "{n} {n}",
+    "ALTER_TABLE": "main {n}", "CREATE_VTABLE": "{n} fts5",
     "DROP_VTABLE": "{n} vec0",
 }  # fmt: skip
 _OWN: Final = (
