@@ -8,7 +8,6 @@ connection first, which allows it.
 from __future__ import annotations
 
 import importlib.util
-import itertools
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -282,12 +281,15 @@ def names(tally: Tally) -> None:
     policy = Policy()
     for action, told in _ASKED.items():
         code, places = getattr(apsw, f"SQLITE_{action}"), told.split()
-        chosen = [at for at, place in enumerate(places) if place == "{n}"]
-        ordinary = ["note" if place == "{n}" else place for place in places]
-        fine = policy(code, *ordinary, "main", None)
-        tally.twin(INTERNAL, fine == apsw.SQLITE_OK, f"{action} of an ordinary name is allowed")
-        for name, at in itertools.product(_OWN, chosen):
-            asked = [name if number == at else word for number, word in enumerate(ordinary)]
-            held = policy(code, *asked, "main", None) == apsw.SQLITE_DENY
-            shown = f"{action} {' '.join(asked)}"
-            tally.judge(INTERNAL, held, "the list of what SQL may do lets a name of the runtime pass", shown)
+        first, second = (place.replace("{n}", "note") for place in places)
+        fine = policy(code, first, second, "main", None) == apsw.SQLITE_OK
+        tally.twin(INTERNAL, fine, f"{action} of an ordinary name is allowed")
+        for name in _OWN:
+            asked = [(name, second)] if places[0] == "{n}" else []
+            asked += [(first, name)] if places[1] == "{n}" else []
+            for one, other in asked:
+                held = policy(code, one, other, "main", None) == apsw.SQLITE_DENY
+                shown = f"{action} {one} {other}"
+                tally.judge(
+                    INTERNAL, held, "the list of what SQL may do lets a name of the runtime pass", shown
+                )
