@@ -59,6 +59,7 @@ from locara.sandbox.proxy import Dial, Observe, Proxy, Resolver, direct_dial, sy
 __all__ = ["Broker", "NoPicker", "Picker", "ScriptedPicker", "Services"]
 
 _FILE_MODE: Final = 0o644
+_OTHERS: Final = 0o077
 _CLOSE_SECONDS: Final = 2.0
 _TEMPORARY: Final = ".locara-"
 _LINK: Final = {
@@ -453,9 +454,9 @@ class Broker:
         directory, name = open_parent(handle, path)
         temporary = _TEMPORARY + secrets.token_hex(12)
         try:
-            self._refuse_odd_target(directory, name)
+            readers = self._refuse_odd_target(directory, name)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            fd = os.open(temporary, flags, _FILE_MODE, dir_fd=directory)
+            fd = os.open(temporary, flags, _FILE_MODE & ~_OTHERS | readers, dir_fd=directory)
         except BaseException:
             os.close(directory)
             raise
@@ -464,14 +465,17 @@ class Broker:
         return {"commit": token, "size": 0}, fd
 
     @staticmethod
-    def _refuse_odd_target(directory: int, name: str) -> None:
+    def _refuse_odd_target(directory: int, name: str) -> int:
+        """Which others may read the new content: no more than read what is replaced, if a file is. Raises for
+        anything else."""
         try:
             seen = os.stat(name, dir_fd=directory, follow_symlinks=False)
         except FileNotFoundError:
-            return
+            return _FILE_MODE & _OTHERS
         _refuse_link(seen.st_mode)
         if not stat.S_ISREG(seen.st_mode) or seen.st_nlink > 1:
             raise CallError("only a regular file with one name can be replaced", code="io_error")
+        return _FILE_MODE & _OTHERS & seen.st_mode
 
     def _take_pending(self, message: dict[str, Any]) -> _Pending:
         token = message.get("commit")

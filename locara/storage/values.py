@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+import re
 import struct
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
@@ -26,6 +27,8 @@ _INFINITY: Final = {True: "Infinity", False: "-Infinity"}
 _NUMBERS: Final = frozenset({int, float})
 _EXACT: Final = 2**53
 _INT64: Final = 2**63
+# `int` would also read blanks, underscores and the digits of other scripts.
+_DECIMAL: Final = re.compile(r"-?[0-9]{1,19}")
 
 
 def _bad(message: str, fix: str | None = None) -> StorageError:
@@ -56,11 +59,10 @@ def _object(value: Mapping[str, JSON]) -> SQLValue:
                 return base64.b64decode(content, validate=True)
             except (binascii.Error, ValueError) as error:
                 raise _bad("$blob holds base64 text") from error
-        if tag == "$int" and isinstance(content, str) and len(content) <= 20:
-            try:
-                return bind(int(content))
-            except ValueError as error:
-                raise _bad("$int holds a decimal integer") from error
+        if tag == "$int" and isinstance(content, str):
+            if _DECIMAL.fullmatch(content) is None:
+                raise _bad("$int holds a decimal integer")
+            return bind(int(content))
     raise _bad(
         "an object is not a value of a database",
         'store JSON as text, bytes as {"$blob": "<base64>"}, big integers as {"$int": "<decimal>"}',

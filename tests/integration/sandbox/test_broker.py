@@ -265,6 +265,17 @@ def test_a_replacement_changes_nothing_before_its_commit(folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["a.txt", "sub"]
 
 
+@pytest.mark.parametrize(("mode", "due"), [(0o600, 0o600), (0o640, 0o640), (0o400, 0o600), (0o666, 0o644)])
+def test_others_read_a_replacement_only_as_far_as_what_it_replaces(folder: Path, mode: int, due: int) -> None:
+    (folder / "a.txt").chmod(mode)
+    with broker(WRITE, [folder]) as client:
+        (top,) = client.pick("directory", "read-write", recursive=True)
+        new = client.replace(top.handle, "a.txt")
+        os.close(new.fd)
+        client.commit(str(new.token))
+    assert (folder / "a.txt").stat().st_mode & 0o777 == due
+
+
 def test_a_picked_file_is_rewritten_in_place(folder: Path) -> None:
     with broker(WRITE, [folder / "a.txt"]) as client:
         (picked,) = client.pick("file", "read-write")

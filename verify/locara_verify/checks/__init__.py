@@ -111,6 +111,7 @@ MODULES: Final = (
     "locara_verify.checks.storage.kept",
     "locara_verify.checks.storage.layers",
     "locara_verify.checks.storage.migrations",
+    "locara_verify.checks.storage.named",
     "locara_verify.checks.storage.settings",
     "locara_verify.checks.storage.sql",
     "locara_verify.checks.tools.attacks",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -30,6 +31,15 @@ SETTINGS: Final = (
     "dev",
 )
 
+# Nearly base64, and nearly a decimal integer: what a lenient reader makes something of.
+NO_BASE64: Final = (
+    "Q", "QQ", "QQ=", "QQ===", "Q Q==", "QQ==\n", " QQ==", "QQ==!", "Q\u0051==\u0661", "QQ==QQ==", "-_-_", "Q-==",
+    "=QQ=", "!!!!", "\u212a\u212a==", "data:;base64,QQ==",
+)  # fmt: skip
+NO_INTEGER: Final = (
+    "", " 1", "1 ", "1\n", "+1", "1_000", "0x1", "1.0", "1e3", "--1", "-", "\u0661", "\uff11", "\u00b2", "1" * 20,
+    "9223372036854775808", "-9223372036854775809", "NaN",
+)  # fmt: skip
 MADE_UP: Final = "a-name-that-a-caller-made-up"
 WAITING: Final = ("fs.pick", "net.fetch")  # for a person, or for the network
 
@@ -56,6 +66,7 @@ def attack(trial: Trial) -> None:
     import jsonschema_rs  # noqa: PLC0415 - only this check needs it
 
     points = entry_points(trial.arena)
+    spelt(trial, [point.command for point in points])
     rng, count = trial.arena.ctx.rng("escape-arguments"), share(trial.arena.ctx, 0.12)
     fits = {point.command: jsonschema_rs.validator_for(dict(point.schema)).is_valid for point in points}
     twin(trial, [point for point in points if point.command not in WAITING])
@@ -87,6 +98,38 @@ def twin(trial: Trial, points: Sequence[EntryPoint]) -> None:
         set(bare) <= set(works) and len(works) * 3 >= len(points),
         f"only these work: {', '.join(works)}",
     )
+
+
+def spelt(trial: Trial, live: Sequence[str]) -> None:
+    """Bytes and big integers that are not written as they must be are no value at all, wherever a value goes."""
+    values = [{"$blob": text} for text in NO_BASE64] + [{"$int": text} for text in NO_INTEGER]
+    for value in ({"$blob": "QQ=="}, {"$int": "-9007199254740993"}):
+        reply = trial.arena.link.ask("db.query", {"sql": "SELECT ?", "params": [value]})
+        trial.twin(RULE, reply.ok and reply.result["rows"] == [[value]], f"{value} is a value")
+    for value in values:
+        one = {"sql": "SELECT ?", "params": [value]}
+        for command, args in (
+            ("db.query", one),
+            ("db.exec", {"sql": "SELECT :a", "params": {"a": value}}),
+            ("db.batch", {"statements": [{"sql": "SELECT 1"}, one]}),
+        ):
+            _refused(trial, command, args)
+    if "fs.write" in live and trial.arena.access("fs.app-data") == "read-write":
+        base = {"root": "$APP_DATA", "path": "spelt", "encoding": "base64"}
+        for text in NO_BASE64:
+            for mode in ("create", "replace", "append"):
+                _refused(trial, "fs.write", {**base, "data": text, "mode": mode})
+        found = trial.arena.link.ask("fs.stat", {"root": "$APP_DATA", "path": "spelt"})
+        if found.ok:
+            trial.fail(RULE, "what is no base64 was written", f"a file of {found.result.get('size')} bytes")
+
+
+def _refused(trial: Trial, command: str, args: Mapping[str, Json]) -> None:
+    reply = trial.arena.link.ask(command, args)
+    trial.tried(RULE)
+    if reply.ok or reply.code not in WRONG:
+        told = f"{command}: {json.dumps(args)[:120]}"
+        trial.fail(RULE, "a value was guessed", f"it answered {reply.code or 'ok'}: {reply.result}", told)
 
 
 def send(trial: Trial, point: EntryPoint, args: Mapping[str, Json], what: str, *, wrong: bool) -> None:

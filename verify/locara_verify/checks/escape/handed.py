@@ -7,6 +7,7 @@ may be, and for what no runtime asks. What is open is counted in this process, w
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import random
@@ -59,10 +60,11 @@ def run(ctx: Context) -> CheckResult:
     tried: dict[str, int] = {}
     case = Case(ctx, "read-write", "read-write", findings, tried)
     rng = ctx.rng("escape-handed")
-    works = (answers(case), counted(case), drafts(case), overwritten(case))
+    works = (answers(case), counted(case), drafts(case), overwritten(case), used_once(case), reopened(case))
     broken = [told for told in works if told]
     names(case, rng)
     let_go(case)
+    turned(case)
     nameless(case)
     odd_requests(case, rng)
     return CheckResult(
@@ -152,6 +154,37 @@ def counted(case: Case) -> str | None:
     return None
 
 
+def reopened(case: Case) -> str | None:
+    """One remembered pick, found again more often than there may be handles."""
+    from locara.sandbox.handles import Handle  # noqa: PLC0415 - only this part remembers
+    from locara.sandbox.kept import Identity, Kept, NoMemory  # noqa: PLC0415 - as above
+
+    class Remembers(NoMemory):
+        """Keeps what was picked for as long as it lives."""
+
+        def __init__(self) -> None:
+            self._found: dict[str, Kept] = {}
+
+        def keep(self, handle: Handle, path: Path, identity: Identity) -> Kept:
+            """Under the name of its handle."""
+            facts = (handle.kind, handle.writable, handle.recursive, 0.0)
+            self._found[handle.key] = Kept(handle.key, path, identity, *facts)
+            return self._found[handle.key]
+
+        def kept(self) -> dict[str, Kept]:
+            """All of it."""
+            return self._found
+
+    place = _folder(case) / "000"
+    services = Services(picker=ScriptedPicker([[place]], remembers=True), memory=Remembers())
+    with talking(granted(case.ctx, "read-write"), services) as peer:
+        picked = peer.ask(op="pick", kind="file", access="read", remember=True).reply["handles"][0]
+        opened = sum(peer.ask(op="reopen", grant=picked["grant"]).ok for _ in range(MOST_HANDLES + 2))
+    told = f"picked once, found again {opened} times"
+    case.judge(FORGERY, opened >= MOST_HANDLES, "an app holds more handles than there may be", told)
+    return None if opened else "what was remembered is not found again"
+
+
 def drafts(case: Case) -> str | None:
     """Replacements that are begun and never ended: counted, hidden, and gone with the app."""
     folder = _folder(case)
@@ -173,6 +206,54 @@ def drafts(case: Case) -> str | None:
         FORGERY, left != before, "drafts stay when the app is gone", f"{len(left) - len(before)} more names"
     )
     return None if begun else "a file in a picked folder could not be replaced"
+
+
+def turned(case: Case) -> None:
+    """What is to be replaced becomes something else while its draft is written: that stays what it is."""
+    ways: dict[str, Callable[[Path, Path], object]] = {
+        "a link": lambda place, beside: place.symlink_to(beside),
+        "a link to nothing": lambda place, beside: place.symlink_to(beside / "none"),
+        "a file with a second name": lambda place, beside: place.hardlink_to(beside),
+        "a pipe": lambda place, _: os.mkfifo(place),
+        "a folder": lambda place, _: place.mkdir(),
+    }
+    folder, beside = _folder(case, len(ways)), case.ctx.fresh_dir("beside") / "file"
+    beside.write_bytes(b"beside")
+    with _asked(case, [folder]) as peer:
+        handle = peer.ask(op="pick", kind="directory", access="read-write").reply["handles"][0]["handle"]
+        for number, (what, make) in enumerate(ways.items()):
+            for name in (f"{number:03}", f"new-{number}"):
+                draft = peer.ask(op="open", handle=handle, path=name, mode="replace").reply.get("commit")
+                (folder / name).unlink(missing_ok=True)
+                make(folder / name, beside)
+                before = (folder / name).lstat()
+                reply = peer.ask(op="commit", commit=draft)
+                after = (folder / name).lstat()
+                same = (before.st_ino, before.st_mode) == (after.st_ino, after.st_mode)
+                told = f"{what} in place of {name}: {reply.reply.get('code', 'ok')}"
+                fault = reply.ok or not same or beside.read_bytes() != b"beside"
+                case.judge(WIDENING, fault, "a draft took the place of what is no file of its own", told)
+
+
+def used_once(case: Case) -> str | None:
+    """A draft that has ended does nothing more, also where its descriptor is another's by now."""
+    one, two = _folder(case), _folder(case)
+    with _asked(case, [one], [two]) as peer:
+        pick = {"op": "pick", "kind": "directory", "access": "read-write"}
+        first, second = (peer.ask(**pick).reply["handles"][0]["handle"] for _ in range(2))
+        for end, again in itertools.product(("commit", "abort"), repeat=2):
+            draft = peer.ask(op="open", handle=first, path="000", mode="replace").reply.get("commit")
+            if not peer.ask(op=end, commit=draft).ok:
+                return f"a draft could not be ended by {end}"
+            (two / "000").write_bytes(b"old")
+            other = peer.ask(op="open", handle=second, path="000", mode="replace")
+            reply = peer.ask(op=again, commit=draft)
+            case.judge(FORGERY, reply.ok, "a draft that has ended is ended again", f"{end}, then {again}")
+            done = peer.ask(op="commit", commit=other.reply.get("commit")).ok
+            whole = done and other.put and (two / "000").read_bytes() == b"!"
+            told = f"{end}, then {again} of one draft: the other {'is done' if done else 'failed'}"
+            case.judge(FORGERY, not whole, "a draft that has ended ends another", told)
+    return None
 
 
 def names(case: Case, rng: random.Random) -> None:

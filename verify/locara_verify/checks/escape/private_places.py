@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -136,7 +136,7 @@ def run(ctx: Context) -> CheckResult:
                     findings.append(Finding(RULE, message, because=f"{_named(world, place)}: {reply}"))
             ctx.progress(number + 1, len(places), "picking private places")
         broken = broken or _twins(running, picker, world)
-    tried += _named_folders(world, findings) + _judged(world, findings)
+    tried += _named_folders(world, findings) + _judged(world, findings) + _own(world, findings)
     inconclusive = {RULE: f"the allow twin failed: {broken}"} if broken and not findings else {}
     return CheckResult(first_of_each(findings), {RULE: tried}, attacks=tried, inconclusive=inconclusive)
 
@@ -155,9 +155,7 @@ def _named_folders(world: World, findings: list[Finding]) -> int:
 
     config, tried = world.home / ".config", 0
     (world.home / "links").symlink_to(world.links)
-    before = {name: os.environ.get(name) for name in ("HOME", "XDG_CONFIG_HOME")}
-    os.environ |= {"HOME": str(world.home), "XDG_CONFIG_HOME": str(config)}
-    try:
+    with _environment(HOME=world.home, XDG_CONFIG_HOME=config):
         for key in ("DOCUMENTS", "DOWNLOAD", "DESKTOP", "PICTURES", "MUSIC", "VIDEOS"):
             for line in LINES:
                 (config / "user-dirs.dirs").write_text(f"XDG_{key}_DIR={line}\n", "utf-8")
@@ -175,12 +173,50 @@ def _named_folders(world: World, findings: list[Finding]) -> int:
             findings.append(
                 Finding(RULE, "an ordinary named folder is not found", because=f"{sorted(found)}")
             )
+    return tried
+
+
+@contextmanager
+def _environment(**places: Path) -> Iterator[None]:
+    """These variables for a while."""
+    before = {name: os.environ.get(name) for name in places}
+    os.environ |= {name: str(place) for name, place in places.items()}
+    try:
+        yield
     finally:
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+OWN: Final = {
+    "XDG_DATA_HOME": ("Locara", "Locara/apps"),
+    "XDG_STATE_HOME": ("Locara",),
+    "XDG_CACHE_HOME": ("Locara/models", "Locara/tools"),
+}
+"""Where a person may have put what Locara keeps, and the folders of it there."""
+
+
+def _own(world: World, findings: list[Finding]) -> int:
+    """What Locara keeps where it is not hidden: each folder, what is in it, and what holds it; how many were judged."""
+    from locara.runtime.private_places import PrivatePlaces  # noqa: PLC0415 - as above
+
+    tried = 0
+    for variable, below in OWN.items():
+        kept = world.home / "kept" / variable.lower()
+        with _environment(HOME=world.home, **{variable: kept}):
+            judge = PrivatePlaces.of(home=world.home)
+        for place in (kept / name for name in below):
+            holders = (up for up in place.parents if up.is_relative_to(kept.parent))
+            for one in (place, place / "a/b", *holders):
+                tried += 1
+                if judge.refusal(one) is None:
+                    message = "what Locara keeps would be handed over"
+                    findings.append(Finding(RULE, message, because=f"{variable}: {_named(world, str(one))}"))
+        if (why := judge.refusal(kept / "another")) is not None:
+            findings.append(Finding(RULE, "an ordinary place is refused as a private one", because=why))
     return tried
 
 

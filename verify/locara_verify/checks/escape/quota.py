@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import os
 import random
+import socket
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from locara.core.grant import Grants, SharedFolder
 from locara.errors import CallError
-from locara.runtime.files import BoundedTree
+from locara.runtime.files import BoundedTree, Files
 from locara.runtime.trees import LocalTree, Refused
+from locara.sandbox.broker_client import BrokerClient
 from locara_verify.check import CheckResult, check
 from locara_verify.context import Context
 from locara_verify.tally import Tally
@@ -34,6 +39,7 @@ def run(ctx: Context) -> CheckResult:
         tree = BoundedTree(LocalTree(folder), folder, max_bytes=_BYTES, max_files=_NAMES, alone=alone)
         _steps(tally, rng, folder, tree, alone=alone)
     _removing(tally, ctx.fresh_dir("quota-remove"))
+    _shared(tally, ctx.fresh_dir("quota-shared"))
     return tally.result()
 
 
@@ -97,3 +103,43 @@ def _removing(tally: Tally, folder: Path) -> None:
         tally.judge(RULE, whole, "removing a folder took all that was in it", path)
     tree.remove("empty")
     tally.twin(RULE, not (folder / "empty").exists(), "an empty folder is removed")
+
+
+def _shared(tally: Tally, top: Path) -> None:
+    """The roots as a start makes them: what another app of the circle puts into a shared folder counts, also between
+    two calls of this one, and what is in one root counts in no other."""
+    grants = replace(
+        Grants.none(), quota_mb=1, shared_folders=(SharedFolder("together", ("test/other",), "read-write"),)
+    )
+    mine, shared = top / "mine", top / "user/shared/together"
+    for folder in (mine, shared):
+        folder.mkdir(parents=True)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        files = Files(grants, app_data=mine, user_roots=top / "user", broker=BrokerClient(ours))
+        roots = {"$APP_DATA": mine, "$SHARED/together": shared}
+        for root, folder in roots.items():
+            tree = files.tree(root)
+            tree.write("first", bytes(100_000), "create")
+            fits = _taken(lambda tree=tree: tree.write("fits", bytes(500_000), "create"))  # type: ignore[misc]
+            tally.twin(RULE, fits, f"what fits is taken ({root})")
+            tree.remove("fits")
+            if root != "$APP_DATA":
+                (folder / "of-another").write_bytes(bytes(900_000))
+            else:
+                tree.write("more", bytes(900_000), "create")
+            for mode in ("create", "replace", "append"):
+                done = _taken(lambda tree=tree, mode=mode: tree.write(f"by-{mode}", bytes(100_000), mode))  # type: ignore[misc]
+                size, _ = held(folder)
+                over = done and size > 1 << 20
+                tally.judge(
+                    RULE, not over, "a folder holds more than its quota", f"{root}: {mode}, {size} bytes"
+                )
+
+
+def _taken(change: Callable[[], object]) -> bool:
+    try:
+        change()
+    except CallError:
+        return False
+    return True

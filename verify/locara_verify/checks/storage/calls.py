@@ -1,4 +1,5 @@
-"""LC224 and LC225 at the store itself: what is counted over a whole call, and what stays the runtime's inside one.
+"""LC224, LC225 and LC227 at the store itself: what is counted over a whole call, what stays the runtime's inside one,
+and what an index beside it knows.
 
 A batch is one call of many statements, so that each bound is tried twice: by one statement that is just inside it, and
 by several of that one which together are not. Its transaction is the runtime's: the very texts that open and end it
@@ -13,14 +14,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from types import SimpleNamespace
+from typing import Any, Final
 
-from locara.errors import StorageError
+from locara.errors import CallError, StorageError
 from locara.storage.limits import APP, Limits
 from locara.storage.search import SearchRequest
 from locara.storage.store import Store
 from locara.storage.values import JSON
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.storage.indexes import RULE as INDEXES
+from locara_verify.checks.storage.indexes import indexes
 from locara_verify.context import Context
 from locara_verify.tally import Tally
 
@@ -39,7 +43,7 @@ _LOOP: Final = (
 )
 
 
-@check(NAME, rules=(EXHAUSTION, STATEMENTS))
+@check(NAME, rules=(EXHAUSTION, STATEMENTS, INDEXES))
 def run(ctx: Context) -> CheckResult:
     """Stores with small bounds, with and without vector indexes."""
     tally = Tally()
@@ -56,6 +60,7 @@ def run(ctx: Context) -> CheckResult:
         with _store(folder, indexed=indexed, limits=replace(APP, seconds=60.0)) as store:
             unwanted(tally, store)
             expressions(tally, store)
+    indexes(tally, ctx.fresh_dir("indexes"))
     return tally.result()
 
 
@@ -159,8 +164,36 @@ def unwanted(tally: Tally, store: Store) -> None:
         tally.judge(
             EXHAUSTION, code == "limit_exceeded", "a call goes on that nobody wants", f"{what}: {code}"
         )
+    _commands(tally, store)
     found = _code(lambda: store.search(plain, unwanted=lambda: False))
     tally.twin(EXHAUSTION, found == "ok", f"a search that is wanted finds something ({found})")
+
+
+def _commands(tally: Tally, store: Store) -> None:
+    """The same as the app sends them: a command that reads ends when its call was cancelled."""
+    from locara.runtime.call import Call  # noqa: PLC0415 - only this part needs the runtime
+    from locara.runtime.commands import db  # noqa: PLC0415 - as above
+    from locara.runtime.commands.registry import Args  # noqa: PLC0415 - as above
+
+    session: Any = SimpleNamespace(store=store)
+    ways: tuple[tuple[Callable[..., object], Args], ...] = (
+        (db.query, db.StatementArgs(sql=_LOOP.format(100_000))),
+        (db.search, db.SearchArgs(fts="w", text="word")),
+    )
+    for run, args in ways:
+        for gone in (False, True):
+            call, code = Call(1, "db.read", lambda _event: None), "ok"
+            if gone:
+                call.cancelled.set()
+            try:
+                run(session, call, args)
+            except (CallError, StorageError) as error:
+                code = error.code
+            told = f"db.{run.__name__}: {code}"
+            if gone:
+                tally.judge(EXHAUSTION, code == "cancelled", "a command goes on that was cancelled", told)
+            else:
+                tally.twin(EXHAUSTION, code == "ok", f"a command that is wanted answers ({told})")
 
 
 def _both() -> SearchRequest:

@@ -1,4 +1,5 @@
-"""LC226 where a database comes from a file: an export brings no object of the runtime but those that it makes itself.
+"""LC226 and LC230 where a database comes from a file: an export brings no object of the runtime but those that it makes
+itself.
 
 What an app's SQL may never make, somebody may write into an export with any program and ask a person to import it: a
 trigger on the runtime's tables would run with each setting, as the runtime. The real import is given such files; each
@@ -16,6 +17,8 @@ from typing import Final
 
 from locara.errors import LocaraError
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.storage.imports import RULE as STEPS
+from locara_verify.checks.storage.imports import imports
 from locara_verify.context import Context
 from locara_verify.tally import Tally
 
@@ -30,6 +33,14 @@ _HANGS: Final = (
     "CREATE TRIGGER {name} AFTER UPDATE ON {table} BEGIN DELETE FROM note; END",
     "CREATE UNIQUE INDEX {name} ON {table}({column})",
 )
+_COLUMNS: Final = ("key, value, updated, scope", "number, name, digest, applied", "key, value")
+# Something of another kind under the name of a table.
+_INSTEAD: Final = (
+    "CREATE TABLE was AS SELECT * FROM {table}; DROP TABLE {table};"
+    " CREATE VIEW {table}({columns}) AS SELECT * FROM was",
+    "CREATE TABLE was AS SELECT * FROM {table}; DROP TABLE {table};"
+    " CREATE VIRTUAL TABLE {table} USING fts5({columns}); INSERT INTO {table} SELECT * FROM was",
+)
 _COLUMN: Final = dict(zip(_TABLES, ("updated", "applied", "value"), strict=True))
 _NAMES: Final = ("hangs", "__locara_hangs", "sqlite")
 _STRANGE: Final = (
@@ -39,15 +50,13 @@ _STRANGE: Final = (
     "CREATE INDEX __locara_index ON note(a)",
     f"ALTER TABLE {_SETTINGS} ADD COLUMN more TEXT",
     f"DROP TABLE {_SETTINGS}; CREATE TABLE {_SETTINGS}(key TEXT, value TEXT, updated INTEGER, scope TEXT)",
-    "DROP TABLE __locara_settings;"
-    " CREATE VIEW __locara_settings(key, value, updated, scope) AS SELECT a, a, 1, a FROM note",
     "UPDATE __locara_export SET value = 'acme/other' WHERE key = 'app'",
     "DELETE FROM __locara_export WHERE key = 'app'",
     "UPDATE __locara_export SET value = 'locara-export/9' WHERE key = 'format'",
 )
 
 
-@check(NAME, rules=(RULE,))
+@check(NAME, rules=(RULE, STEPS))
 def run(ctx: Context) -> CheckResult:
     """An honest export, and each dishonest one in its place."""
     tally, folder = Tally(), ctx.fresh_dir("exports")
@@ -67,6 +76,7 @@ def run(ctx: Context) -> CheckResult:
             "an import brought an object of the runtime's that it did not make",
             f"{script[:120]}: {code}, the database is {'as it was' if kept else 'another one'}",
         )
+    imports(tally, ctx.fresh_dir("imports"))
     return tally.result()
 
 
@@ -76,7 +86,12 @@ def _scripts(rng: random.Random) -> tuple[str, ...]:
         for hang in _HANGS
         for table in _TABLES
     )
-    return (*hung, *_STRANGE)
+    instead = (
+        one.format(table=table, columns=columns)
+        for one in _INSTEAD
+        for table, columns in zip(_TABLES, _COLUMNS, strict=True)
+    )
+    return (*hung, *instead, *_STRANGE)
 
 
 def _export(folder: Path) -> Path:

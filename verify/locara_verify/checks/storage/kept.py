@@ -24,7 +24,7 @@ MODES: Final = "LC112"
 WHOLE: Final = "LC228"
 _DATA: Final = b'{"kept":"' + b"x" * 20_000 + b'"}\n'
 _NEW: Final = "a file that is new"
-_NAMING: Final = ("replace", "rename", "link")
+NAMING: Final = ("replace", "rename", "link")
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class Seen:
 
 
 @contextmanager
-def _watched() -> Iterator[Seen]:
+def watched() -> Iterator[Seen]:
     """While the block runs, calls that make a file durable, change its mode or name it are noted and then made."""
     seen = Seen()
 
@@ -56,7 +56,7 @@ def _watched() -> Iterator[Seen]:
         return call
 
     with ExitStack() as stack:
-        for name in ("fsync", "fdatasync", "fchmod", *_NAMING):
+        for name in ("fsync", "fdatasync", "fchmod", *NAMING):
             real = getattr(os, name)
             setattr(os, name, noting(name, real))
             stack.callback(setattr, os, name, real)
@@ -99,12 +99,12 @@ def whole(tally: Tally, folder: Path, what: str, keep: Callable[[Path], None]) -
     for turn in ("new", "over another"):
         place = folder / "kept" / "file"
         place.parent.mkdir(exist_ok=True, mode=0o700)
-        with _watched() as seen:
+        with watched() as seen:
             keep(place)
         status, parent = place.stat(), place.parent.stat()
         told = f"{what}, {turn}: {[name for name, _, _ in seen.steps]}"
         named = [
-            at for at, (name, inode, _) in enumerate(seen.steps) if name in _NAMING and inode == status.st_ino
+            at for at, (name, inode, _) in enumerate(seen.steps) if name in NAMING and inode == status.st_ino
         ]
         tally.twin(WHOLE, bool(named), f"the name that a file is given is seen ({told})")
         first, last = (named[0], named[-1]) if named else (0, 0)

@@ -1,4 +1,4 @@
-"""LC221, LC222, LC224 and LC225 behind the authorizer: without the list of what SQL may do SQLite itself refuses.
+"""LC221, LC222 and LC224 to LC226 behind the authorizer: without the list of what SQL may do SQLite itself refuses.
 
 A statement is judged twice, by the list and by how its connection was made, so no statement shows that either is gone.
 Here the list is set aside on a real connection, or all clocks but one, and each attempt is made on an ordinary
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from locara.storage.connection import Session
 
-FILES, CODE, EXHAUSTION, STATEMENTS = "LC221", "LC222", "LC224", "LC225"
+FILES, CODE, EXHAUSTION, STATEMENTS, INTERNAL = "LC221", "LC222", "LC224", "LC225", "LC226"
 ENDLESS: Final = "WITH RECURSIVE q(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM q) SELECT max(x) FROM q"
 _SECONDS: Final = 0.05
 _LATE_SECONDS: Final = 4.0
@@ -40,8 +40,26 @@ _WORDS: Final = (
     ("cell_size_check", (1,), EXHAUSTION, "a damaged page is believed"),
 )  # fmt: skip
 
+# What SQLite asks about a statement, and what it tells: {n} is a name that the statement chose.
+_ASKED: Final = {
+    "READ": "{n} a", "INSERT": "{n} -", "UPDATE": "{n} a", "DELETE": "{n} -", "CREATE_TABLE": "{n} -",
+    "DROP_TABLE": "{n} -", "CREATE_VIEW": "{n} -", "DROP_VIEW": "{n} -", "CREATE_INDEX": "{n} {n}",
+    "DROP_INDEX": "{n} {n}", "CREATE_TRIGGER": "{n} {n}", "DROP_TRIGGER": "{n} {n}",
+    "ALTER_TABLE": "main {n}", "CREATE_VTABLE": "{n} fts5",
+    "DROP_VTABLE": "{n} vec0",
+}  # fmt: skip
+_OWN: Final = (
+    "__locara_settings",
+    "__locara_migrations",
+    "__LOCARA_Settings",
+    "__locara_x",
+    "dbstat",
+    "DBSTAT",
+    "sqlite_x",
+)
 
-@check("storage-layers", rules=(FILES, CODE, EXHAUSTION, STATEMENTS))
+
+@check("storage-layers", rules=(FILES, CODE, EXHAUSTION, STATEMENTS, INTERNAL))
 def run(ctx: Context) -> CheckResult:
     """Connections as an app's store makes them, one after the other."""
     tally, place = Tally(), ctx.fresh_dir("layers")
@@ -49,6 +67,7 @@ def run(ctx: Context) -> CheckResult:
     for part in (files, code, statements, sizes):
         bench.each(part)
     clocks(bench)
+    names(tally)
     return tally.result()
 
 
@@ -251,3 +270,26 @@ def clocks(bench: Bench) -> None:
         finally:
             guard.cancel()
             session.close()
+
+
+def names(tally: Tally) -> None:
+    """The list itself, asked as SQLite asks it: each name of each action is judged, whatever else would refuse it."""
+    import apsw  # noqa: PLC0415 - as above
+
+    from locara.storage.policy import Policy  # noqa: PLC0415 - as above
+
+    policy = Policy()
+    for action, told in _ASKED.items():
+        code, places = getattr(apsw, f"SQLITE_{action}"), told.split()
+        first, second = (place.replace("{n}", "note") for place in places)
+        fine = policy(code, first, second, "main", None) == apsw.SQLITE_OK
+        tally.twin(INTERNAL, fine, f"{action} of an ordinary name is allowed")
+        for name in _OWN:
+            asked = [(name, second)] if places[0] == "{n}" else []
+            asked += [(first, name)] if places[1] == "{n}" else []
+            for one, other in asked:
+                held = policy(code, one, other, "main", None) == apsw.SQLITE_DENY
+                shown = f"{action} {one} {other}"
+                tally.judge(
+                    INTERNAL, held, "the list of what SQL may do lets a name of the runtime pass", shown
+                )

@@ -6,9 +6,10 @@ judged by an ordinary connection, which looks at every table, row and recorded s
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,11 @@ FIRST: Final = "schema.sql"
 COPIES: Final = 3
 CHANGED: Final = frozenset({"migration_changed"})
 FAILED: Final = frozenset({"migration_failed"})
+
+_INDEXED: Final = "CREATE VIRTUAL TABLE words USING fts5(a);"
+_MANY: Final = " OR ".join(f"w{number}" for number in range(99))
+_SEARCH: Final = f"SELECT rowid FROM words WHERE words MATCH '{_MANY}'"  # noqa: S608 - our own
+_COMPUTED: Final = "SELECT rowid FROM words WHERE words MATCH lower('W')"
 
 Release = Mapping[str, str]
 """The files of an app's ``db`` folder: ``schema.sql``, and the others in ``migrations``."""
@@ -49,6 +55,9 @@ def run(ctx: Context) -> CheckResult:
             f"{name}: the store answered {code}, and the database is {'as it was' if same else 'another one'}",
         )
     late(tally, bench, release)
+    odd_files(tally, bench, release)
+    no_copy(tally, bench, release)
+    too_large(tally, bench, release)
     later(tally, bench, release)
     return tally.result()
 
@@ -59,8 +68,15 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def open(self, name: str, release: Release) -> str:
-        """Open a database as an app of this release does: "ok" or the code."""
+    def open(
+        self,
+        name: str,
+        release: Release,
+        *,
+        quota_mb: int = 16,
+        exchange: Callable[[Path], object] = lambda _source: None,
+    ) -> str:
+        """Open a database as an app of this release does, after an exchange in its files: "ok" or the code."""
         from locara.storage.store import Store  # noqa: PLC0415 - loads SQLite
 
         source, place = self._folder / f"{name}.release", self._folder / name
@@ -68,9 +84,12 @@ class Bench:
         (source / "migrations").mkdir(parents=True)
         for file, text in release.items():
             (source / file if file == FIRST else source / "migrations" / file).write_text(text, "utf-8")
+        exchange(source)
         place.mkdir(exist_ok=True)
         try:
-            Store.open(place / "app.sqlite3", schema_dir=source, quota_mb=16, vec_extension=False).close()
+            Store.open(
+                place / "app.sqlite3", schema_dir=source, quota_mb=quota_mb, vec_extension=False
+            ).close()
         except StorageError as error:
             return error.code
         return "ok"
@@ -78,6 +97,10 @@ class Bench:
     def copy(self, name: str, other: str) -> None:
         """The database under another name."""
         shutil.copytree(self._folder / name, self._folder / other)
+
+    def place(self, name: str) -> Path:
+        """Where a database, or something beside them, lies."""
+        return self._folder / name
 
     def copies(self, name: str) -> list[str]:
         """The copies that were made of a database, oldest first, each as a name."""
@@ -166,6 +189,9 @@ def changes(rng: random.Random, release: Release) -> Iterator[tuple[str, Release
             "leaves rows that refer to none",
             "CREATE TABLE up(a REFERENCES top); INSERT INTO up VALUES(9); CREATE TABLE top(id INTEGER PRIMARY KEY);",
         ),
+        ("indexes a text of any length", f"{_INDEXED} INSERT INTO words SELECT hex(zeroblob(530000));"),
+        ("searches for any number of words", f"{_INDEXED} CREATE TABLE found AS {_SEARCH};"),
+        ("searches for what a function gives", f"{_INDEXED} CREATE TABLE found AS {_COMPUTED};"),
     ):
         yield f"a step that {what}", {**release, f"{after:04d}_odd.sql": sql}, FAILED
 
@@ -180,6 +206,67 @@ def late(tally: Tally, bench: Bench, release: Release) -> None:
     held = code in CHANGED and bench.state("bare") == before
     message = "a step ran after those that it comes before"
     tally.judge(RULE, held, message, f"{FIRST} was added later, and the store answered {code}")
+
+
+def odd_files(tally: Tally, bench: Bench, release: Release) -> None:
+    """A step of the app that is no file of its own: what it holds could be another's word, or come to no end."""
+    outside = bench.place("outside")
+    outside.write_text("CREATE TABLE brought(a);", "utf-8")
+    last = f"{len(release):04d}_odd.sql"
+    ways: dict[str, Callable[[Path], object]] = {
+        "a link": lambda place: place.symlink_to(outside),
+        "a link to nothing": lambda place: place.symlink_to(outside / "nothing"),
+        "a pipe": os.mkfifo,
+        "a folder": Path.mkdir,
+    }
+    for file in (f"migrations/{last}", FIRST):
+        for what, make in ways.items():
+            name = f"{what} for {Path(file).name}"
+            if file == FIRST and what == "a link to nothing":
+                continue  # it is not there
+
+            def exchange(source: Path, file: str = file, make: Callable[[Path], object] = make) -> None:
+                (source / file).unlink(missing_ok=True)
+                make(source / file)
+
+            code = bench.open(name, release, exchange=exchange)
+            made = bench.state(name)
+            kept = not any(isinstance(one, tuple) and one[0] == "brought" for one in made)
+            tally.judge(
+                RULE, code in FAILED and kept, "a step was read from what is no file of the app", name
+            )
+
+
+def no_copy(tally: Tally, bench: Bench, release: Release) -> None:
+    """Where no copy can be made, the database is not changed: its folder is taken by something else."""
+    bench.copy("kept", "no copy")
+    taken = bench.place("no copy") / "backups"
+    taken.write_bytes(b"")
+    before = bench.state("no copy")
+    wider = {**release, f"{len(release):04d}_more.sql": "CREATE TABLE more(a);"}
+    code = bench.open("no copy", wider)
+    same = bench.state("no copy") == before
+    told = f"the store answered {code}, and the database is {'as it was' if same else 'another'}"
+    tally.judge(RULE, code != "ok" and same, "a database was changed, and no copy of it could be made", told)
+    taken.unlink()
+    code = bench.open("no copy", wider)
+    tally.twin(RULE, code == "ok", f"the step runs where a copy can be made ({code})")
+
+
+def too_large(tally: Tally, bench: Bench, release: Release) -> None:
+    """A step that needs more room than the app has, and one that needs less."""
+    for blob, due in ((1_200_000, "quota_exceeded"), (200_000, "ok")):
+        name = f"a step of {blob} bytes"
+        bench.copy("kept", name)
+        before = bench.state(name)
+        step = f"CREATE TABLE large AS SELECT zeroblob({blob}) AS a;"
+        code = bench.open(name, {**release, f"{len(release):04d}_large.sql": step}, quota_mb=1)
+        if due == "ok":
+            tally.twin(RULE, code == "ok", f"{name} runs ({code})")
+            continue
+        same = bench.state(name) == before
+        told = f"{name}: {code}, the database is {'as it was' if same else 'another'}"
+        tally.judge(RULE, code == due and same, "a step of the schema took more room than the app has", told)
 
 
 def copied(tally: Tally, bench: Bench, release: Release) -> None:

@@ -26,7 +26,15 @@ NAME: Final = "storage-bounds"
 _MIB: Final = 1024 * 1024
 _LARGE: Final = 60_000
 _MOST: Final = 10_000
+_SETTING: Final = 65_536
+_CHARACTERS: Final = {"x": 1, "\u00e9": 2, "\u20ac": 3, "\U0001d11e": 4, '"': 2, "\x01": 6}
+"""Characters and how many bytes each takes in a JSON text."""
 _STATEMENTS: Final = 1_000
+_FREE: Final = (
+    "trigram", "TRIGRAM", "trigram case_sensitive 1", "unicode61 separators 'x'", "porter unicode61 Separators 'x'",
+    "ascii separators 'x'", "unicode61 categories 'L* N* Co'", "unicode61 CATEGORIES 'L*'",
+)  # fmt: skip
+_FREE_CHARACTERS: Final = 128
 _DOCUMENT: Final = 1_048_576
 _GROWN: Final = 32 * _MIB
 
@@ -40,6 +48,8 @@ def run(ctx: Context) -> CheckResult:
     _batches(tally, ctx.fresh_dir("batches") / "app.sqlite3")
     with Store.open(ctx.fresh_dir("texts") / "app.sqlite3", schema_dir=None, quota_mb=64) as store:
         _texts(tally, store)
+        _turned(tally, store)
+        _characters(tally, store)
         _grows(tally, store)
     return tally.result()
 
@@ -59,6 +69,16 @@ def _bytes(tally: Tally, path: Path) -> None:
         for size in (65_536, 8 * _MIB):
             one = _refused(store, iter(("large",)), "x" * size)
             tally.judge(RULE, one == 0, "a setting may be of any size", f"{size} bytes")
+        for character, size in _CHARACTERS.items():
+            for more in (0, 1):
+                value = character * ((_SETTING - 2) // size) + "x" * ((_SETTING - 2) % size + more)
+                kept = _refused(store, iter(("wide",)), value, "profile:w") is None
+                told = f"{_SETTING + more} bytes of {character!a}"
+                if more:
+                    tally.judge(RULE, not kept, "a setting has more bytes than it may", told)
+                else:
+                    tally.twin(RULE, kept, f"a setting of as many bytes as may be is kept: {told}")
+        store.settings.delete("wide", "profile:w")
         keys = (f"k{number}" for number in range(40))
         fitted = _refused(store, keys, "x" * _LARGE, "profile:a")
         tally.judge(
@@ -145,6 +165,36 @@ def _texts(tally: Tally, store: Store) -> None:
     )
 
 
+def _turned(tally: Tally, store: Store) -> None:
+    """The very statement that was run when its table was an ordinary one, and when nothing copied from it."""
+    long = "x" * (_DOCUMENT + 1)
+    into, copy = "INSERT INTO turned VALUES(?)", "INSERT INTO copied VALUES(?)"
+    store.exec("CREATE TABLE turned(a)")
+    store.exec("CREATE TABLE copied(a)")
+    for way in (into, copy):
+        tally.twin(RULE, _does(store, way, long), f"an ordinary table takes a long text: {way}")
+    store.exec("DROP TABLE turned")
+    store.exec("CREATE VIRTUAL TABLE turned USING fts5(a)")
+    store.exec("CREATE TRIGGER turns AFTER INSERT ON copied BEGIN INSERT INTO turned VALUES(new.a); END")
+    for way in (into, copy):
+        done = _does(store, way, long)
+        tally.judge(RULE, not done, "a text of any length is indexed, where it was an ordinary table", way)
+        tally.twin(RULE, _does(store, way, "short"), f"a short text is kept: {way}")
+
+
+def _characters(tally: Tally, store: Store) -> None:
+    """Tokenizers that can make a term of every character: a search has few of them, whatever they are called."""
+    find, word = "SELECT rowid FROM f WHERE f MATCH ?", "a" * (_FREE_CHARACTERS + 1)
+    tally.twin(RULE, _does(store, find, word), "a long word is searched where words are whole")
+    for tokenizer in _FREE:
+        escaped = tokenizer.replace("'", "''")
+        store.exec(f"CREATE VIRTUAL TABLE free USING fts5(a, tokenize='{escaped}')")
+        done = _does(store, find.replace(" f ", " free "), word)
+        tally.judge(RULE, not done, "a search has any number of terms of one character", tokenizer)
+        tally.twin(RULE, _does(store, find, word[1:]), f"{_FREE_CHARACTERS} characters with {tokenizer}")
+        store.exec("DROP TABLE free")
+
+
 def _grows(tally: Tally, store: Store) -> None:
     """Functions whose result is many times what they are given: refused before it is built."""
     store.exec("INSERT INTO f VALUES(?)", ["grow " * 5_000])
@@ -153,6 +203,7 @@ def _grows(tally: Tally, store: Store) -> None:
         ("replace", "SELECT length(replace(?, 'x', ?))", ("x" * 5_000, marks)),
         ("highlight", "SELECT length(highlight(f, 0, ?, '')) FROM f WHERE f MATCH 'grow'", (marks,)),
         ("highlight", "SELECT length(highlight(f, 0, '', ?)) FROM f WHERE f MATCH 'grow'", (marks,)),
+        ("snippet", "SELECT length(snippet(f, 0, ?, '', '', 64)) FROM f WHERE f MATCH 'grow'", (marks * 64,)),
     ):
         tracemalloc.start()
         done = _does(store, sql, *values)

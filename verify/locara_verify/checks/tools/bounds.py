@@ -1,18 +1,23 @@
-"""LC603, LC604 and LC606 to LC608 at the host of tools itself: what one call leaves, what its rights and its manifest
-bound, and whose compiled code is run. The real host runs in this process, with tools of this check.
+"""LC601, LC603, LC604 and LC606 to LC608 at the host of tools itself: what one call leaves, what its rights and its
+manifest bound, which names are a tool's, and whose compiled code is run. The real host runs in this process, with tools
+of this check.
 """
 
 from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
 from locara.core.grant import Grants
-from locara.errors import ToolError
+from locara.errors import CallError, ToolError
 from locara_verify.check import CheckResult, check
-from locara_verify.checks.tools.attacks import ISOLATION, LIMITS, SCHEMA
+from locara_verify.checks.models.undeclared import other_names
+from locara_verify.checks.tools.attacks import ISOLATION, LIMITS, SCHEMA, UNDECLARED
 from locara_verify.checks.tools.leftovers import leftovers
 from locara_verify.checks.tools.modules import (
     Made,
@@ -26,6 +31,8 @@ from locara_verify.checks.tools.modules import (
     wasi,
 )
 from locara_verify.checks.tools.rights import RULE as RIGHTS
+from locara_verify.checks.tools.said import said
+from locara_verify.checks.tools.stage import fill
 from locara_verify.context import Context
 from locara_verify.tally import Tally
 
@@ -65,7 +72,7 @@ _KEYWORDS: Final = (
 )  # fmt: skip
 
 
-@check(NAME, rules=(ISOLATION, LIMITS, SCHEMA, RIGHTS, CACHE))
+@check(NAME, rules=(UNDECLARED, ISOLATION, LIMITS, SCHEMA, RIGHTS, CACHE))
 def run(ctx: Context) -> CheckResult:
     """Scratch folders, rights, time, output, instructions, tables, schemas, compiled code."""
     tally = Tally()
@@ -79,9 +86,11 @@ def run(ctx: Context) -> CheckResult:
         kinds(tally, bench)
         inputs(tally, bench)
         stories(tally, bench)
+        said(tally, bench.host)
     finally:
         bench.host.close()
     schemas(tally)
+    pinned(tally, ctx.fresh_dir("pinned"))
     compiled(tally, ctx.fresh_dir("compiled"))
     leftovers(ctx, tally)
     return tally.result()
@@ -308,6 +317,28 @@ def schemas(tally: Tally) -> None:
             tally.judge(
                 SCHEMA, not taken, "a schema refers elsewhere, or says what nobody keeps", json.dumps(schema)
             )
+
+
+def pinned(tally: Tally, folder: Path) -> None:
+    """Names that are no pinned tool's, at the shelf of an app alone: nothing was decided before."""
+    from locara.core.digest import Digest  # noqa: PLC0415 - loads the framework
+    from locara.runtime.loaded_tools import LoadedTools  # noqa: PLC0415 - as above
+
+    tool, other = make("pinned", echo()), make("another", echo("another"))
+    fill(folder, [tool, other])
+    grants = replace(Grants.none("acme/app"), tools={tool.id: Digest.parse(tool.digest)})
+    home: Any = SimpleNamespace(path=folder)
+    shelf = LoadedTools(grants, folder, home)
+    names = [*other_names(tool.id, tool.digest, other.digest), other.id, other.pin]
+    for name in (tool.id, tool.pin, *names):
+        found = ""
+        with suppress(CallError, ToolError):
+            found = shelf.tool(name).id
+        if name in names:
+            told = f"{ascii(name)[:100]}: {found}"
+            tally.judge(UNDECLARED, not found, "a tool is found by a name that is not pinned", told)
+        else:
+            tally.twin(UNDECLARED, found == tool.id, f"a pinned tool is found by {name}")
 
 
 def compiled(tally: Tally, folder: Path) -> None:
