@@ -135,5 +135,6 @@ def test_records_of_the_product_are_cheap_to_define() -> None:
         for path in ours
         if re.search(r"^from dataclasses import .*\bdataclass\b|@dataclasses\.dataclass", text(path), re.M)
         and path.name != "records.py"
+        and path.parent.name != "inside"  # runs without the product
     ]
     assert offenders == []
