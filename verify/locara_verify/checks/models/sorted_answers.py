@@ -89,6 +89,18 @@ def tell_apart(on: Theatre, key: str, thought: str, answer: str) -> None:
     used = asked.result["usage"]
     counted = 0 < used["reasoningTokens"] < used["outputTokens"]
     on.tally.expect(APART, counted, "reasoning was not counted", ascii(used))
+    untold = plain.result["usage"]["reasoningTokens"] if plain.code == "ok" else None
+    on.tally.expect(
+        APART, untold == used["reasoningTokens"], "reasoning counts only where it was asked for", str(untold)
+    )
+    most = max(1, used["reasoningTokens"] // 2)
+    for thinking in (True, False):
+        cut = on.ask(key, thinking=thinking, maxTokens=most)
+        held = cut.code == "ok" and cut.result["usage"]["outputTokens"] == most and not cut.content
+        held = held and cut.result["finishReason"] == "length"
+        on.tally.expect(
+            APART, held, "reasoning goes beyond maxTokens", f"{most}: {cut.code} {cut.result}"[:300]
+        )
 
 
 def sayings() -> Mapping[str, Script]:
