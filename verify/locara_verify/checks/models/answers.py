@@ -27,6 +27,8 @@ QUESTION: Final = "Who are you?"
 LONG: Final = 300
 """Tokens of the answer that is cancelled. The schema below makes any model write on."""
 STOP_PAIRS: Final = 6
+PARTS: Final = (0.3, 0.2, 0.4, 0.1, 0.5)
+"""When a call is cancelled, in parts of the time it takes: it may be complete before the cancel arrives."""
 EMBEDDED: Final = ["word " * 8] * 16
 """Texts of an embedding that takes a while."""
 ENDLESS: Final[Mapping[str, JSON]] = {
@@ -277,8 +279,31 @@ def cancels(tally: Tally, client: Client, model: str) -> None:
         tally.expect(LIVE, made < LONG, "the model went on after the cancel", f"{made} of {LONG} tokens")
         # Tokens without text of their own (parts of a character) make no event.
         tally.expect(LIVE, seen <= made + 1, "more pieces arrived than tokens were made", f"{seen} of {made}")
+    ends_whole(tally, client, {**args, "stream": False})
     after = chat(client, model, QUESTION, maxTokens=1)
     tally.expect(LIVE, after["usage"]["outputTokens"] <= 1, "the next answer is wrong after a cancel")
+
+
+def ends_whole(tally: Tally, client: Client, args: Mapping[str, JSON]) -> None:
+    """An answer without a stream is ended by a cancel, too."""
+    begin = time.monotonic()
+    client.call("llm.chat", args, timeout=CALL_SECONDS)
+    whole = time.monotonic() - begin
+    told = []
+    for part in PARTS:
+        call = client.send("llm.chat", args)
+        time.sleep(whole * part)
+        client.cancel(call)
+        try:
+            result = client.wait(call, CALL_SECONDS)
+            told.append(f"{result['finishReason']} after {result['usage']['outputTokens']} tokens")
+            if result["finishReason"] == "cancelled" and result["usage"]["outputTokens"] < LONG:
+                return
+        except LocaraError as error:
+            told.append(error.code)  # cancelled, when it had not begun
+    tally.expect(
+        LIVE, False, "a cancelled answer without a stream ran to its end five times", "; ".join(told)
+    )
 
 
 def repeats(ctx: Context, tally: Tally, client: Client, model: str) -> None:
@@ -366,7 +391,7 @@ def ends_embedding(tally: Tally, client: Client, model: str) -> None:
     client.call("embed.create", args, timeout=CALL_SECONDS)
     whole = time.monotonic() - begin
     told = []
-    for part in (0.3, 0.2, 0.4, 0.1, 0.5):  # it may be complete before the cancel arrives
+    for part in PARTS:
         call = client.send("embed.create", args)
         time.sleep(whole * part)
         client.cancel(call)
