@@ -185,6 +185,7 @@ def run(ctx: Context) -> CheckResult:
         untouched(on)
         read_forms(on, forms)
         read_others(on)
+        cut_off(on)
         answered(on)
         force(on, rng)
     return tally.result()
@@ -381,6 +382,18 @@ def noted(on: Theatre, refused: Sequence[Mapping[str, JSON]], text: str) -> None
     on.tally.expect(
         GATE, told >= due, "refused calls are missing in the audit log", f"{told} of {due}", script=text
     )
+
+
+def cut_off(on: Theatre) -> None:
+    """maxTokens ends an answer with tools as any other, also one that must be a call, and what is cut is no call."""
+    choices: tuple[JSON, ...] = ("auto", "none", "required", {"tool": "bound"})
+    for choice in choices:
+        for most in (1, 2, 7):
+            said = on.ask("twin", tools=["bound", "second"], toolChoice=choice, maxTokens=most)
+            held = said.code == "ok" and said.result["usage"]["outputTokens"] == most
+            held = held and said.result["finishReason"] == "length" and not said.result["toolCalls"]
+            told = f"{choice}, {most}: {said.code} {said.message or said.result}"[:300]
+            on.tally.expect(FORM, held, "an answer with tools goes beyond maxTokens", told)
 
 
 def answered(on: Theatre) -> None:
