@@ -204,9 +204,10 @@ class _Schemas:
 def _of_types(named: object, at: str) -> list[Callable[[object], bool]]:
     """The tests of the types that a schema names: one, or a list of them."""
     names = named if isinstance(named, list) else [named]
-    if not names or not all(isinstance(name, str) and name in _TYPES for name in names):
+    known = [_TYPES[name] for name in names if isinstance(name, str) and name in _TYPES]
+    if not known or len(known) != len(names):
         raise _refused(at, "`type` beside listed values names their types")
-    return [_TYPES[name] for name in names]
+    return known
 
 
 def _is_number(value: object) -> bool:

@@ -26,7 +26,7 @@ NAME: Final = "inference-live"
 QUESTION: Final = "Who are you?"
 LONG: Final = 300
 """Tokens of the answer that is cancelled. The schema below makes any model write on."""
-STOP_PAIRS: Final = 6
+STOP_PAIRS: Final = 4
 PARTS: Final = (0.3, 0.2, 0.4, 0.1, 0.5)
 """When a call is cancelled, in parts of the time it takes: it may be complete before the cancel arrives."""
 EMBEDDED: Final = ["word " * 8] * 16

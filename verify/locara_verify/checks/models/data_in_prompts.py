@@ -119,9 +119,8 @@ def markers(on: Theatre, rng: random.Random) -> None:
         on.tally.undecided(RULE, f"the allow twin failed: {words} is {cost[0]} tokens, and x {cost[1]}")
     places = tuple(talk(""))
     for text in MARKED:
-        for place in ("user", rng.choice(places)):
-            weights = [on.talk(talk(one)[place], model=MERGING).tokens for one in (text, "x" * len(text))]
-            judge(on, f"{place}, where it is a marker of the template,", text, *weights)
+        weights = [on.talk(talk(one)["user"], model=MERGING).tokens for one in (text, "x" * len(text))]
+        judge(on, "user, where it is a marker of the template,", text, *weights)
     for place in places:
         text = rng.choice(MARKED)
         weights = [on.talk(talk(one)[place], model=MERGING).tokens for one in (text, "x" * len(text))]

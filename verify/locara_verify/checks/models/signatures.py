@@ -124,7 +124,7 @@ def cases_of(known: Shelf, model: bytes) -> list[Case]:
         Case("the public instance", (*take, *public), "[log_unknown]", honest),
         Case("signed where one is required", required, files=honest, shows=signed),
     ]
-    beside = (BESIDE, f"{MODEL}.sigstore.json", f"{MODEL}.sig", "model.sigstore.json")
+    beside = (BESIDE, f"{MODEL}.sigstore.json")
     cases += [
         Case(f"{name} is a link to nothing", (*take, *named), "cannot be read", {name: None})
         for name in beside

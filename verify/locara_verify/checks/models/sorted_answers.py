@@ -44,6 +44,7 @@ def reasoning(ctx: Context) -> CheckResult:
     with theatre(ctx, tally, models, modalities=(THINKING,)) as on, survives(tally, APART, on.client):
         for key, pair in pairs.items():
             tell_apart(on, key, *pair)
+        ends(on, next(iter(pairs)))
     with theatre(ctx, tally, models, modalities=(CHAT,)) as on, survives(tally, APART, on.client):
         key, (thought, answer) = next(iter(pairs.items()))
         said = on.ask(key, thinking=True)
@@ -93,7 +94,12 @@ def tell_apart(on: Theatre, key: str, thought: str, answer: str) -> None:
     on.tally.expect(
         APART, untold == used["reasoningTokens"], "reasoning counts only where it was asked for", str(untold)
     )
-    most = max(1, used["reasoningTokens"] // 2)
+
+
+def ends(on: Theatre, key: str) -> None:
+    """Reasoning counts for maxTokens, whether it was asked for or not."""
+    whole = on.ask(key, thinking=True)
+    most = max(1, whole.result["usage"]["reasoningTokens"] // 2) if whole.code == "ok" else 1
     for thinking in (True, False):
         cut = on.ask(key, thinking=thinking, maxTokens=most)
         held = cut.code == "ok" and cut.result["usage"]["outputTokens"] == most and not cut.content

@@ -29,7 +29,7 @@ CONSTANT: Final[Mapping[str, JSON]] = {"const": "x"}
 
 _NULL: Final[Mapping[str, JSON]] = {"type": "null"}
 _BASES: Final = (TEXT, WHOLE, NUMBER, ITEMS, FIELDS, CHOICE, LISTED, CONSTANT, FLAG, _NULL)
-_TYPES: Final = {"string": "x", "integer": 7, "boolean": True, "null": None}
+_TYPES: Final[Mapping[str, JSON]] = {"string": "x", "integer": 7, "boolean": True, "null": None}
 """A value of each type that can be listed."""
 _WORDS: Final[tuple[tuple[Mapping[str, JSON], Mapping[str, JSON]], ...]] = (
     (

@@ -6,7 +6,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.models.call_forms import (
@@ -494,7 +494,7 @@ def force(on: Theatre, rng: random.Random) -> None:
             said.code,
             choice=other,
         )
-    combined: tuple[Mapping[str, JSON], ...] = (
+    combined: tuple[dict[str, Any], ...] = (
         {"toolChoice": "required", "stop": ["}"]},
         {"toolChoice": {"tool": "bound"}, "stop": ["zz"]},
         {"toolChoice": "required", "schema": {"type": "null"}},

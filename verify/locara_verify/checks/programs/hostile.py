@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 PICTURE, PDF, WORDS = "LC522", "LC523", "LC524"
 REFUSED: Final = frozenset({"bad_request", "limit_exceeded", "too_large", "not_found"})
 ANSWERED: Final = REFUSED | {"ok"}
-_TURNS: Final = 8
+_TURNS: Final = 4
 CANARY: Final = "canary-words-2f6c"
 
 
