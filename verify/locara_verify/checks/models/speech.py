@@ -367,11 +367,11 @@ def samples(tally: Tally, place: Path) -> None:
     """What is no number is refused wherever it stands; what is louder than may be is as loud as may be; a file that
     becomes shorter while it is read is refused."""
     for bits, form in ((32, "<f"), (64, "<d")):
-        count, width = 3 * RATE, bits // 8  # more than one block of reading
+        count, width = 2 * RATE, bits // 8  # more than one block of reading
         described = {"code": 3, "bits": bits, "align": width, "bytes": RATE * width, "data": count * width}
         start = header(**described, riff=36 + count * width)
         for value in (0.5, 1e30, -1e30, math.nan, math.inf, -math.inf):
-            for at in (0, 1, RATE - 1, RATE, count - 1):
+            for at in (0, RATE, count - 1):
                 body = bytearray(struct.pack(form, 0.25) * count)
                 body[at * width : (at + 1) * width] = struct.pack(form, value)
                 place.write_bytes(start + body)
