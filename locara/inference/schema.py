@@ -2,16 +2,16 @@
 
 Supported: `type` object, array, string, integer, number, boolean, null; `properties`, `required`,
 `additionalProperties: false`; `items`, `minItems`, `maxItems`; `minLength`, `maxLength`; `minimum`,
-`maximum` (whole numbers); `enum`, `const`; `anyOf`. `title`, `description`, `default`, `examples` and
-`$schema` are ignored. Any other keyword is refused: a constraint that is accepted and not kept would be a
-lie. Everything is finite: what a schema leaves open is bounded by the defaults below, so that a generation
-always can end.
+`maximum` (whole numbers); `enum`, `const`, of the `type` beside them; `anyOf`. `title`, `description`,
+`default`, `examples` and `$schema` are ignored. Any other keyword is refused: a constraint that is accepted
+and not kept would be a lie. Everything is finite: what a schema leaves open is bounded by the defaults
+below, so that a generation always can end.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from locara.errors import InferenceError
@@ -140,7 +140,7 @@ class _Schemas:
         raise _refused(at, "`type` must be object, array, string, integer, number, boolean or null")
 
     def _literals(self, given: dict[str, Any], at: str) -> Literals:
-        given.pop("type", None)
+        fits = _of_types(given.pop("type", list(_TYPES)), at)
         _only(given, at, "enum", "const")
         if len(given) != 1:
             raise _refused(at, "`enum` and `const` exclude each other")
@@ -151,6 +151,8 @@ class _Schemas:
         for value in values:
             if value is not None and not isinstance(value, str | int | float | bool):
                 raise _refused(at, "only strings, numbers, booleans and null can be listed")
+            if not any(fit(value) for fit in fits):
+                raise _refused(at, "a listed value is not of the `type` beside it")
             try:
                 text = json.dumps(value, ensure_ascii=False, allow_nan=False)
                 length = len(text.encode("utf-8"))
@@ -197,6 +199,29 @@ class _Schemas:
         self._repetitions += count
         if self._repetitions > MAX_REPETITIONS:
             raise _refused(at, f"all maximum lengths together are over {MAX_REPETITIONS}; give smaller ones")
+
+
+def _of_types(named: object, at: str) -> list[Callable[[object], bool]]:
+    """The tests of the types that a schema names: one, or a list of them."""
+    names = named if isinstance(named, list) else [named]
+    known = [_TYPES[name] for name in names if isinstance(name, str) and name in _TYPES]
+    if not known or len(known) != len(names):
+        raise _refused(at, "`type` beside listed values names their types")
+    return known
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+# What is listed is a string, a number, a boolean or null: these types say which.
+_TYPES: Final[Mapping[str, Callable[[object], bool]]] = {
+    "string": lambda value: isinstance(value, str),
+    "number": _is_number,
+    "integer": lambda value: type(value) is int or (isinstance(value, float) and value.is_integer()),
+    "boolean": lambda value: isinstance(value, bool),
+    "null": lambda value: value is None,
+}
 
 
 def _only(given: Mapping[str, Any], at: str, *allowed: str) -> None:

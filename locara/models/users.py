@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from locara.core.manifest import parse_manifest
 from locara.core.strict_json import MAX_BYTES
-from locara.errors import ManifestError
+from locara.errors import ManifestError, Problem
 from locara.models.cache import ModelCache
 from locara.models.pin import Pin
 from locara.records import dataclass
@@ -69,14 +70,26 @@ def users(cache: ModelCache, folders: Iterable[Path] = (), *, lenient: bool = Fa
 
 
 def user_in(folder: Path) -> User | None:
-    """The app in a folder; None when there is none. Raises ManifestError when its manifest is not valid."""
+    """The app in a folder; None when there is none. Raises ManifestError when its manifest is not valid or cannot be
+    read."""
+    place = folder / MANIFEST
     try:
-        with (folder / MANIFEST).open("rb") as file:
+        fd = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise _unreadable(place, "it is not a file")
+        with os.fdopen(fd, "rb") as file:
             data = file.read(MAX_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise _unreadable(place, error.strerror or type(error).__name__) from error
     manifest = parse_manifest(data, source=str(folder / MANIFEST))
     return User(manifest.app_id, folder, tuple(Pin.parse(text) for text in manifest.capabilities.models))
+
+
+def _unreadable(place: Path, why: str) -> ManifestError:
+    return ManifestError([Problem("bad_value", f"it cannot be read: {why}", "", 1, 1)], source=str(place))
 
 
 def _remembered(cache: ModelCache) -> Iterable[Path]:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from locara.errors import InferenceError
-from locara.inference.schema import conforms, read_schema
+from locara.inference.schema import Literals, conforms, read_schema
 
 SCALARS: list[Any] = [None, True, False, 0, 1, -1, 5, 10**15, 0.5, -2.25, "", "a", "ab", "\u20ac" * 4, "null"]
 NAMES = ["a", "b", 'name with "quotes"', "\u00fc"]
@@ -123,6 +123,14 @@ for _ in range(10):
         ({"enum": ["x" * 2000]}, "longer"),
         ({"enum": list(range(129))}, "enum"),
         ({"enum": [1], "const": 1}, "exclude"),
+        ({"type": "string", "enum": ["x", 1]}, "`type` beside"),
+        ({"type": "integer", "enum": [1, 1.5]}, "`type` beside"),
+        ({"type": "integer", "const": True}, "`type` beside"),
+        ({"type": "boolean", "enum": [0]}, "`type` beside"),
+        ({"type": ["string", "null"], "enum": ["x", None, 1]}, "`type` beside"),
+        ({"type": "object", "enum": ["x"]}, "types"),
+        ({"type": [], "enum": ["x"]}, "types"),
+        ({"type": None, "const": None}, "types"),
         ({"anyOf": []}, "anyOf"),
         ({"allOf": [{"type": "null"}]}, "type"),
         ({"$ref": "#"}, "type"),
@@ -139,3 +147,18 @@ def test_what_is_outside_the_subset_is_refused_with_its_place(schema: Any, where
     assert caught.value.code == "bad_request"
     assert where in caught.value.message
     assert len(json.dumps(caught.value.message)) < 4000
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "string", "enum": ["x", "y"]},
+        {"type": "integer", "enum": [1, 2.0, 10**400]},
+        {"type": "number", "enum": [1, 1.5]},
+        {"type": "boolean", "const": False},
+        {"type": ["string", "null"], "enum": ["x", None]},
+    ],
+)
+def test_listed_values_of_their_type_are_kept(schema: Any) -> None:
+    values = schema.get("enum", [schema.get("const")])
+    assert read_schema(schema) == Literals(tuple(json.dumps(value) for value in values))

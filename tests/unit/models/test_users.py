@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,23 @@ def test_a_manifest_that_cannot_be_read_is_an_error_but_for_lists(tmp_path: Path
     remember(cache, folder)
     (folder / "locara.json").write_text("{")
     with pytest.raises(ManifestError):
+        users(cache)
+    assert users(cache, lenient=True) == ()
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "loop"])
+def test_a_manifest_that_is_no_file_is_an_error_but_for_lists(tmp_path: Path, kind: str) -> None:
+    cache, folder = ModelCache(tmp_path / "cache"), app(tmp_path / "probe", PIN)
+    remember(cache, folder)
+    place = folder / "locara.json"
+    place.unlink()
+    if kind == "folder":
+        place.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(place)
+    else:
+        place.symlink_to(place.name)
+    with pytest.raises(ManifestError, match="cannot be read"):
         users(cache)
     assert users(cache, lenient=True) == ()
 

@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locara_verify.oracle.written_calls import calls
+from locara_verify.oracle.written_calls import bare, calls, listed
 from locara_verify.strategies.puppets import Control, _Chains, puppet
 
 
 @given(st.lists(st.text(min_size=2, max_size=40), min_size=1, max_size=6, unique=True))
 @settings(max_examples=150, deadline=None)
 def test_a_chain_of_pieces_is_its_script(texts: list[str]) -> None:
-    chains = _Chains((), (), ())
+    chains = _Chains((), {})
     scripts = [f"{number}:{text}".encode() for number, text in enumerate(texts)]
     cuts = [chains._cut(script) for script in scripts]
     assert [b"".join(pieces) for pieces in cuts] == scripts
@@ -40,3 +40,13 @@ def test_the_second_reader_of_calls() -> None:
     ):
         assert calls(none) == []
     assert calls('<tool_call>{"name": "a"}</tool_call>' + whole) == [("a", {"x": "</tool_call>"})]
+
+
+def test_lists_and_bare_calls_are_read_up_to_the_first_that_is_none() -> None:
+    one = '{"name": "a", "arguments": {}}'
+    assert listed(f"x [TOOL_CALLS][{one}, {one}] y [TOOL_CALLS] [{one}]") == [("a", {})] * 3
+    assert (
+        listed(f"[TOOL_CALLS][{', '.join([one] * 17)}]") == listed(f"[TOOL_CALLS]{one}") == listed(one) == []
+    )
+    assert bare(' {"name": "a", "parameters": {"n": 1}} and more') == [("a", {"n": 1})]
+    assert bare(one) == bare('x {"name": "a", "parameters": {}}') == []

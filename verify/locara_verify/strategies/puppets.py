@@ -21,7 +21,7 @@ END: Final = "<|im_end|>"
 START: Final = "<|im_start|>"
 AFTER_TOOL: Final = "after a tool"
 """The script that runs when the last message is what a tool gave."""
-_NORMAL, _CONTROL, _DEFINED = 1, 3, 4
+_NORMAL, _UNKNOWN, _CONTROL, _DEFINED = 1, 2, 3, 4
 _SHORTEST: Final = 2
 
 
@@ -67,14 +67,15 @@ def puppet(
     chat_template: str | None = None,
     control: Sequence[str] = (),
     defined: Sequence[str] = (),
+    unknown: Sequence[str] = (),
     words: Sequence[str] = (),
     seed: int = 0,
 ) -> bytes:
     """A model that answers a last message that is a key of `scripts` with that script, and ends.
 
-    `control` are further control tokens of the vocabulary, `defined` those that it calls user-defined, and `words`
-    pairs of letters that become one token wherever they stand. Raises ValueError for scripts that no chain of
-    tokens can tell apart (two equal ones, or a control token in two places).
+    `control` are further control tokens of the vocabulary, `defined` those that it calls user-defined, `unknown`
+    those for what it does not know, and `words` pairs of letters that become one token wherever they stand. Raises
+    ValueError for scripts that no chain of tokens can tell apart (two equal ones, or a control token in two places).
     """
     return gguf.write(
         *parts(
@@ -84,6 +85,7 @@ def puppet(
             chat_template=chat_template,
             control=control,
             defined=defined,
+            unknown=unknown,
             words=words,
             seed=seed,
         )
@@ -98,11 +100,12 @@ def parts(
     chat_template: str | None = None,
     control: Sequence[str] = (),
     defined: Sequence[str] = (),
+    unknown: Sequence[str] = (),
     words: Sequence[str] = (),
     seed: int = 0,
 ) -> tuple[dict[str, gguf.Value], list[gguf.Tensor]]:
     """The metadata and the tensors of a puppet, for attacks that change one of them."""
-    chains = _Chains(control, defined, words)
+    chains = _Chains(control, {_DEFINED: defined, _UNKNOWN: unknown, _NORMAL: words})
     for number, script in enumerate(scripts.values()):
         chains.add(f"<|script-{number}|>", [script] if isinstance(script, str) else script)
     metadata: dict[str, gguf.Value] = {
@@ -142,7 +145,7 @@ BYTES: Final = _bytes_as_text()
 class _Chains:
     """The vocabulary, and which token follows which."""
 
-    def __init__(self, control: Sequence[str], defined: Sequence[str], words: Sequence[str]) -> None:
+    def __init__(self, control: Sequence[str], others: Mapping[int, Sequence[str]]) -> None:
         self.tokens = list(BYTES)
         self.kinds = [_NORMAL] * len(BYTES)
         self.ids: dict[str, int] = {}
@@ -152,8 +155,9 @@ class _Chains:
         self._pieces: set[bytes] = {bytes([byte]) for byte in range(256)}
         for text in (START, END, *control):
             self._control(text)
-        self.tokens += [*defined, *words]
-        self.kinds += [_DEFINED] * len(defined) + [_NORMAL] * len(words)
+        for kind, texts in others.items():
+            self.tokens += texts
+            self.kinds += [kind] * len(texts)
 
     def add(self, start: str, parts: Sequence[Part]) -> None:
         at = self._control(start)

@@ -51,6 +51,11 @@ def lies() -> Iterator[tuple[str, bytes]]:
     )
     for shape in shapes:
         yield f"shape {shape}", with_first(shape=shape)
+    for field, odd in (
+        *(("shape", shape) for shape in ([True, 32], [32, True], [32.0], [True] * 7 + [32], ["32"])),
+        *(("data_offsets", place) for place in ([False, 128], [0.0, 128], [0, 128.0], [0, 128, 128], [128])),
+    ):  # the same number for whoever is lenient
+        yield f"{field} {odd}, as much as is there", with_first(**{field: odd})
     second = RIGHT["second"]
     for place in ([0, 32], [96, 128], [127, 159], [129, 161], [160, 192], [2**64 + 128, 2**64 + 160]):
         yield f"second tensor at {place}", write({**RIGHT, "second": {**second, "data_offsets": place}})

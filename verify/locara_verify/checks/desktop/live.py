@@ -160,7 +160,11 @@ def _use(tally: Tally, app: RunningApp, desk: Watched, one: Try, opened: Mapping
     code, result = call(app, f"{area}.read", handle)
     gives = code == "ok" and bool(base64.b64decode(result["data"]))
     desk.reads[f"{area}.read"] = desk.reads.get(f"{area}.read", 0) + gives
-    tally.twin(DEVICES, gives, f"{one.effect} gives data ({code})")
+    denied = code == "capability_denied"
+    tally.judge(
+        DEVICES, not denied, "a device that is granted was opened and is denied", f"{one.effect}: {result}"
+    )
+    tally.twin(DEVICES, gives or denied, f"{one.effect} gives data ({code})")
     for forged in ("x" * 32, opened["handle"][:-1], opened["handle"].upper() + "0", ""):
         code, _ = call(app, f"{area}.read", {"handle": forged})
         tally.judge(

@@ -1,11 +1,12 @@
-"""LC407 and LC408 at a session that is opened in this process: each call that reaches the desktop or the person is on
-record before it does, and the log says of each session how the one before it ended.
+"""LC407 and LC408 at a session that is opened in this process: each call that reaches the desktop, the person or a
+program is on record before it does, and the log says of each session how the one before it ended.
 
 The place of the broker is taken by one that only notes that it was asked. Where the log has no room, nobody may be.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from contextlib import suppress
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 HOST: Final = "declared.example"
 _GRANT: Final = "0" * 16
+_PICTURE, _PDF = "page.png", "text.pdf"
+_SKILLS: Final = ("text-to-speech", "image-to-text")
 REACHING: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
     ("background.begin", {"mode": "passive"}), ("background.begin", {"mode": "active"}),
     ("clipboard.read", {}), ("clipboard.write", {"text": "x"}),
@@ -33,11 +36,16 @@ REACHING: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
     ("fs.pick", {"kind": "file", "access": "read"}),
     ("fs.pick", {"kind": "directory", "access": "read-write"}), ("fs.dropped", {}), ("fs.remembered", {}),
     ("fs.reopen", {"grant": _GRANT}), ("fs.forget", {"grant": _GRANT}),
+    ("tts.speak", {"text": "one"}), ("tts.speak", {"text": "one", "format": "pcm"}), ("ocr.fromBytes", {"data": ""}),
+    ("ocr.fromFile", {"root": "$APP_DATA", "path": _PICTURE}),
+    ("pdf.text", {"root": "$APP_DATA", "path": _PDF}), ("pdf.render", {"root": "$APP_DATA", "path": _PDF, "page": 1}),
 )  # fmt: skip
 """Commands that ask the broker for something, with arguments that this app is granted."""
-_LANES: Final = frozenset({"desktop", "device", "pick"})
-_NOT_ASKING: Final = frozenset({"background.end", "audio.read", "audio.close", "camera.read", "camera.close"})
-"""They give something up, or go on with what was asked for before."""
+_LANES: Final = frozenset({"desktop", "device", "pick", "program"})
+_NOT_ASKING: Final = frozenset({
+    "background.end", "audio.read", "audio.close", "camera.read", "camera.close", "ocr.languages", "tts.voices",
+})  # fmt: skip
+"""They give something up, go on with what was asked for before, or tell what is installed."""
 
 
 class _Reached(Exception):
@@ -67,11 +75,15 @@ class Bench:
 
         def edit(document: dict[str, Any]) -> None:
             granted = {**EVERYTHING, "open-external": {"hosts": [HOST]}, "fs.user-selected": "read-write"}
-            narrowed(document, granted)
+            narrowed(document, {**granted, "fs.app-data": "read-write"})
+            document["modalities"] = list(dict.fromkeys((*document.get("modalities", ()), *_SKILLS)))
 
         home, empty = ctx.fresh_dir("home"), ctx.fresh_dir("empty")
         for part in ("db", "files", "audit", "tmp"):
             (home / part).mkdir()
+        for name in (_PICTURE, _PDF):
+            (home / "files" / name).write_bytes((ctx.fixtures / "pictures" / name).read_bytes())
+        self.picture = base64.b64encode((home / "files" / _PICTURE).read_bytes()).decode()
         self.log: Path = home / "audit/log.jsonl"
         self.broker: Any = _Broker()
         self._places = Places(ctx.variant("order", edit, page=False), AppHome(home), empty, empty, empty)
@@ -114,11 +126,12 @@ def recorded_first(tally: Tally, bench: Bench) -> None:
         tally.twin(
             ORDER, not missed, f"each command that reaches the desktop or the person is tried ({missed})"
         )
-        for name, args in REACHING:
+        for name, given in REACHING:
+            args = {**given, "data": bench.picture} if "data" in given else given
             size = bench.log.stat().st_size
             with file_limit(size):
                 asked = _calls(bench, session, name, args)
-            told = f"{name} {json.dumps(args)}: {asked}"
+            told = f"{name} {json.dumps(given)}: {asked}"
             tally.judge(ORDER, not asked, "the broker was asked before the call was on record", told)
             asked = _calls(bench, session, name, args)
             works = bool(asked) and bench.log.stat().st_size > size

@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from locara.errors import LocaraError
 from locara_verify.check import CheckResult, check
-from locara_verify.checks.models.probe import CALL_SECONDS, Tally, chat, roles, survives, talks
+from locara_verify.checks.models.probe import CALL_SECONDS, Tally, chat, refusal, roles, survives, talks
 from locara_verify.checks.models.unkept_schemas import refuses_unkept
 from locara_verify.context import Context
 from locara_verify.finding import JSON
@@ -25,6 +26,11 @@ NAME: Final = "inference-live"
 QUESTION: Final = "Who are you?"
 LONG: Final = 300
 """Tokens of the answer that is cancelled. The schema below makes any model write on."""
+STOP_PAIRS: Final = 4
+PARTS: Final = (0.3, 0.2, 0.4, 0.1, 0.5)
+"""When a call is cancelled, in parts of the time it takes: it may be complete before the cancel arrives."""
+EMBEDDED: Final = ["word " * 8] * 16
+"""Texts of an embedding that takes a while."""
 ENDLESS: Final[Mapping[str, JSON]] = {
     "type": "array",
     "items": {"type": "string", "minLength": 40, "maxLength": 40},
@@ -180,6 +186,14 @@ def stops(tally: Tally, client: Client, model: str) -> None:
             f"{cut['finishReason']} after {len(cut['content'])} characters",
             stop=stop,
         )
+    # The letter that stands later is named first: often both are in one piece of text, and the earlier one cuts it.
+    firsts = sorted({text.index(letter) for letter in text})
+    beside = [at for at, after in itertools.pairwise(firsts) if after == at + 1]
+    for at in beside[:STOP_PAIRS]:
+        cut = chat(client, model, QUESTION, maxTokens=48, stop=[text[at + 1], text[at]])["content"]
+        tally.expect(
+            LIVE, cut == text[:at], "of two stop strings a later one cut the answer", ascii(cut)[:100], at=at
+        )
 
 
 def limits(tally: Tally, client: Client, model: str) -> None:
@@ -196,6 +210,34 @@ def limits(tally: Tally, client: Client, model: str) -> None:
     tally.expect(
         LIVE, code == "context_overflow", "a conversation of 180,000 characters was not refused as such", code
     )
+    fills(tally, client, model)
+
+
+def fills(tally: Tally, client: Client, model: str) -> None:
+    """A conversation that takes the whole context is refused: one token less leaves room for one of the answer."""
+
+    def tokens(count: int) -> int:
+        return int(chat(client, model, " a" * count, maxTokens=1)["usage"]["inputTokens"])
+
+    few = tokens(10)
+    told = refusal(client, "llm.chat", {"model": model, "messages": _user(" a" * 8_000)})[1]
+    most = [int(word) for word in re.findall(r"\d+", told.replace(",", ""))][-1:]
+    if not most or tokens(20) != few + 10:
+        tally.notes.append("the room of the model's context could not be measured")
+        return
+    fitting = 10 + most[0] - few - 1
+    code, why = refusal(client, "llm.chat", {"model": model, "messages": _user(" a" * (fitting + 1))})
+    tally.expect(
+        LIVE, code == "context_overflow", "a conversation that fills the context was taken", f"{code}: {why}"
+    )
+    used = chat(client, model, " a" * fitting)["usage"]
+    tally.expect(
+        LIVE, used["outputTokens"] <= 1, "more was answered than the context has room for", str(used)
+    )
+
+
+def _user(text: str) -> JSON:
+    return [{"role": "user", "content": text}]
 
 
 def cancels(tally: Tally, client: Client, model: str) -> None:
@@ -237,8 +279,31 @@ def cancels(tally: Tally, client: Client, model: str) -> None:
         tally.expect(LIVE, made < LONG, "the model went on after the cancel", f"{made} of {LONG} tokens")
         # Tokens without text of their own (parts of a character) make no event.
         tally.expect(LIVE, seen <= made + 1, "more pieces arrived than tokens were made", f"{seen} of {made}")
+    ends_whole(tally, client, {**args, "stream": False})
     after = chat(client, model, QUESTION, maxTokens=1)
     tally.expect(LIVE, after["usage"]["outputTokens"] <= 1, "the next answer is wrong after a cancel")
+
+
+def ends_whole(tally: Tally, client: Client, args: Mapping[str, JSON]) -> None:
+    """An answer without a stream is ended by a cancel, too."""
+    begin = time.monotonic()
+    client.call("llm.chat", args, timeout=CALL_SECONDS)
+    whole = time.monotonic() - begin
+    told = []
+    for part in PARTS:
+        call = client.send("llm.chat", args)
+        time.sleep(whole * part)
+        client.cancel(call)
+        try:
+            result = client.wait(call, CALL_SECONDS)
+            told.append(f"{result['finishReason']} after {result['usage']['outputTokens']} tokens")
+            if result["finishReason"] == "cancelled" and result["usage"]["outputTokens"] < LONG:
+                return
+        except LocaraError as error:
+            told.append(error.code)  # cancelled, when it had not begun
+    tally.expect(
+        LIVE, False, "a cancelled answer without a stream ran to its end five times", "; ".join(told)
+    )
 
 
 def repeats(ctx: Context, tally: Tally, client: Client, model: str) -> None:
@@ -316,3 +381,25 @@ def embeds(tally: Tally, client: Client, model: str) -> None:
     )
     alone = client.call("embed.create", {"model": model, "texts": texts[1:2]}, timeout=CALL_SECONDS)
     tally.expect(LIVE, alone["vectors"][0] == vectors[1], "a vector depends on the texts beside it")
+    ends_embedding(tally, client, model)
+
+
+def ends_embedding(tally: Tally, client: Client, model: str) -> None:
+    """An embedding that is cancelled in its course ends there, with the code that says so."""
+    args: Mapping[str, JSON] = {"model": model, "texts": list(EMBEDDED)}
+    begin = time.monotonic()
+    client.call("embed.create", args, timeout=CALL_SECONDS)
+    whole = time.monotonic() - begin
+    told = []
+    for part in PARTS:
+        call = client.send("embed.create", args)
+        time.sleep(whole * part)
+        client.cancel(call)
+        try:
+            client.wait(call, CALL_SECONDS)
+            told.append("ok")
+        except LocaraError as error:
+            told.append(error.code)
+        if told[-1] == "cancelled":
+            return
+    tally.expect(LIVE, False, "a cancelled embedding ran to its end five times", f"{whole:.3f} s: {told}")

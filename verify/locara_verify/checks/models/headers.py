@@ -88,8 +88,12 @@ def table_lies(
                 f"rows of {torn} in blocks of {items}, whole together",
                 with_tensor(replace(norm, kind=kind, dimensions=(torn, rows), data=body)),
             )
-    for name in ("", tensors[0].name, "x" * 64, "x" * 4_000, "a\0b"):
+    for name in ("", "x" * 64, "x" * 4_000, "a\0b", "\0", "a\0"):
         yield f"tensor name {name[:20]!r}", with_tensor(replace(norm, name=name))
+    for at in range(1, len(tensors)):  # beside each other and apart
+        for other in {0, at - 1}:
+            named = replace(tensors[at], name=tensors[other].name)
+            yield f"tensor {at} has the name of tensor {other}", with_tensor(named, at)
 
 
 def key_lies(metadata: dict[str, gguf.Value], tensors: Sequence[gguf.Tensor]) -> Iterator[tuple[str, bytes]]:
@@ -116,6 +120,22 @@ def key_lies(metadata: dict[str, gguf.Value], tensors: Sequence[gguf.Tensor]) ->
         )
     for kind in (13, 14, 2**31, 2**32 - 1):
         yield f"a value of type {kind}", with_keys(gguf.text("k") + struct.pack("<I", kind) + bytes(8))
+    forms: dict[str, gguf.Value] = {
+        "a number": 1,
+        "a text": "x",
+        "a list of numbers": [1],
+        "a list of texts": ["x"],
+    }
+    for first, one in forms.items():
+        for then, two in forms.items():
+            yield f"a key twice, {first} and {then}", with_keys(gguf.pair("k", one) + gguf.pair("k", two), 2)
+    for key in metadata:
+        yield f"the key {key} again at the end", with_keys(gguf.pair(key, 1))
+    long = "x" * (2**20 + 1)
+    yield "a text of more than a MiB, all there", with_keys(gguf.pair("k", long))
+    yield "a list with a text of more than a MiB, all there", with_keys(gguf.pair("k", ["x", long]))
+    for raw in ("x\0", "\0", "a\0b"):
+        yield f"the value {raw!r}", with_keys(gguf.pair("k", raw))
     inner = struct.pack("<IQI", 4, 1, 7)
     yield "an array of arrays", with_keys(gguf.text("k") + struct.pack("<IIQ", 9, 9, 1) + inner)
     yield (

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Final
 
 from locara.errors import LocaraError
 from locara_verify.check import CheckResult, check
-from locara_verify.checks.models.probe import Roles, Tally, chat, reads, refusal, roles, survives
+from locara_verify.checks.models.probe import (
+    CALL_SECONDS,
+    Roles,
+    Tally,
+    chat,
+    reads,
+    refusal,
+    roles,
+    survives,
+)
 from locara_verify.context import Context
 from locara_verify.finding import JSON
 
@@ -105,7 +114,38 @@ def conversations() -> tuple[JSON, ...]:
         {**user, "content": ["x"]},
         {**user, "more": 1},
     )
-    return (*whole, *([turn] for turn in turns))
+    return (*whole, *([turn] for turn in turns), *([user, *turns] for turns in past_calls()))
+
+
+def past_calls() -> Iterator[list[JSON]]:
+    """Turns with calls of which one field is out of its bounds, or that the turn may not have."""
+
+    def calls(*given: Mapping[str, JSON], role: str = "assistant") -> list[JSON]:
+        plain: Mapping[str, JSON] = {"id": "a", "tool": "t", "arguments": {}}
+        return [{"role": role, "content": "", "toolCalls": [{**plain, **one} for one in given]}]
+
+    deep: JSON = 1
+    for _ in range(40):
+        deep = [deep]
+    long = "x" * 1_000_001
+    fields: tuple[tuple[str, tuple[JSON, ...]], ...] = (
+        ("id", ("", "x" * 65, 1, None)),
+        ("tool", ("", "x" * 161, 1, None)),
+        (
+            "arguments",
+            ([], "x", None, {long: 1}, {"a": deep}, {"a": [0] * 20_001}),
+        ),
+        ("more", (1,)),
+    )
+    for name, values in fields:
+        for value in values:
+            yield calls({name: value})
+    yield calls(*({"id": f"c{number}"} for number in range(17)))
+    yield calls({}, {})
+    for role in ("user", "system", "tool"):
+        yield calls({}, role=role)
+    for role in ("user", "system", "assistant"):
+        yield [*calls({}), {"role": role, "content": "", "toolCallId": "a"}]
 
 
 def chat_cases() -> Iterator[tuple[str, JSON]]:
@@ -172,6 +212,9 @@ def run(ctx: Context) -> CheckResult:
             with survives(tally, RULE, app.client):
                 spelled_control(tally, app.client, found.chat)
                 twins(tally, app.client, found.chat)
+        if found.embed is not None:
+            with survives(tally, RULE, app.client):
+                embedded_control(tally, app.client, found.embed)
     return tally.result()
 
 
@@ -258,6 +301,25 @@ def spelled_control(tally: Tally, client: Client, model: str) -> None:
             tokens > 1,
             f"content that spells {spelled} became a control token",
             f"{tokens} token",
+            value=spelled,
+        )
+
+
+def embedded_control(tally: Tally, client: Client, model: str) -> None:
+    """A text to embed that spells a control token counts as its letters, too."""
+
+    def tokens(text: str) -> int:
+        found = client.call("embed.create", {"model": model, "texts": [text]}, timeout=CALL_SECONDS)
+        return int(found["usage"]["inputTokens"])
+
+    empty = tokens("")
+    for spelled in ("[CLS]", "[SEP]", "[MASK]", "[UNK]", "[PAD]", "<s>", "</s>", "<unk>", "<|endoftext|>"):
+        tally.attacks += 1
+        tally.expect(
+            RULE,
+            tokens(spelled) - empty > 1,
+            f"a text that spells {spelled} became a control token",
+            f"{tokens(spelled) - empty} token",
             value=spelled,
         )
 

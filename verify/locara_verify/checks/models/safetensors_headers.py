@@ -8,6 +8,7 @@ import json
 import math
 import random
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -37,6 +38,7 @@ def run(ctx: Context) -> CheckResult:
         )
     damaged(tally, right, rng, ctx.profile.fuzz_examples)
     names_code(tally)
+    misdescribed(tally)
     # Only what begins like such a file goes to its reader; the rest is refused as no model at all.
     chosen = [
         what for what, data in cases.items() if data[8:9] == b"{" and _length(data) <= safetensors.MAX_HEADER
@@ -85,26 +87,99 @@ class Watching:
         sys.meta_path.remove(self)
 
 
-def names_code(tally: Tally) -> None:
-    """A description that names a class or a module is refused, and nothing is looked for."""
+Tensors = Mapping[str, tuple[str, tuple[int, ...]]]
+"""Type and shape of each tensor by its name."""
+
+
+def fitting() -> Tensors:
+    """The tensors of the network that is described."""
+    from locara.inference.mlx_model import Described, shapes  # noqa: PLC0415 - loads the framework
+
+    network = Described.model_validate(named_code.RIGHT)
+    return {name: ("F32", shape) for name, shape in shapes(network).items()}
+
+
+def described(description: object, tensors: Tensors) -> str:
+    """What the product says of a description and its tensors: "believed", or the code of the refusal."""
     from locara.errors import ModelError  # noqa: PLC0415 - loads the framework
-    from locara.inference.mlx_model import ENTRY, Described, describe, shapes  # noqa: PLC0415
+    from locara.inference.mlx_model import ENTRY, describe  # noqa: PLC0415
     from locara.inference.safetensors_file import Header, Tensor  # noqa: PLC0415
 
-    tensors, at = [], 0
-    for name, shape in shapes(Described.model_validate(named_code.RIGHT)).items():
+    placed, at = [], 0
+    for name, (kind, shape) in tensors.items():
         size = 4 * math.prod(shape)
-        tensors.append(Tensor(name, "F32", shape, at, at + size))
+        placed.append(Tensor(name, kind, shape, at, at + size))
         at += size
+    try:
+        describe(Header({ENTRY: json.dumps(description)}, tuple(placed), 8))
+    except ModelError as error:
+        return error.code
+    except Exception as error:
+        return type(error).__name__
+    return "believed"
+
+
+def misdescribed(tally: Tally) -> None:
+    """Numbers outside the vocabulary, heads that do not divide, and tensors that are not those of the network."""
+    plain = named_code.RIGHT
+    count = len(plain["tokens"])
+    for number in (count, -1, 2**31, 2**63):
+        for field, value in (
+            ("end", [number]),
+            ("end", [0, number]),
+            ("begin", number),
+            ("special", {"<x>": number}),
+            ("special", {"<a>": 1, "<x>": number}),
+        ):
+            judged(tally, f"{field} = {value}", {**plain, field: value}, fitting())
+    for field, value in (
+        ("heads", 3),
+        ("kv_heads", 2**9),
+        ("heads", 8),
+        ("layers", 2),
+        ("width", 16),
+        ("forward", 8),
+    ):
+        judged(tally, f"{field} = {value}", {**plain, field: value}, fitting())
+    for name, (kind, shape) in fitting().items():
+        others: tuple[tuple[str, tuple[int, ...]], ...] = (
+            ("I32", shape),
+            ("BOOL", shape),
+            (kind, (*shape, 1)),
+            (kind, (*shape[:-1], shape[-1] + 1)),
+        )
+        for other in others:
+            judged(tally, f"{name} is {other}", plain, {**fitting(), name: other})
+        judged(tally, f"{name} is missing", plain, {one: it for one, it in fitting().items() if one != name})
+    head = "lm_head.weight"
+    whole = fitting()["model.embed_tokens.weight"]
+    for further, right in (
+        ({head: whole}, True),
+        ({head: ("F32", (count + 1, plain["width"]))}, False),
+        ({head: ("F32", (plain["width"], count))}, False),
+        ({head: ("U8", whole[1])}, False),
+        ({"more": ("F32", (1,))}, False),
+    ):
+        if not right:
+            judged(tally, f"with {further}", plain, {**fitting(), **further})
+        elif (said := described(plain, {**fitting(), **further})) != "believed":
+            tally.undecided(
+                RULE, f"the allow twin failed: a network with a head of its own is refused ({said})"
+            )
+
+
+def judged(tally: Tally, what: str, description: object, tensors: Tensors) -> None:
+    """It must be refused, before an array is made of it."""
+    code = described(description, tensors)
+    told = "a description that does not fit its tensors or its vocabulary is believed"
+    tally.expect(RULE, code == "bad_format", told, f"{what}: {code}")
+
+
+def names_code(tally: Tally) -> None:
+    """A description that names a class or a module is refused, and nothing is looked for."""
 
     def answer(description: object) -> str:
-        try:
-            describe(Header({ENTRY: json.dumps(description)}, tuple(tensors), 8))
-        except ModelError as error:
-            return error.code
-        except Exception as error:
-            return type(error).__name__
-        return "believed"
+        return described(description, fitting())
 
     if (said := answer(named_code.RIGHT)) != "believed":
         tally.undecided(RULE, f"the allow twin failed: a right description is refused ({said})")

@@ -94,8 +94,7 @@ def collected(ctx: Context) -> CheckResult:
         apps = [_pinning(ctx, f"model@{models[0]}"), _pinning(ctx, f"model@{models[0]}")]
         for app in apps:
             remember(cache, app)
-        manifest = apps[0] / "locara.json"
-        manifest.write_bytes(spoil(manifest.read_bytes()))
+        spoil(apps[0] / "locara.json")
         code = _models("gc", "--yes", "--cache", str(cache.root))
         left = [cache.blob(model) is not None for model in models]
         told = f"{what}: exit code {code}, the pinned model and another are there: {left}"
@@ -103,17 +102,46 @@ def collected(ctx: Context) -> CheckResult:
             tally.twin(PINNED, code == 0 and not left[1], told)
             tally.judge(PINNED, left[0], "a model that an app pins was removed", told)
         else:
-            held = code != 0 and all(left)
-            tally.judge(PINNED, held, "models were removed though nobody knows what an app pins", told)
+            held = code not in {0, _BROKEN} and all(left)
+            tally.judge(
+                PINNED, held, "nobody knows what an app pins, and models were removed or nobody is told", told
+            )
+            lists = _models("list", "--cache", str(cache.root))
+            tally.judge(
+                PINNED, lists == 0, "one app that cannot be read hides the models", f"{what}: {lists}"
+            )
     return tally.result()
 
 
-_SPOILT: Final[Mapping[str, Callable[[bytes], bytes]]] = {
-    "as it is": lambda data: data,
-    "cut": lambda data: data[: len(data) // 2],
-    "of a later format": lambda data: data.replace(b"locara/v1", b"locara/v9"),
-    "of a pin too short": lambda data: data.replace(b"@sha256:", b"@sha256:0", 1),
-    "nothing": lambda _data: b"",
+_BROKEN: Final = 70
+"""The exit code of a verb that something unforeseen has ended."""
+
+
+def _written(change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
+    def spoil(manifest: Path) -> None:
+        manifest.write_bytes(change(manifest.read_bytes()))
+
+    return spoil
+
+
+def _replaced(make: Callable[[Path], object]) -> Callable[[Path], None]:
+    def spoil(manifest: Path) -> None:
+        manifest.unlink()
+        make(manifest)
+
+    return spoil
+
+
+_SPOILT: Final[Mapping[str, Callable[[Path], None]]] = {
+    "as it is": _written(lambda data: data),
+    "cut": _written(lambda data: data[: len(data) // 2]),
+    "of a later format": _written(lambda data: data.replace(b"locara/v1", b"locara/v9")),
+    "of a pin too short": _written(lambda data: data.replace(b"@sha256:", b"@sha256:0", 1)),
+    "nothing": _written(lambda _data: b""),
+    "a folder": _replaced(lambda place: place.mkdir()),
+    "a pipe": _replaced(os.mkfifo),
+    "a link to itself": _replaced(lambda place: place.symlink_to(place.name)),
+    "a link to a name that is too long": _replaced(lambda place: place.symlink_to("x" * 300)),
 }
 
 

@@ -37,13 +37,14 @@ Json = Any
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One command. ``reason`` is why it must be refused, empty when it must work; ``keeps`` whether the cache holds
-    something afterwards all the same; ``shows`` what must be told; ``denies``: a wrong answer is no broken twin."""
+    """One command. A file that is None is a link to nothing. ``reason`` is why it must be refused, empty when it must
+    work; ``keeps`` whether the cache holds something afterwards all the same; ``shows`` what must be told;
+    ``denies``: a wrong answer is no broken twin."""
 
     name: str
     args: tuple[str, ...]
     reason: str = ""
-    files: Mapping[str, bytes] = field(default_factory=dict)
+    files: Mapping[str, bytes | None] = field(default_factory=dict)
     keeps: bool = False
     shows: str = ""
     goes_on: bool = False
@@ -122,6 +123,11 @@ def cases_of(known: Shelf, model: bytes) -> list[Case]:
         Case("unsigned where one is required", required, "[statement_missing]"),
         Case("the public instance", (*take, *public), "[log_unknown]", honest),
         Case("signed where one is required", required, files=honest, shows=signed),
+    ]
+    beside = (BESIDE, f"{MODEL}.sigstore.json")
+    cases += [
+        Case(f"{name} is a link to nothing", (*take, *named), "cannot be read", {name: None})
+        for name in beside
     ]
     return [*cases, *in_the_cache(known, take, named), *pulled(known, len(model), named)]
 
@@ -203,7 +209,7 @@ def command(ctx: Context, known: Shelf, model: bytes, cases: list[Case]) -> list
             folder.mkdir()
             (folder / MODEL).write_bytes(model)
             (folder / TRUST).write_bytes(known.trust)
-        files = {name: data.hex() for name, data in case.files.items()}
+        files = {name: None if data is None else data.hex() for name, data in case.files.items()}
         jobs.append({"folder": str(folder), "args": list(case.args), "files": files})
     state = top.parent / "state"
     (state / "Locara").mkdir(parents=True, mode=0o700, exist_ok=True)

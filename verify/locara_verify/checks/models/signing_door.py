@@ -28,7 +28,10 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     for name, text in job["files"].items():
         place = folder / name
         place.unlink(missing_ok=True)
-        place.write_bytes(bytes.fromhex(text))
+        if text is None:
+            place.symlink_to("nothing")
+        else:
+            place.write_bytes(bytes.fromhex(text))
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         code = main(["models", *job["args"], "--cache", str(folder / "cache")])

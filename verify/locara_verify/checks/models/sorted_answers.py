@@ -44,6 +44,7 @@ def reasoning(ctx: Context) -> CheckResult:
     with theatre(ctx, tally, models, modalities=(THINKING,)) as on, survives(tally, APART, on.client):
         for key, pair in pairs.items():
             tell_apart(on, key, *pair)
+        ends(on, next(iter(pairs)))
     with theatre(ctx, tally, models, modalities=(CHAT,)) as on, survives(tally, APART, on.client):
         key, (thought, answer) = next(iter(pairs.items()))
         said = on.ask(key, thinking=True)
@@ -89,6 +90,23 @@ def tell_apart(on: Theatre, key: str, thought: str, answer: str) -> None:
     used = asked.result["usage"]
     counted = 0 < used["reasoningTokens"] < used["outputTokens"]
     on.tally.expect(APART, counted, "reasoning was not counted", ascii(used))
+    untold = plain.result["usage"]["reasoningTokens"] if plain.code == "ok" else None
+    on.tally.expect(
+        APART, untold == used["reasoningTokens"], "reasoning counts only where it was asked for", str(untold)
+    )
+
+
+def ends(on: Theatre, key: str) -> None:
+    """Reasoning counts for maxTokens, whether it was asked for or not."""
+    whole = on.ask(key, thinking=True)
+    most = max(1, whole.result["usage"]["reasoningTokens"] // 2) if whole.code == "ok" else 1
+    for thinking in (True, False):
+        cut = on.ask(key, thinking=thinking, maxTokens=most)
+        held = cut.code == "ok" and cut.result["usage"]["outputTokens"] == most and not cut.content
+        held = held and cut.result["finishReason"] == "length"
+        on.tally.expect(
+            APART, held, "reasoning goes beyond maxTokens", f"{most}: {cut.code} {cut.result}"[:300]
+        )
 
 
 def sayings() -> Mapping[str, Script]:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 LIVE, SOUND, MODEL = "LC511", "LC512", "LC513"
 RATE: Final = 16_000
 STREAMS: Final = 4
+UNGUESSABLE: Final = 32
+"""Hexadecimal digits of a name that nobody guesses: 128 bits."""
 FILE: Final = "transcribe.fromFile"
 RIFF: Final = "<4sI4s4sIHHIIHH4sI"
 
@@ -168,6 +170,7 @@ def streams_end(tally: Tally, client: Client, model: str) -> None:
             names.append(client.call("transcribe.open", args, timeout=CALL_SECONDS)["stream"])
         tally.expect(LIVE, code == due, "any number of transcriptions is open", f"{number + 1}: {code}")
     some = base64.b64encode(bytes(RATE)).decode()
+    unguessed(tally, client, names, some)
     pushed = 0
     for name in names:
         client.call("transcribe.push", {"stream": name, "data": some}, timeout=CALL_SECONDS)
@@ -184,6 +187,33 @@ def streams_end(tally: Tally, client: Client, model: str) -> None:
         tally.expect(
             LIVE, told >= pushed, "a use of a model is not in the log", f"{command}: {told} of {pushed}"
         )
+
+
+def unguessed(tally: Tally, client: Client, names: list[str], some: str) -> None:
+    """No open transcription is reached by a number, a part of its name or another spelling of it."""
+    numbers = [f"{number}" for number in range(-1, 12)]
+    near = [
+        other
+        for name in names
+        for other in (
+            name[:-1],
+            name[1:],
+            f"{name} ",
+            f"{name}0",
+            name.swapcase(),
+            name[::-1],
+            name[: len(name) // 2],
+        )
+    ]
+    for name in (*numbers, *near, "stream", "0" * 32, "*"):
+        for command, more in (("transcribe.push", {"data": some}), ("transcribe.close", {})):
+            code, _ = refusal(client, command, {"stream": name, **more})
+            held = code in {"not_found", "bad_request"}
+            tally.expect(
+                LIVE, held, "an open transcription has a name that can be guessed", f"{name!a}: {code}"
+            )
+    apart = len(set(names)) == len(names) and all(len(name) >= UNGUESSABLE for name in names)
+    tally.expect(LIVE, apart, "names of transcriptions are short or given twice", str(names))
 
 
 def cancels(tally: Tally, client: Client, model: str, rng: random.Random) -> None:
@@ -329,7 +359,54 @@ def sound_headers(ctx: Context) -> CheckResult:
         tally.attacks += 1
         told = f"the reader of sound did not refuse a file: {what}"
         tally.expect(SOUND, said == "bad_request", told, said, lie=what)
+    samples(tally, place)
     return tally.result()
+
+
+def samples(tally: Tally, place: Path) -> None:
+    """What is no number is refused wherever it stands; what is louder than may be is as loud as may be; a file that
+    becomes shorter while it is read is refused."""
+    for bits, form in ((32, "<f"), (64, "<d")):
+        count, width = 2 * RATE, bits // 8  # more than one block of reading
+        described = {"code": 3, "bits": bits, "align": width, "bytes": RATE * width, "data": count * width}
+        start = header(**described, riff=36 + count * width)
+        for value in (0.5, 1e30, -1e30, math.nan, math.inf, -math.inf):
+            for at in (0, RATE, count - 1):
+                body = bytearray(struct.pack(form, 0.25) * count)
+                body[at * width : (at + 1) * width] = struct.pack(form, value)
+                place.write_bytes(start + body)
+                said = _heard(place, shorter=0)
+                told = f"{value} at {at} of {count}, {bits} bits: {said}"
+                if math.isfinite(value):
+                    due = min(1.0, max(-1.0, value))
+                    tally.expect(SOUND, said == f"{due}", "samples are louder than they may be", told)
+                else:
+                    tally.attacks += 1
+                    tally.expect(SOUND, said == "bad_request", "samples that are no numbers are heard", told)
+        for shorter in (0, 1, width, RATE * width, count * width):
+            place.write_bytes(start + struct.pack(form, 0.25) * count)
+            said = _heard(place, shorter)
+            told = f"{shorter} bytes fewer, {bits} bits: {said}"
+            if shorter:
+                tally.expect(SOUND, said == "bad_request", "a file that became shorter is heard", told)
+            elif said != "0.25":
+                tally.undecided(SOUND, f"the allow twin failed: a right file is not heard: {told}")
+
+
+def _heard(place: Path, shorter: int) -> str:
+    """The loudest sample, or why there is none; the file loses so many bytes after its structure was read."""
+    from locara.errors import InferenceError  # noqa: PLC0415 - loads the framework
+    from locara.inference.audio import mono_blocks, read_wav  # noqa: PLC0415
+
+    with place.open("r+b") as file:
+        try:
+            wav = read_wav(file.fileno())
+            size = place.stat().st_size
+            file.truncate(size - shorter)
+            blocks = list(mono_blocks(file.fileno(), wav))
+        except InferenceError as error:
+            return error.code
+    return f"{max((float(block[abs(block).argmax()]) for block in blocks), key=abs)}"
 
 
 @check("hostile-sound", rules=(SOUND,), needs=frozenset({"live", "models"}), applies=listens)

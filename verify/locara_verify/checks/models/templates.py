@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.models.probe import Tally, survives, talks
-from locara_verify.checks.models.theatre import theatre
+from locara_verify.checks.models.theatre import Theatre, theatre
 from locara_verify.context import Context
 from locara_verify.strategies.puppets import puppet
 
 RULE: Final = "LC532"
 NAME: Final = "hostile-templates"
 QUICK: Final = 26
-MOST: Final = 63  # a manifest names at most 64 models, and one is the twin
+MOST: Final = 62  # a manifest names at most 64 models: one is the twin, and one floods
 SECONDS: Final = 30.0
 END: Final = "<|script-0|>"
 
@@ -116,6 +116,31 @@ FLOODS: Final = (
 )
 GIVEN: Final = ("messages|", "(messages", "'%s'")
 """What begins like this is made of what a template is given, and may be written as JSON."""
+_LONG: Final = (
+    "{% set n = namespace(s='xxxxxxxx') %}{% for i in range(13) %}{% set n.s = n.s ~ n.s %}{% endfor %}"
+)
+"""A text of 65,536 letters."""
+_METHODS: Final = (
+    "strip()",
+    "upper()",
+    "lower()",
+    "title()",
+    "startswith('x')",
+    "endswith('y')",
+    "split('y')",
+)
+_GROWN: Final = (
+    *(f"{{{{ 'x'.{method}(4000000)|length }}}}" for method in ("center", "ljust", "rjust", "zfill")),
+    "{{ 'x\t'.expandtabs(4000000)|length }}",
+    "{{ '{:4000000}'.format('x')|length }}",
+    "{{ '{a:4000000}'.format_map({'a': 'x'})|length }}",
+    _LONG + "{{ n.s.join(['x'] + ['x'] * 64)|length }}",
+    _LONG + "{% for i in range(7) %}{% set n.s = n.s.replace('x', 'xx') %}{% endfor %}{{ n.s|length }}",
+)
+"""Longer than a value may become, by a method of its own."""
+_HEAVY: Final = "{% for i in range(400) %}{% for j in range(400) %}{% endfor %}{% endfor %}"
+TOLD: Final = 400
+"""Letters of a refusal: what a template says is cut."""
 NOTHING_AS_JSON: Final = 2
 """Tokens of an empty text as JSON: its quotation marks."""
 BROKEN: Final = (
@@ -153,6 +178,49 @@ def attacks(rng: random.Random) -> Iterator[str]:
     yield from BROKEN
 
 
+def _many_calls(method: str) -> str:
+    """A method of a long text, called more often than its length allows."""
+    call = f"{{% set x = n.s.{method} %}}"
+    return f"{_LONG}{{% for i in range(80) %}}{{% for j in range(100) %}}{call}{{% endfor %}}{{% endfor %}}"
+
+
+def _by_number(sources: Sequence[str]) -> str:
+    """One template that does what the last message names by its number."""
+    chosen = [*sources, f"{_LONG}{{{{ raise_exception(n.s) }}}}", _HEAVY]
+    return (
+        "".join(
+            f"{{% {'elif' if number else 'if'} messages[-1].content == '{number}' %}}{source}"
+            for number, source in enumerate(chosen)
+        )
+        + "{% endif %}"
+    )
+
+
+def asked(on: Theatre, floods: Sequence[str]) -> None:
+    """Floods of one template, each of which must be refused; its refusals are short, and its budget is never saved."""
+
+    def refused(number: int, what: str) -> None:
+        said = on.ask(str(number), model="asked")
+        told = f"{said.code}: {said.message}"[:200]
+        on.tally.expect(
+            RULE, said.code == "model_error", what, told, template=(*floods, "", _HEAVY)[number][-200:]
+        )
+
+    for number in range(len(floods)):
+        refused(number, "a template made more than a value may be, or worked without paying")
+    said = on.ask(str(len(floods)), model="asked")
+    short = said.code == "bad_request" and len(said.message) <= TOLD
+    on.tally.expect(
+        RULE, short, "a template says more in a refusal than fits", f"{said.code}: {len(said.message)}"
+    )
+    for _ in range(4):
+        if (plain := on.ask("go", model="asked")).content != "fine":
+            on.tally.undecided(
+                RULE, f"the allow twin failed: a template with a choice does not work ({plain.code})"
+            )
+    refused(len(floods) + 1, "a template spent what earlier renderings had left")
+
+
 @check(NAME, rules=(RULE,), needs=frozenset({"live"}), applies=talks)
 def run(ctx: Context) -> CheckResult:
     """Each attack stands before a right template: either it is refused, or it has printed nothing at all.
@@ -170,7 +238,10 @@ def run(ctx: Context) -> CheckResult:
         name: puppet({"go": "fine"}, chat_template=f"{source}{{{{ messages[-1].content }}}}{END}")
         for name, source in named.items()
     }
+    floods = (*_GROWN, _many_calls(rng.choice(_METHODS)))
+    models["asked"] = puppet({"go": "fine"}, chat_template=_by_number(floods) + END)
     with theatre(ctx, tally, models) as on, survives(tally, RULE, on.client):
+        asked(on, floods)
         twin = on.ask("go", model="twin")
         if twin.content != "fine":
             tally.undecided(

@@ -23,8 +23,14 @@ ITEMS: Final[Mapping[str, JSON]] = {"type": "array", "items": {"type": "boolean"
 FIELDS: Final[Mapping[str, JSON]] = {"type": "object", "properties": {"a": {"type": "null"}}}
 CHOICE: Final[Mapping[str, JSON]] = {"anyOf": [{"type": "null"}, {"type": "boolean"}]}
 LISTED: Final[Mapping[str, JSON]] = {"enum": ["x", 1, None]}
+FLAG: Final[Mapping[str, JSON]] = {"type": "boolean"}
+NUMBER: Final[Mapping[str, JSON]] = {"type": "number", "minimum": 0}
+CONSTANT: Final[Mapping[str, JSON]] = {"const": "x"}
 
 _NULL: Final[Mapping[str, JSON]] = {"type": "null"}
+_BASES: Final = (TEXT, WHOLE, NUMBER, ITEMS, FIELDS, CHOICE, LISTED, CONSTANT, FLAG, _NULL)
+_TYPES: Final[Mapping[str, JSON]] = {"string": "x", "integer": 7, "boolean": True, "null": None}
+"""A value of each type that can be listed."""
 _WORDS: Final[tuple[tuple[Mapping[str, JSON], Mapping[str, JSON]], ...]] = (
     (
         TEXT,
@@ -45,6 +51,19 @@ _WORDS: Final[tuple[tuple[Mapping[str, JSON], Mapping[str, JSON]], ...]] = (
         {"dependentRequired": {"a": ["b"]}, "dependentSchemas": {"a": _NULL}, "dependencies": {"a": ["b"]}},
     ),
     (FIELDS, {"unevaluatedProperties": False}),
+    (
+        CHOICE,
+        {
+            "type": "null",
+            "enum": [None],
+            "const": True,
+            "minimum": 1,
+            "minLength": 1,
+            "required": ["a"],
+            "items": _NULL,
+        },
+    ),
+    (LISTED, {"minLength": 2, "maxLength": 0, "minimum": 2, "maximum": 0, "const": 1, "anyOf": [_NULL]}),
 )
 _EVERYWHERE: Final[Mapping[str, JSON]] = {
     "allOf": [_NULL],
@@ -70,9 +89,34 @@ def unkept(rng: Random) -> Iterator[Mapping[str, JSON]]:
         for word, value in words.items():
             yield _placed(rng, {**base, word: value})
     for word, value in _EVERYWHERE.items():
-        yield _placed(rng, {**rng.choice((TEXT, WHOLE, ITEMS, FIELDS, CHOICE, LISTED)), word: value})
+        for base in _BASES:
+            yield _placed(rng, {**base, word: value})
+    for kind in (*_TYPES, "number", "array", "object", "any", 1, None, [], ["string", "string2"]):
+        for listed in mistyped(kind):
+            yield _placed(rng, {"type": kind, **listed})
     for further in _FURTHER:
         yield _placed(rng, {**FIELDS, "additionalProperties": further})
+
+
+def mistyped(kind: JSON) -> Iterator[Mapping[str, JSON]]:
+    """Lists with one value that is not of the type beside them, and such a value alone."""
+    right = _TYPES.get(kind) if isinstance(kind, str) else None
+    for other, value in _TYPES.items():
+        if other == kind or (kind, other) == ("number", "integer"):
+            continue
+        yield {"const": value}
+        yield {"enum": [value] if right is None else [right, value]}
+    if kind == "integer":
+        yield {"enum": [1, 1.5]}
+
+
+def typed() -> Iterator[Mapping[str, JSON]]:
+    """The allow twins: values of the type that stands beside them."""
+    for kind, value in _TYPES.items():
+        yield {"type": kind, "enum": [value]}
+        yield {"type": kind, "const": value}
+    yield {"type": "number", "enum": [1, 1.5]}
+    yield {"type": ["string", "null"], "enum": ["x", None]}
 
 
 def _placed(rng: Random, schema: Mapping[str, JSON]) -> Mapping[str, JSON]:
@@ -93,7 +137,7 @@ def refuses_unkept(rng: Random, tally: Tally, client: Client, model: str) -> Non
         args = {"model": model, "messages": messages, "maxTokens": 1, "schema": dict(schema)}
         return refusal(client, "llm.chat", args)[0]
 
-    for base in (TEXT, WHOLE, ITEMS, FIELDS, CHOICE, LISTED, {**FIELDS, "additionalProperties": False}):
+    for base in (*_BASES, *typed(), {**FIELDS, "additionalProperties": False}):
         for schema in (base, {**base, "title": "x", "description": "y"}):
             if (code := code_of(schema)) != "ok":
                 tally.undecided(

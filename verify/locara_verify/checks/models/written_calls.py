@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.models.call_forms import (
+    BARE,
+    FIXED,
+    LISTED,
+    bare_scripts,
+    listed_scripts,
+    read_others,
+)
 from locara_verify.checks.models.probe import Tally, survives, talks
 from locara_verify.checks.models.theatre import MARKERS, PUPPET, Theatre, theatre
 from locara_verify.checks.tools.modules import Made, echo, make
@@ -36,6 +45,12 @@ UNBOUND: Final[Sequence[JSON]] = (
     {"count": None, "unit": "m"},
 )  # fmt: skip
 """Arguments that are not what BOUND describes."""
+SECOND: Final[Mapping[str, JSON]] = {
+    "type": "object",
+    "properties": {"place": {"enum": ["here", "there"]}},
+    "required": ["place"],
+    "additionalProperties": False,
+}
 
 
 def written(name: JSON, arguments: JSON, *, escape: bool = False) -> str:
@@ -151,24 +166,32 @@ def run(ctx: Context) -> CheckResult:
         f"form {number}": text for number, text in enumerate(answers(rng, ctx.profile.live_operations // 40))
     }
     bound = make("bound", echo("bound"), takes=BOUND)
-    everything = [*tools.values(), bound]
+    second = make("second", echo("second"), takes=SECOND)
+    everything = [*tools.values(), bound, second]
+    models = {
+        PUPPET: puppet({**scripts, **forms}, mentions=MARKERS),
+        LISTED: puppet(listed_scripts(), mentions="tools [TOOL_CALLS]"),
+        BARE: puppet(bare_scripts(), mentions='tools "parameters"'),
+    }
     with (
         theatre(
-            ctx, tally, {PUPPET: puppet({**scripts, **forms}, mentions=MARKERS)},
-            tools=everything, pinned=[tools["offered"], tools["pinned"], bound],
+            ctx, tally, models,
+            tools=everything, pinned=[tools["offered"], tools["pinned"], bound, second],
         ) as on,
         survives(tally, GATE, on.client),
     ):  # fmt: skip
         schemed(on)
-        smuggle(on, scripts)
+        smuggle(on, scripts, tools["offered"])
         untouched(on)
         read_forms(on, forms)
+        read_others(on)
+        cut_off(on)
         answered(on)
         force(on, rng)
     return tally.result()
 
 
-def smuggle(on: Theatre, scripts: Mapping[str, str]) -> None:
+def smuggle(on: Theatre, scripts: Mapping[str, str], tool: Made) -> None:
     """No name but an offered one comes back as a call; each refusal says why and is in the log."""
     tally = on.tally
     twin = on.ask("twin", tools=["offered"])
@@ -191,6 +214,7 @@ def smuggle(on: Theatre, scripts: Mapping[str, str]) -> None:
         "a tool was called though none was to be",
         f"{said.code} {ascii(named)[:200]}",
     )
+    ids = [str(called[0]["id"])]
     for key, text in scripts.items():
         if key == "twin":
             continue
@@ -209,6 +233,7 @@ def smuggle(on: Theatre, scripts: Mapping[str, str]) -> None:
             script=text,
         )
         refused = said.result["refusedCalls"]
+        ids += [str(one["id"]) for one in (*said.result["toolCalls"], *refused)]
         tally.expect(
             GATE,
             len(refused) == len(oracle.calls(text)) - len(wanted) and all(one["because"] for one in refused),
@@ -216,6 +241,10 @@ def smuggle(on: Theatre, scripts: Mapping[str, str]) -> None:
             ascii(refused)[:200],
             script=text,
         )
+    again = [one for one, count in Counter(ids).items() if count > 1]
+    tally.expect(
+        GATE, not again, "two calls have one id: what answers one answers the other", ascii(again)[:200]
+    )
     denied = [
         e for e in on.log(1_000) if e["cmd"] == "llm.chat" and e["capability"] == "tools" and not e["allowed"]
     ]
@@ -225,15 +254,20 @@ def smuggle(on: Theatre, scripts: Mapping[str, str]) -> None:
         "refused calls are missing in the audit log",
         f"{len(denied)} entries",
     )
-    for name, code in (("cached", "capability_denied"), ("no-such", "capability_denied")):
-        said = on.ask("twin", tools=["offered", name])
+    pin = tool.pin
+    last = "0" if pin[-1] != "0" else "1"
+    others = (pin[:-1], pin[:-1] + last, pin.upper(), f"offered@sha256:{'0' * 64}", "offered@", f"{pin} ")
+    for name in ("cached", "no-such", *others):
+        said = on.ask("twin", tools=["pinned", name])
         tally.expect(
             GATE,
-            said.code == code,
+            said.code in {"capability_denied", "bad_request"},
             "a tool that is not declared was offered to the model",
             said.code,
             tool=name,
         )
+    if (said := on.ask("twin", tools=[pin])).code != "ok":
+        tally.undecided(GATE, f"the allow twin failed: a tool cannot be offered by its pin ({said.code})")
 
 
 def schemed(on: Theatre) -> None:
@@ -283,21 +317,6 @@ ATOMS: Final = (
         '{"name": "offered"',
     ),
 )
-
-
-FIXED: Final = (
-    '<tool_call>{"name": "cached", "name": "offered", "arguments": {"twice": 1}}</tool_call>',
-    '<tool_call>{"name": "offered", "arguments": {"safe": 1}, "arguments": {"other": 2}}</tool_call>',
-    '<tool_call>{"name": "offered", "arguments": {"more": 1}, "id": "x"}</tool_call>',
-    '<tool_call>{"name": "offered", "arguments": {"n": NaN}}</tool_call>',
-    '<tool_call>[{"name": "offered", "arguments": {"listed": 1}}]</tool_call>',
-    '<tool_call>{"name": "offered", "arguments": "{}"}</tool_call>',
-    '<tool_call>{"name": "offered", "arguments": {"open": 1}}',
-    '<tool_call>{]</tool_call><tool_call>{"name": "offered", "arguments": {"after": 1}}</tool_call>',
-    '<tool_call>{"name": "offered", "arguments": {"s": "}</tool_call>"}}</tool_call>',
-    '<tool_call>{"name": "offered", "arguments": {"whole": "a \\" quote"}}</tool_call>',
-)
-"""Forms that are tried in every run."""
 
 
 def answers(rng: random.Random, count: int) -> list[str]:
@@ -365,6 +384,18 @@ def noted(on: Theatre, refused: Sequence[Mapping[str, JSON]], text: str) -> None
     )
 
 
+def cut_off(on: Theatre) -> None:
+    """maxTokens ends an answer with tools as any other, also one that must be a call, and what is cut is no call."""
+    choices: tuple[JSON, ...] = ("auto", "none", "required", {"tool": "bound"})
+    for choice in choices:
+        for most in (1, 2, 7):
+            said = on.ask("twin", tools=["bound", "second"], toolChoice=choice, maxTokens=most)
+            held = said.code == "ok" and said.result["usage"]["outputTokens"] == most
+            held = held and said.result["finishReason"] == "length" and not said.result["toolCalls"]
+            told = f"{choice}, {most}: {said.code} {said.message or said.result}"[:300]
+            on.tally.expect(FORM, held, "an answer with tools goes beyond maxTokens", told)
+
+
 def answered(on: Theatre) -> None:
     """A tool's turn answers one open call of an assistant's turn: not none, not a later one, and not twice."""
 
@@ -410,13 +441,22 @@ def is_bound(value: object) -> bool:
     )
 
 
+def is_second(value: object) -> bool:
+    """What SECOND describes."""
+    return isinstance(value, dict) and set(value) == {"place"} and value["place"] in ("here", "there")
+
+
+FORCIBLE: Final[Mapping[str, Callable[[object], bool]]] = {"bound": is_bound, "second": is_second}
+
+
 def force(on: Theatre, rng: random.Random) -> None:
     """A forced call is one call of that tool with arguments of its schema, for every seed; nothing is said."""
     for turn in range(10):
-        choice: JSON = {"tool": "bound"} if turn % 2 else "required"
+        chosen = ("bound", None, "second")[turn % 3]  # None: either of them
+        choice: JSON = {"tool": chosen} if chosen else "required"
         said = on.ask(
             "twin",
-            tools=["bound"],
+            tools=list(FORCIBLE),
             toolChoice=choice,
             seed=rng.randrange(2**31),
             temperature=2 * (turn > 1),
@@ -429,7 +469,8 @@ def force(on: Theatre, rng: random.Random) -> None:
         calls = said.result["toolCalls"]
         ended = said.result["finishReason"] == "stop"
         # The longest text of this schema is far below the limit: under its grammar every answer ends.
-        fits = ended and [one["tool"] for one in calls] == ["bound"] and is_bound(calls[0]["arguments"])
+        name = str(calls[0]["tool"]) if len(calls) == 1 else ""
+        fits = ended and name in ({chosen} if chosen else FORCIBLE) and FORCIBLE[name](calls[0]["arguments"])
         on.tally.expect(
             FORCED,
             fits,
@@ -452,4 +493,18 @@ def force(on: Theatre, rng: random.Random) -> None:
             "a tool that was not offered could be forced",
             said.code,
             choice=other,
+        )
+    combined: tuple[dict[str, Any], ...] = (
+        {"toolChoice": "required", "stop": ["}"]},
+        {"toolChoice": {"tool": "bound"}, "stop": ["zz"]},
+        {"toolChoice": "required", "schema": {"type": "null"}},
+        {"schema": {"type": "null"}},
+    )
+    for more in combined:  # each would cut the one value that the answer is, or make it two
+        said = on.ask("twin", tools=["bound"], maxTokens=1, **more)
+        on.tally.expect(
+            FORCED,
+            said.code == "bad_request",
+            "a forced call or a schema was combined",
+            f"{said.code}: {more}",
         )

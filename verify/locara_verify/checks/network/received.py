@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from locara.core.digest import Digest
 from locara_verify.checks.models.probe import Tally
+from locara_verify.checks.network import patience
 from locara_verify.checks.network.ground import LOCAL, Server, answer, environment, servers
 from locara_verify.context import Context
 from locara_verify.strategies import gguf, paths
@@ -38,6 +39,7 @@ def all_of_it(ctx: Context, tally: Tally, host: Server, rng: random.Random) -> N
     local_sources(ctx, tally, rng)
     revoked(ctx, tally, host)
     to_this_machine(ctx, tally, host, rng)
+    patience.all_of_it(ctx, tally, host, rng)
 
 
 def _got(
@@ -320,6 +322,17 @@ def hubs(tally: Tally, host: Server, rng: random.Random) -> None:
             False,
         ),
         "a branch for a commit": (serving("main", [item], *headers()), False),
+        **{
+            f"{name!r} for a commit": (serving(name, [item], *headers(commit=name.strip())), False)
+            for name in (
+                f"{COMMIT}0",
+                f"{COMMIT}/../x",
+                f"{COMMIT}\n",
+                f" {COMMIT}",
+                COMMIT[:-1],
+                COMMIT.upper(),
+            )
+        },
         "no commit": (serving(None, [item], *headers()), False),
     }
     for what, (reply, right) in cases.items():
@@ -348,6 +361,7 @@ def indexes(ctx: Context, tally: Tally) -> None:
         "sha256": "0" * 64,
     }  # fmt: skip
     named = [attack.text for attack in paths.corpus(("canary.gguf",))]
+    _two_sizes(tally, entry | {"urls": ["one.gguf"]})
     for key in ("urls", "signature"):
         for text in ("models/one.gguf", *named):
             tally.attacks += 1
@@ -364,6 +378,35 @@ def indexes(ctx: Context, tally: Tally) -> None:
             tally.expect(
                 RULE, beside, "a path in an index leads out of its folder", f"{key}: {ascii(text)[:200]}"
             )
+
+
+def _two_sizes(tally: Tally, entry: dict[str, Any]) -> None:
+    """An index that gives one file two sizes is refused, wherever the second stands; the same size twice is none."""
+    from locara.errors import ManifestError  # noqa: PLC0415 - loads the framework
+    from locara.models.index import parse_index  # noqa: PLC0415
+
+    other = entry | {"id": "other", "sha256": "1" * 64}
+    for second in (entry["size"], entry["size"] + 1, 1):
+        again = entry | {"id": "again", "size": second}
+        for models in (
+            [entry, again],
+            [again, entry],
+            [entry, other, again],
+            [entry, again, other],
+            [entry, again, entry],
+        ):
+            tally.attacks += 1
+            try:
+                raw = json.dumps({"schema": "locara-models/1", "models": models}).encode()
+                parse_index(raw, place=Path("/index.json"))
+                taken = True
+            except ManifestError:
+                taken = False
+            told = f"sizes {[one['size'] for one in models]}: {'taken' if taken else 'refused'}"
+            if second == entry["size"] and not taken:
+                tally.undecided(RULE, f"the allow twin failed: an index that says the same twice: {told}")
+            elif second != entry["size"]:
+                tally.expect(RULE, not taken, "an index gives one file two sizes", told)
 
 
 def local_sources(ctx: Context, tally: Tally, rng: random.Random) -> None:

@@ -6,11 +6,13 @@ import base64
 import random
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.descriptors import open_count
+from locara_verify.checks.escape.processes import runtime_of
 from locara_verify.checks.models.probe import Tally, refusal, survives
 from locara_verify.checks.programs.stage import (
     CALL_SECONDS,
@@ -27,10 +29,12 @@ from locara_verify.finding import JSON
 
 if TYPE_CHECKING:
     from locara.runtime.client import Client
+    from locara.runtime.launch import RunningApp
 
 PICTURE, PDF, WORDS = "LC522", "LC523", "LC524"
 REFUSED: Final = frozenset({"bad_request", "limit_exceeded", "too_large", "not_found"})
 ANSWERED: Final = REFUSED | {"ok"}
+_TURNS: Final = 4
 CANARY: Final = "canary-words-2f6c"
 
 
@@ -119,8 +123,50 @@ def pictures(ctx: Context) -> CheckResult:
             judge(tally, app.client, data, what, frozenset({code}))
         for what, data in lists(canary):
             judge(tally, app.client, data, what, frozenset({"bad_request"}), says="no picture of a kind")
+        misspelled(tally, app.client, sample(ctx, "page.png"))
+        keeps_nothing(tally, PICTURE, app, {"ocr.fromFile": {}})
         twin(tally, app.client, sample(ctx, "page.png"), "page.png at the end")
     return tally.result()
+
+
+def misspelled(tally: Tally, client: Client, data: bytes) -> None:
+    """A picture in what is no base64 by its letter is refused: a lenient reader passes over what another takes."""
+    right = base64.b64encode(data).decode()
+    for sign in ("!", "\n", " ", "-", "_", "\u00e9", "\0", "=", "===="):
+        for at in (0, 4, 41, len(right) // 2, len(right)):
+            if sign[0] == "=" and at == len(right):
+                continue  # some more of what fills the end
+            tally.attacks += 1
+            code, message = refusal(client, "ocr.fromBytes", {"data": right[:at] + sign + right[at:]})
+            tally.expect(
+                PICTURE,
+                code == "bad_request",
+                "a picture in what is no base64 was taken",
+                f"{sign!a} at {at}: {code}: {message}"[:300],
+            )
+
+
+def keeps_nothing(tally: Tally, rule: str, app: RunningApp, commands: Mapping[str, dict[str, JSON]]) -> None:
+    """Files that are refused are closed, for whatever they are refused: nothing stays open in the runtime."""
+    client, pid = app.client, runtime_of(app.pid) or 0  # of no process at all nothing is told
+    places = {"no file of the kind": put(client, "odd", b"PK" * 40), "empty": put(client, "empty", b"")}
+    places["too large"] = {"root": "$APP_DATA", "path": "large"}
+    with (app.home.path / "files/large").open("wb") as file:
+        file.truncate(1 << 30)
+    try:
+        for command, more in commands.items():
+            for what, place in places.items():
+                before = open_count(pid)
+                codes = {refusal(client, command, {**place, **more})[0] for _ in range(_TURNS)}
+                kept = open_count(pid) - before
+                tally.attacks += _TURNS
+                told = f"{command}, {what}: {kept} more after {_TURNS} calls ({codes})"
+                tally.expect(rule, kept < _TURNS, "a file that was refused stays open", told)
+                tally.expect(rule, codes <= REFUSED, "a file was not refused as it must be", told)
+    except OSError as error:
+        tally.undecided(rule, f"the open files of the runtime are not told ({error.strerror})")
+    finally:
+        (app.home.path / "files/large").unlink()
 
 
 def judge(  # noqa: PLR0917 - what is sent, and what must come back
@@ -211,6 +257,7 @@ def pdfs(ctx: Context) -> CheckResult:
                 page = client.call("pdf.text", put(client, "b.pdf", sample(ctx, "text.pdf")))["pages"][0]
                 if page["text"].splitlines() != lines:
                     tally.undecided(PDF, f"the allow twin failed: {page['text'][:100]!r}")
+        keeps_nothing(tally, PDF, app, {"pdf.text": {}, "pdf.render": {"page": 1}})
         place = put(client, "many.pdf", sample(ctx, "many-pages.pdf"))
         for page, dpi in ((13, 72), (100_000, 600)):
             code, message = refusal(client, "pdf.render", {**place, "page": page, "dpi": dpi})
