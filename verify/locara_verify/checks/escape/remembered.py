@@ -19,6 +19,7 @@ from locara.core.grant import Grants
 from locara.records import dataclass
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.consent.starts import bare
+from locara_verify.checks.escape import again
 from locara_verify.checks.escape.arena import hand_over
 from locara_verify.checks.escape.outside import Peer, granted, talking
 from locara_verify.context import Context
@@ -197,7 +198,10 @@ def _canaries(place: Path) -> None:
 def run(ctx: Context) -> CheckResult:
     """Replaced things, widened uses, grants that were taken back, other versions, forged names, spoilt lists."""
     trial = Trial(ctx.fresh_dir("remembered"), granted(ctx, "read-write"))
-    parts = (replaced, widened, taken_back, elsewhere, forged, spoilt, unsaid, closed_later, counted)
+    parts = (
+        *(replaced, widened, taken_back, elsewhere, forged, spoilt),
+        *(unsaid, closed_later, again.placeless, again.reopened, counted),
+    )
     for number, part in enumerate(parts):
         part(trial)
         ctx.progress(number + 1, len(parts) + 1, part.__name__.replace("_", " "))
