@@ -93,8 +93,10 @@ class Person:
         return "started", None
 
     @contextmanager
-    def starts(self, entry: str, app: Path, plan: LaunchPlan | None = None) -> Iterator[None]:
-        """Start an app in one of the two ways; it runs while the block does."""
+    def starts(
+        self, entry: str, app: Path, plan: LaunchPlan | None = None, **variables: str
+    ) -> Iterator[None]:
+        """Start an app in one of the two ways, with these variables; it runs while the block does."""
         from locara.runtime import launch  # noqa: PLC0415 - loads the runtime
         from locara.sandbox.broker import ScriptedPicker  # noqa: PLC0415 - as above
 
@@ -102,6 +104,7 @@ class Person:
         yes: Any = ScriptedConsent([True])
         cache = self.ctx.model_cache
         with at_home(self.home):
+            os.environ.update(variables)
             if entry == "start":
                 roots = {"documents": self.home / "Documents", "music": self.home / "Music"}
                 with launch.start(
@@ -255,15 +258,13 @@ def _sharing(ctx: Context, app: str, others: tuple[str, ...]) -> Path:
 
 def handed(ctx: Context, tally: Tally) -> None:
     """Whoever starts an app has the same private places judged before they are handed over."""
-    from locara.models.cache import default_root  # noqa: PLC0415 - loads the framework
-
     app = ctx.variant("handed", _granted("read"), page=False)
     for entry in ENTRIES:
         person = Person.fresh(ctx)
-        with _held_back() as begun, suppress(_Planned), person.starts(entry, app):
+        caches = person.home / "caches"
+        with _held_back() as begun, suppress(_Planned), person.starts(entry, app, XDG_CACHE_HOME=str(caches)):
             pass
-        with at_home(person.home):
-            cache = ctx.model_cache.root if entry == "start" else default_root()
+        cache = ctx.model_cache.root if entry == "start" else caches / "Locara/models"
         judge = begun[0][1]["services"].judge
         private = [person.home, person.home.parent, person.home / ".ssh/key", Path("/"), Path("/etc/passwd")]
         for own in (person.state, person.home / "apps", cache):

@@ -107,6 +107,7 @@ def devices(ctx: Context, tally: Tally) -> None:
     spans.recordings(ctx, tally)
     unread.sound(tally)
     unread.silent(tally)
+    unread.torn(tally, ctx.rng("desktop-torn"))
     unread.pictures(tally)
     unread.handles(tally)
     sources(ctx, tally)

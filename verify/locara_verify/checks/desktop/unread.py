@@ -168,6 +168,33 @@ def silent(tally: Tally) -> None:
         os.close(microphone.writing)
 
 
+def torn(tally: Tally, rng: random.Random) -> None:
+    """Sound comes in pieces that end anywhere and is taken in any amount: each time in whole samples of all channels,
+    and in the end all of it in its order."""
+    for channels in (1, 2):
+        microphone, width = _Microphone(), 2 * channels
+        devices = Devices(microphone)  # type: ignore[arg-type]
+        source = devices.sound(devices.listen("microphone", rate=8_000, channels=channels))
+        given = rng.randbytes(width * 300)
+        at = 0
+        taken: list[bytes] = []
+        while at < len(given):
+            piece = given[at : at + rng.randrange(1, 4 * width)]
+            os.write(microphone.writing, piece)
+            at += len(piece)
+            most = rng.randrange(width, 8 * width)
+            taken.append(source.take(least=1, most=most, seconds=0.001, cancelled=lambda: False).data)
+        os.close(microphone.writing)
+        while not (one := source.take(least=1, most=999, seconds=_SOON, cancelled=lambda: False)).ended:
+            taken.append(one.data)
+        taken.append(one.data)
+        odd = [len(data) for data in taken if len(data) % width]
+        told = f"{channels} channels, {odd[:3]}"
+        tally.judge(DEVICES, not odd, "an app is given a part of a sample", told)
+        same = b"".join(taken) == given
+        tally.judge(DEVICES, same, "sound is given in another order, or not all of it", told)
+
+
 def _head(size: int, name: bytes) -> bytes:
     return struct.pack(">III4s", size, 64, 48, name)
 

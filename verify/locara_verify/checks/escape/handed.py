@@ -19,6 +19,9 @@ from typing import Any, Final
 
 from locara.core.grant import compile_grants
 from locara.core.manifest import parse_manifest
+from locara.errors import SandboxError
+from locara.programs.launch import Launch, Limits
+from locara.programs.starter import Starter
 from locara.sandbox.broker import ScriptedPicker, Services
 from locara.sandbox.desktop.ports import Desktop
 from locara_verify.check import CheckResult, check
@@ -360,28 +363,39 @@ def _survives(case: Case, asks: Callable[[], Answer], operation: str, because: s
 
 
 def used(case: Case) -> None:
-    """What was ended names nothing any more: a draft that was put in place or given up, a handle that was released."""
+    """What was ended names nothing any more, also when something else has come in its place: a draft that was put in
+    place or given up, and a handle that was released."""
     folder = _folder(case)
-    with _asked(case, [folder], [folder / "001"]) as peer:
+    with _asked(case, [folder], *[[folder / "001"]] * 2) as peer:
         pick = {"op": "pick", "kind": "directory", "access": "read-write"}
         handle = peer.ask(**pick).reply["handles"][0]["handle"]
+
+        def begun(name: str) -> str:
+            asked = {"op": "open", "handle": handle, "path": name, "mode": "replace"}
+            return str(peer.ask(**asked).reply.get("commit", ""))
+
         drafts: list[str] = []
         for first, second in itertools.product(("commit", "abort"), repeat=2):
             for _ in range(ENOUGH // 4):
-                draft = peer.ask(op="open", handle=handle, path="000", mode="replace").reply
-                drafts.append(str(draft.get("commit", "")))
+                drafts.append(begun("000"))
                 peer.ask(op=first, commit=drafts[-1])
+                other = begun("002")
                 (folder / "000").write_bytes(b"since then")
-                peer.ask(op=second, commit=drafts[-1])
+                code = peer.ask(op=second, commit=drafts[-1]).reply.get("code")
                 whole = (folder / "000").read_bytes() == b"since then"
-                case.judge(WIDENING, not whole, "a draft was used twice", f"{first}, then {second}")
+                ended = peer.ask(op="commit", commit=other).ok
+                told = f"{first}, then {second}: {code}, and another draft {'ends' if ended else 'is lost'}"
+                held = whole and ended and code == "not_found"
+                case.judge(WIDENING, not held, "a draft was used twice", told)
         guessed = guessable(drafts)
         case.judge(FORGERY, guessed is not None, "drafts can be guessed", str(guessed))
         given = peer.ask(**{**pick, "kind": "file"}).reply["handles"][0]["handle"]
         peer.ask(op="release", handle=given)
+        peer.ask(**{**pick, "kind": "file"})
         for message in ({"op": "stat"}, {"op": "open", "mode": "append"}, {"op": "release"}):
-            answer = peer.ask(**message, handle=given)
-            case.judge(FORGERY, answer.ok, "a released handle opens something", message["op"])
+            code = peer.ask(**message, handle=given).reply.get("code")
+            told = f"{message['op']}: {code}"
+            case.judge(FORGERY, code != "not_found", "a released handle is still one", told)
 
 
 class _Fails:
@@ -422,15 +436,17 @@ def faulty(case: Case) -> None:
     document = json.loads(case.ctx.target.manifest_bytes)
     document["capabilities"] |= {**EVERYTHING, "fs.user-selected": "read-write"}
     grants = compile_grants(parse_manifest(json.dumps(document).encode()))
-    folder = _folder(case)
-    for error in _FAILURES:
+    folder, launch = _folder(case), Launch("ocr", Limits(memory=1, cpu=1, wall=1.0))
+    for error in (*_FAILURES, SandboxError(_WORDS, code="launch_failed")):
         fails: Any = _Fails(error)
         desktop = Desktop(fails, fails, fails, fails, fails)
         services = Services(picker=fails, memory=fails, desktop=desktop, programs=fails)
         judged = Services(picker=ScriptedPicker([[folder / "000"]], remembers=True), judge=fails)
         kept = Services(picker=ScriptedPicker([[folder / "000"]], remembers=True), memory=fails)
         remember = {"op": "pick", "kind": "file", "access": "read", "remember": True}
-        for outside, asked in ((services, _OUTSIDE), (judged, (remember,)), (kept, (remember,))):
+        begins = Services(programs=Starter(plan=fails, launches={"ocr": lambda _options: launch}))
+        ways = ((services, _OUTSIDE), (judged, (remember,)), (kept, (remember,)), (begins, _OUTSIDE[-2:-1]))
+        for outside, asked in ways:
             with talking(grants, outside) as peer:
                 for message in asked:
                     _says_nothing_of(case, peer, message, error)

@@ -214,26 +214,34 @@ _FAILS: Final[tuple[tuple[Callable[[LaunchPlan], LaunchPlan], str], ...]] = (
 
 def _left_open(plan: LaunchPlan) -> list[str]:
     """A start that fails at each step: as many descriptors are open as before, and nothing of it runs."""
-    faults = []
-    for edit, program in _FAILS:
-        before, children = open_count(), set(family(os.getpid()))
-        wrong = replace(edit(plan), payload=Payload("inside.wait"))
-        with _in_place_of_bubblewrap(program):
-            try:
-                process = start(wrong, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            except SandboxError as error:
-                told = error.message
-            else:
-                process.kill()
-                process.close()
-                faults.append(f"a start that must fail did not: {edit.__doc__} {program}")
-                continue
-        what = f"{edit.__doc__} {program} ({told})"
-        if open_count() > before:
-            faults.append(f"a start that failed left {open_count() - before} descriptors open: {what}")
-        if not happens(lambda before=children: not set(family(os.getpid())) - before, _GONE_SECONDS):  # type: ignore[misc]
-            faults.append(f"a start that failed left a process running: {what}")
+    faults: list[str] = []
+    kept, written = os.pipe()  # what runs inside all the same waits for the end of its input
+    try:
+        for edit, program in _FAILS:
+            wrong = replace(edit(plan), payload=Payload("inside.wait"))
+            faults += [f"{fault}: {edit.__doc__} {program}" for fault in _failed(wrong, program, kept)]
+    finally:
+        os.close(kept)
+        os.close(written)
     return faults
+
+
+def _failed(plan: LaunchPlan, program: str, stdin: int) -> Iterator[str]:
+    """What is left of a start that must fail."""
+    before, children = open_count(), set(family(os.getpid()))
+    with _in_place_of_bubblewrap(program):
+        try:
+            process = start(plan, stdin=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        except SandboxError:
+            pass
+        else:
+            process.kill()
+            process.close()
+            yield "a start that must fail did not"
+    if open_count() > before:
+        yield f"a start that failed left {open_count() - before} descriptors open"
+    if not happens(lambda: not set(family(os.getpid())) - children, _GONE_SECONDS):
+        yield "a start that failed left a process running"
 
 
 @contextmanager

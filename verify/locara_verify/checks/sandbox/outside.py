@@ -288,13 +288,14 @@ def _host() -> dict[str, Any]:
 
 
 def _machine_files() -> list[str]:
-    """Files of /proc that are of no process: each at its top and one of each folder, but for `MACHINE`."""
+    """Files of /proc that are of no process, but for `MACHINE`; of the many folders of switches one in each."""
     found = [path for path in sorted(Path("/proc").iterdir()) if path.is_file() and not path.is_symlink()]
     for folder in sorted(path for path in Path("/proc").iterdir() if path.is_dir() and not path.is_symlink()):
         if folder.name.isdecimal():
             continue
         for at, _, names in os.walk(folder):
-            found += [Path(at, name) for name in sorted(names) if str(Path(at, name)) not in MACHINE][:1]
+            some = 1 if at.startswith(("/proc/sys/", "/proc/irq/")) else len(names)
+            found += [Path(at, name) for name in sorted(names)][:some]
     return [str(path) for path in found if str(path) not in MACHINE][:_MOST_MACHINE_FILES]
 
 
