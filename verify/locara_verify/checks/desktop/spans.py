@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import field, replace
 from typing import Any, Final
 
+from locara.core.grant import Grants
 from locara.records import dataclass
 from locara.sandbox.desktop.ports import Desktop, Recording, SoundSource
 from locara.sandbox.desktop.scripted import FedRecording, KeptNotes, KeptPages
@@ -51,23 +52,29 @@ def rates(ctx: Context, tally: Tally) -> None:
     _, grants = manifest_of(ctx, given)
     rng = ctx.rng("desktop-rates")
     for rule, asked, most, span in _RATES:
-        now, notes, pages = [0.0], KeptNotes(), KeptPages()
-        desktop = Desktop(notifier=notes, opener=pages, clock=lambda now=now: now[0])
         # One, the others just before its span ends, and as many again when it has ended: the worst order first.
         steps = [0, span - 1, *[0] * (most - 2), 1, *[0] * most]
         steps += [rng.choice((0, 0, 0, 1, span // most, span - 1, span)) for _ in range(_ASKED)]
-        happened: list[float] = []
-        with serving(grants, desktop=desktop) as peer:
-            for step in steps:
-                now[0] += step
-                before = len(notes.shown) + len(pages.opened)
-                free = sum(at > now[0] - span for at in happened) < most
-                peer.ask(**asked)
-                came = len(notes.shown) + len(pages.opened) > before
-                happened += [now[0]] * came
-                told = f"{asked['op']} {sum(at > now[0] - span for at in happened)} times in {span} seconds"
-                tally.judge(rule, free or not came, "more happened in a span of time than there may", told)
-                tally.twin(rule, came or not free, f"what is not too much happens ({told})")
+        _rate(tally, grants, steps, (rule, asked, most, span))
+
+
+def _rate(tally: Tally, grants: Grants, steps: list[int], one: tuple[str, dict[str, Any], int, int]) -> None:
+    """Ask once after each of these seconds."""
+    rule, asked, most, span = one
+    now, notes, pages = [0.0], KeptNotes(), KeptPages()
+    desktop = Desktop(notifier=notes, opener=pages, clock=lambda: now[0])
+    happened: list[float] = []
+    with serving(grants, desktop=desktop) as peer:
+        for step in steps:
+            now[0] += step
+            before = len(notes.shown) + len(pages.opened)
+            free = sum(at > now[0] - span for at in happened) < most
+            peer.ask(**asked)
+            came = len(notes.shown) + len(pages.opened) > before
+            happened += [now[0]] * came
+            told = f"{asked['op']} {sum(at > now[0] - span for at in happened)} times in {span} seconds"
+            tally.judge(rule, free or not came, "more happened in a span of time than there may", told)
+            tally.twin(rule, came or not free, f"what is not too much happens ({told})")
 
 
 def turns(ctx: Context, tally: Tally) -> None:

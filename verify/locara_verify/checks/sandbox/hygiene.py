@@ -247,7 +247,7 @@ def _failed(plan: LaunchPlan, program: str, stdin: int) -> Iterator[str]:
 @contextmanager
 def _in_place_of_bubblewrap(program: str) -> Iterator[None]:
     """During the block the launcher starts this program, where it is named."""
-    before = launcher.find_bwrap
+    before = vars(launcher)["find_bwrap"]
     if program:
         vars(launcher)["find_bwrap"] = lambda: program
     try:
