@@ -74,14 +74,14 @@ class Trial:
     @contextlib.contextmanager
     def starts(
         self,
-        *picks: Path,
+        *picks: Path | Sequence[Path],
         app: str = APP,
         manifest: str = "one",
         remembers: bool = True,
         private: tuple[Path, ...] = (),
     ) -> Iterator[Peer]:
-        """A start of the app, as the broker sees it, with a person who picks these in this order and whose places of
-        their own are private."""
+        """A start of the app, as the broker sees it, with a person who picks these in this order, one or several at a
+        time, and whose places of their own are private."""
         from locara.runtime.private_places import PrivatePlaces  # noqa: PLC0415 - only this check needs it
         from locara.runtime.remembered import PickMemory  # noqa: PLC0415 - as above
         from locara.runtime.state import StateFolder  # noqa: PLC0415 - as above
@@ -90,7 +90,8 @@ class Trial:
         folder = StateFolder(self.state)
         places = PrivatePlaces(self.top / "home", (self.state, *private))
         memory = PickMemory(folder, app, Digest.of(manifest.encode()), places)
-        picker = ScriptedPicker([[path] for path in picks], remembers=remembers)
+        answers = [[given] if isinstance(given, Path) else given for given in picks]
+        picker = ScriptedPicker(answers, remembers=remembers)
         with talking(self.grants, Services(picker=picker, memory=memory)) as peer:
             yield peer
 
