@@ -87,8 +87,9 @@ class Starter:
                 self._plan(launch), stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=subprocess.DEVNULL
             )
         except SandboxError as error:
+            # The app hears why in one word: what a launcher says names places on the host.
             raise CallError(
-                f"the sandbox of {launch.name} did not start: {error.message}",
+                f"the sandbox of {launch.name} did not start: {error.code}",
                 code="program_unavailable",
                 fix=error.fix or "locara doctor says what this machine can enforce",
             ) from error

@@ -1,19 +1,26 @@
-"""LC412, LC413 and LC415 at both ways in which an app is started: what each hands to the sandbox, or why it does not.
+"""LC208, LC412, LC413, LC415 and LC773 at both ways in which an app is started: what each hands to the sandbox, or why
+it does not.
 
 A plan is built from what the person decided. It must show the app nothing of those decisions, no folder that sleeps,
-and of what is shared only what is awake. Both ways are gone as far as the sandbox, which is not started: what it would
-have been given is looked at.
+and of what is shared only what is awake; what answers the app outside hands over no private place, and a list that
+names the app ends it. Both ways are gone as far as the sandbox, which is not started: what it would have been given is
+looked at.
 """
 
 from __future__ import annotations
 
 import importlib
+import io
 import itertools
+import json
+import os
+import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from locara.errors import LocaraError
 from locara.records import dataclass
@@ -25,19 +32,26 @@ from locara_verify.check import CheckResult, check
 from locara_verify.checks.consent import circles
 from locara_verify.checks.consent.starts import bare, narrow, wide
 from locara_verify.checks.in_process import at_home
+from locara_verify.checks.updates.both_lists import both_lists
 from locara_verify.context import Context
 from locara_verify.tally import Tally
 
 if TYPE_CHECKING:
     from locara.sandbox.launcher import LaunchPlan
 
+PRIVATE: Final = "LC208"
 BYPASS: Final = "LC412"
 SLEEP: Final = "LC413"
 SHARED: Final = "LC415"
+RECALLED: Final = "LC773"
 DAY: Final = 86_400.0
 ENTRIES: Final = ("start", "running")
 AGES: Final = ((1 / 24, True), (8.0, False))
 """How many days ago an update was agreed to, and whether what it adds sleeps."""
+
+
+_SOON: Final = 10.0
+_LOOK: Final = 0.02
 
 
 class _Planned(Exception):
@@ -68,55 +82,79 @@ class Person:
 
     def given(self, entry: str, app: Path, plan: LaunchPlan | None = None) -> tuple[str, LaunchPlan | None]:
         """The code of a refusal, or the plan that the sandbox is given. They say yes where they are asked."""
+        with _held_back() as begun:
+            try:
+                with self.starts(entry, app, plan):
+                    pass
+            except _Planned:
+                return "", begun[0][0]
+            except LocaraError as error:
+                return error.code, None
+        return "started", None
+
+    @contextmanager
+    def starts(
+        self, entry: str, app: Path, plan: LaunchPlan | None = None, **variables: str
+    ) -> Iterator[None]:
+        """Start an app in one of the two ways, with these variables; it runs while the block does."""
         from locara.runtime import launch  # noqa: PLC0415 - loads the runtime
         from locara.sandbox.broker import ScriptedPicker  # noqa: PLC0415 - as above
 
         bundle, data, picker = AppBundle.open(app), self.home / "apps", ScriptedPicker([])
         yes: Any = ScriptedConsent([True])
         cache = self.ctx.model_cache
-        with _held_back() as plans, at_home(self.home):
-            try:
-                if entry == "start":
-                    roots = {"documents": self.home / "Documents", "music": self.home / "Music"}
-                    launch.start(
-                        bundle, home=data, cache=cache, picker=picker, user_roots=roots, state=self.state,
-                        consent=yes, plan=plan,
-                    )  # fmt: skip
-                else:
-                    with launch.running(bundle, consent=yes, picker=picker, data=data, state=self.state):
-                        pass
-            except _Planned:
-                return "", plans[0]
-            except LocaraError as error:
-                return error.code, None
-        return "started", None
+        with at_home(self.home):
+            os.environ.update(variables)
+            if entry == "start":
+                roots = {"documents": self.home / "Documents", "music": self.home / "Music"}
+                with launch.start(
+                    bundle, home=data, cache=cache, picker=picker, user_roots=roots, state=self.state,
+                    consent=yes, plan=plan, tell=lambda _: None,
+                ):  # fmt: skip
+                    yield
+            else:
+                with launch.running(bundle, consent=yes, picker=picker, data=data, state=self.state):
+                    yield
 
 
 @contextmanager
-def _held_back() -> Iterator[list[Any]]:
-    """While the block runs no sandbox is started: the plans that one would be started with are kept."""
+def _replaced(start: Callable[..., object]) -> Iterator[None]:
+    """While the block runs this is called in place of what starts a sandbox."""
     launch: Any = importlib.import_module("locara.runtime.launch")
-    plans: list[Any] = []
-    before = launch.start_sandbox
-
-    def held(plan: object, **_streams: object) -> object:
-        plans.append(plan)
-        raise _Planned
-
-    launch.start_sandbox = held
+    before, launch.start_sandbox = launch.start_sandbox, start
     try:
-        yield plans
+        yield
     finally:
         launch.start_sandbox = before
 
 
-@check("consent.entries", rules=(BYPASS, SLEEP, SHARED), needs=frozenset({"kernel"}), quick=True)
+@contextmanager
+def _held_back() -> Iterator[list[tuple[Any, Mapping[str, Any]]]]:
+    """While the block runs no sandbox is started: what one would be started with is kept."""
+    begun: list[tuple[Any, Mapping[str, Any]]] = []
+
+    def held(plan: object, **beside: object) -> object:
+        begun.append((plan, beside))
+        raise _Planned
+
+    with _replaced(held):
+        yield begun
+
+
+@check(
+    "consent.entries",
+    rules=(PRIVATE, BYPASS, SLEEP, SHARED, RECALLED),
+    needs=frozenset({"kernel"}),
+    quick=True,
+)
 def run(ctx: Context) -> CheckResult:
-    """Decisions where an app could see them, an update that sleeps, and a circle that grew."""
+    """Decisions where an app could see them, an update that sleeps, a circle that grew, private places, and a list."""
     tally = Tally()
     exposed(ctx, tally)
     asleep(ctx, tally)
     grown(ctx, tally)
+    handed(ctx, tally)
+    ended(ctx, tally)
     return tally.result()
 
 
@@ -213,3 +251,110 @@ def _sharing(ctx: Context, app: str, others: tuple[str, ...]) -> Path:
         document["capabilities"] |= {"shared-folders": shared}
 
     return ctx.variant("sharing", edit, page=False)
+
+
+# -- what answers an app from outside
+
+
+def handed(ctx: Context, tally: Tally) -> None:
+    """Whoever starts an app has the same private places judged before they are handed over."""
+    app = ctx.variant("handed", _granted("read"), page=False)
+    for entry in ENTRIES:
+        person = Person.fresh(ctx)
+        caches = person.home / "caches"
+        with _held_back() as begun, suppress(_Planned), person.starts(entry, app, XDG_CACHE_HOME=str(caches)):
+            pass
+        cache = ctx.model_cache.root if entry == "start" else caches / "Locara/models"
+        judge = begun[0][1]["services"].judge
+        private = [person.home, person.home.parent, person.home / ".ssh/key", Path("/"), Path("/etc/passwd")]
+        for own in (person.state, person.home / "apps", cache):
+            private += [own, own / "below", own / "below/it", own.parent]
+        for place in private:
+            held = _refuses(judge, place)
+            told = f"{entry}: {os.path.relpath(place, person.home)}"
+            tally.judge(PRIVATE, held, "a private place would be handed over", told)
+        tally.twin(PRIVATE, not _refuses(judge, person.home / "Documents/letter"), f"{entry}: a letter")
+
+
+def _refuses(judge: Callable[[Path], None], place: Path) -> bool:
+    try:
+        judge(place)
+    except LocaraError:
+        return True
+    return False
+
+
+class _Runs:
+    """An app that runs as far as its launcher can tell: it answers each call with nothing, until it is killed."""
+
+    def __init__(self, streams: Mapping[str, Any]) -> None:
+        self.killed = threading.Event()
+        self.pid = 0
+        self.broker = SimpleNamespace(background="none")
+        fds = [os.dup(streams[name]) for name in ("stdin", "stdout")]
+        threading.Thread(target=self._answer, args=fds, daemon=True).start()
+
+    @staticmethod
+    def _answer(reading: int, writing: int) -> None:
+        with open(reading, "rb") as calls, open(writing, "wb", buffering=0) as answers, suppress(OSError):
+            while head := calls.read(4):
+                call = json.loads(calls.read(int.from_bytes(head, "big")))
+                answer = json.dumps({"id": call.get("id"), "ok": True, "result": {}}).encode()
+                answers.write(len(answer).to_bytes(4, "big") + answer)
+
+    def kill(self) -> None:
+        """See Process."""
+        self.killed.set()
+
+    def wait(self, _seconds: float | None = None) -> int:
+        """See Process."""
+        return 0
+
+    def close(self) -> None:
+        """See Process."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+
+def ended(ctx: Context, tally: Tally) -> None:
+    """A list that names an app as malware arrives while it runs: it is ended, in whichever way it was started."""
+    from locara.runtime import recall  # noqa: PLC0415 - loads the runtime
+
+    app = ctx.variant("recalled", bare, page=False)
+    app_id = AppBundle.open(app).grants.app_id
+    before, vars(recall)["EVERY"] = recall.EVERY, _LOOK
+    try:
+        for entry in ENTRIES:
+            _ended(ctx, tally, entry, app, app_id)
+    finally:
+        vars(recall)["EVERY"] = before
+
+
+def _ended(ctx: Context, tally: Tally, entry: str, app: Path, app_id: str) -> None:
+    from locara.runtime.revocation import take_lists  # noqa: PLC0415 - loads the runtime
+
+    person, now = Person.fresh(ctx), time.time()
+    apps: list[_Runs] = []
+
+    def starts(_plan: object, **streams: Any) -> _Runs:  # noqa: ANN401 - what a sandbox is started with
+        apps.append(_Runs(streams))
+        return apps[-1]
+
+    malware = {
+        "severity": "block",
+        "kind": "malware",
+        "reason": "a test",
+        "time": 1.0,
+        "id": "R-1",
+        "app": app_id,
+    }
+    with _replaced(starts), redirect_stderr(io.StringIO()), person.starts(entry, app):
+        early = apps[0].killed.wait(2 * _LOOK)
+        take_lists(StateFolder(person.state), both_lists(1, [malware], [], updated=now), now=now)
+        killed = apps[0].killed.wait(_SOON)
+    tally.twin(RECALLED, not early, f"{entry}: an app that no list names goes on")
+    tally.judge(RECALLED, killed, "a running app that a list names as malware goes on", entry)

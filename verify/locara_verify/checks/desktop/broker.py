@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.descriptors import open_count
-from locara_verify.checks.desktop import unread
+from locara_verify.checks.desktop import spans, unread
 from locara_verify.checks.desktop.programs import servers
 from locara_verify.checks.desktop.sources import ended, sources
 from locara_verify.checks.desktop.stage import (
@@ -49,7 +49,14 @@ _BAD_NAMES: Final[tuple[Any, ...]] = (
     ["microphone"],
     "camera\0",
 )
-_MARKUP: Final = ("<b>x</b>", "a & b", "x\u202ey", "x\0y", "x\x1b[2J", "x" * 401, "\u200b", " padded ")
+_MARKUP: Final = (
+    "<b>x</b>", "a & b", "x\u202ey", "x\0y", "x\x1b[2J", "x" * 401, "\u200b", " padded ",
+    *(f"x{end}y" for end in ("\n", "\t", "\r", "\r\n", "\v", "\f", "\x85", "\u2028", "\u2029")),
+)  # fmt: skip
+_LINES: Final = "\n\t"
+"""What a body may have and a title may not."""
+_CALLED: Final = {"microphone": "microphone", "system-audio": "sound of other apps", "camera": "camera"}
+"""What the person is told of each device."""
 
 Json = Any
 
@@ -63,6 +70,8 @@ def run(ctx: Context) -> CheckResult:
     notifications(ctx, tally)
     pages(ctx, tally)
     background(ctx, tally)
+    spans.rates(ctx, tally)
+    spans.turns(ctx, tally)
     return tally.result()
 
 
@@ -95,7 +104,12 @@ def devices(ctx: Context, tally: Tally) -> None:
         _off_at_the_end(tally, desk)
     _tells_and_lets_go(ctx, tally)
     _counted(ctx, tally)
+    spans.recordings(ctx, tally)
     unread.sound(tally)
+    unread.silent(tally)
+    unread.torn(tally, ctx.rng("desktop-torn"))
+    unread.pictures(tally)
+    unread.handles(tally)
     sources(ctx, tally)
     ended(ctx, tally)
 
@@ -117,8 +131,15 @@ def _off_at_the_end(tally: Tally, desk: Watched) -> None:
         DEVICES, on == opened, "a device was switched on and the person was not told", f"{on} of {opened}"
     )
 
+    for device, words in _CALLED.items():
+        uses = sum(f") uses the {words}" in line for line in desk.told)
+        count = desk.recorder.opened.count(device)
+        tally.judge(
+            DEVICES, uses == count, f"the person is told of another device than the {device}", f"{uses}"
+        )
+
     def off() -> int:
-        return sum("no longer uses" in line for line in desk.told)
+        return sum(f"no longer uses the {words}" in line for words in _CALLED.values() for line in desk.told)
 
     tally.judge(
         DEVICES,
@@ -216,6 +237,7 @@ def clipboard(ctx: Context, tally: Tally) -> None:
             forged = not peer.ask(op="clipboard-write", offer="x" * 32).ok
             tally.judge(CLIPBOARD, forged, "an offer nobody was given was taken", "x" * 32)
             _offers_end(peer, desk, tally)
+            spans.used_up(peer, desk, tally)
 
 
 def _offers_end(peer: Peer, desk: Watched, tally: Tally) -> None:
@@ -268,7 +290,8 @@ def _texts(ctx: Context, tally: Tally) -> None:
                 peer.ask(op="notify", modes=["alert"], title=title, body=body)
                 shown = desk.notes.shown[before:]
                 plain = all((note.title, note.body) == (title, body) for note in shown)
-                hidden = any(not character.isprintable() for character in text)
+                welcome = "" if title == text else _LINES
+                hidden = any(not one.isprintable() and one not in welcome for one in text)
                 long = len(text) > 400 or (len(text) > 100 and title == text)
                 held = plain and not (shown and (hidden or long))
                 tally.judge(NOTES, held, "text that cannot be shown as it is was shown", ascii(text)[:40])

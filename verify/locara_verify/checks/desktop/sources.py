@@ -73,9 +73,9 @@ def sources(ctx: Context, tally: Tally) -> None:
 
 def ended(ctx: Context, tally: Tally) -> None:
     """Devices that real programs read: one is stopped and one is left on at the end of its app, while somebody still
-    holds what comes of them. Both programs are gone."""
+    holds what comes of them. Both programs are gone, also the first, which does not end when it is asked to."""
     folder = ctx.fresh_dir("ended")
-    _stand_in(folder)
+    _stand_in(folder, stubborn=True)
     (folder / "info").write_text(json.dumps({"default_source_name": _PLAIN[2]["name"]}), "utf-8")
     (folder / "list").write_text(json.dumps([_PLAIN[2]]), "utf-8")
     _, grants = manifest_of(ctx, {"device.microphone": True})
@@ -141,11 +141,13 @@ def _recorded(
     return said.read_text("utf-8") if said.exists() else ""
 
 
-def _stand_in(folder: Path) -> None:
+def _stand_in(folder: Path, *, stubborn: bool = False) -> None:
+    """The programs of a session that record. ``stubborn``: the first that is started ignores that it is to end."""
     said = f"'{folder}/said'"
+    first = f"[ -e '{folder}/pids' ] || trap '' TERM; " if stubborn else ""
     programs = {
         "pactl": f"case \"$*\" in *info*) exec cat '{folder}/info';; *) exec cat '{folder}/list';; esac\n",
-        "parec": f"env > '{folder}/environment'; echo $$ >> '{folder}/pids'; printf '%s ' \"$@\" > {said}.new\n"
+        "parec": f"{first}env > '{folder}/environment'; echo $$ >> '{folder}/pids'; printf '%s ' \"$@\" > {said}.new\n"
         f"mv {said}.new {said}; printf xxxx; exec sleep 20\n",
         "arecord": "exit 1\n",
     }

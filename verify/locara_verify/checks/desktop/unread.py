@@ -1,24 +1,28 @@
-"""LC421 and LC811 at what waits for a reader: changes of settings and sound that nobody takes are bounded, and what was
-dropped is told. The queues of the runtime are filled in this process, as quickly as they take it in."""
+"""LC421 and LC811 at what waits for a reader: changes of settings, sound and pictures that nobody takes are bounded,
+and what was dropped is told. The queues of the runtime are filled in this process, as quickly as they take it in."""
 
 from __future__ import annotations
 
 import json
 import os
 import random
+import select
 import sqlite3
+import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
-from locara.runtime.devices import Devices
+from locara.errors import CallError
+from locara.runtime.devices import Devices, PictureSource
 from locara.runtime.subscriptions import Subscriptions
 from locara.storage.settings import Change
 from locara.storage.store import Store
 from locara_verify.checks.desktop.stage import DEVICES, SUBSCRIBED
+from locara_verify.checks.names import ENOUGH, guessable
 from locara_verify.tally import Tally
 
 _MOST_KEPT: Final = 1_000
@@ -26,6 +30,8 @@ _MOST_BYTES: Final = 2 * 1024 * 1024
 _FED: Final = 12 * 1024 * 1024
 _MOST_SOUND: Final = 8 * 1024 * 1024
 _PIECE: Final = 1024 * 1024
+_MOST_PICTURE: Final = 8 * 1024 * 1024
+_FORMATS: Final = (b"MJPG", b"YUYV", b"RGB3")
 _SOON: Final = 5.0
 
 
@@ -101,8 +107,14 @@ class _Microphone:
         """See BrokerClient.listen."""
         return "recording", self.reading
 
-    def stop(self, _recording: str) -> None:
+    def watch(self, _width: int, _height: int) -> tuple[str, int]:
+        """See BrokerClient.watch."""
+        return "recording", self.reading
+
+    def stop(self, recording: str) -> None:
         """See BrokerClient.stop."""
+        if recording != "recording":
+            raise CallError("no such recording", code="not_found")
         self.stopped = True
 
     def is_on(self) -> bool:
@@ -140,6 +152,110 @@ def sound(tally: Tally) -> None:
         DEVICES, not microphone.is_on(), "a device that the app closed stays on", "it is still read from"
     )
     os.close(microphone.writing)
+
+
+def silent(tally: Tally) -> None:
+    """A device that gives nothing at all, and a picture that never comes to its end: closed, it is off at once."""
+    for kind, given in (("sound", b""), ("a picture", b""), ("a picture", _head(100, b"MJPG") + b"x")):
+        microphone = _Microphone()
+        devices = Devices(microphone)  # type: ignore[arg-type]
+        sounds = kind == "sound"
+        handle = devices.listen("microphone", rate=8_000, channels=2) if sounds else devices.watch(64, 48)
+        os.write(microphone.writing, given)
+        devices.switch_off(handle)
+        told = f"{kind}, after {len(given)} bytes"
+        tally.judge(DEVICES, microphone.stopped, "a silent device that the app closed stays on", told)
+        os.close(microphone.writing)
+
+
+def torn(tally: Tally, rng: random.Random) -> None:
+    """Sound comes in pieces that end anywhere and is taken in any amount: each time in whole samples of all channels,
+    and in the end all of it in its order."""
+    for channels in (1, 2):
+        microphone, width = _Microphone(), 2 * channels
+        devices = Devices(microphone)  # type: ignore[arg-type]
+        source = devices.sound(devices.listen("microphone", rate=8_000, channels=channels))
+        given = rng.randbytes(width * 300)
+        at = 0
+        taken: list[bytes] = []
+        while at < len(given):
+            piece = given[at : at + rng.randrange(1, 4 * width)]
+            os.write(microphone.writing, piece)
+            at += len(piece)
+            most = rng.randrange(width, 8 * width)
+            taken.append(source.take(least=1, most=most, seconds=0.001, cancelled=lambda: False).data)
+        os.close(microphone.writing)
+        while not (one := source.take(least=1, most=999, seconds=_SOON, cancelled=lambda: False)).ended:
+            taken.append(one.data)
+        taken.append(one.data)
+        odd = [len(data) for data in taken if len(data) % width]
+        told = f"{channels} channels, {odd[:3]}"
+        tally.judge(DEVICES, not odd, "an app is given a part of a sample", told)
+        same = b"".join(taken) == given
+        tally.judge(DEVICES, same, "sound is given in another order, or not all of it", told)
+
+
+def _head(size: int, name: bytes) -> bytes:
+    return struct.pack(">III4s", size, 64, 48, name)
+
+
+def pictures(tally: Tally) -> None:
+    """What comes of a camera and is no picture ends it before any of it is kept; pictures are given as they came."""
+    for size, name in _lies():
+        camera = _Microphone()
+        source = _watching(camera)
+        os.write(camera.writing, _head(16, b"MJPG") + bytes(16) + _head(size, name))
+        ended = _ends(camera.writing)
+        told = f"{size} bytes of {name!r} were announced"
+        tally.judge(DEVICES, ended, "what is no picture is taken in from a camera", told)
+        first = source.take(_SOON, lambda: False)
+        tally.twin(DEVICES, first is not None and first.data == bytes(16), "the picture before it is given")
+        later = source.take(0.0, lambda: False)
+        tally.judge(DEVICES, later is None, "what is no picture is given to the app", told)
+        os.close(camera.writing)
+    for name in _FORMATS:
+        camera = _Microphone()
+        source = _watching(camera)
+        for number in range(3):
+            os.write(camera.writing, _head(4, name) + bytes([number] * 4))
+        os.close(camera.writing)
+        seen, data = 0, b""
+        while (frame := source.take(_SOON, lambda: False)) is not None:
+            seen, data = seen + 1 + frame.dropped, frame.data
+        tally.judge(DEVICES, seen == 3, "pictures that were dropped are not told", f"{seen} of 3 {name!r}")
+        tally.twin(DEVICES, data == bytes([2] * 4), f"the newest {name!r} is given")
+
+
+def _lies() -> Iterator[tuple[int, bytes]]:
+    """Sizes and formats that no picture has."""
+    for size in (0, _MOST_PICTURE + 1, 2**31 - 1, 2**31, 2**32 - 1):
+        yield size, b"MJPG"
+    for name in (b"GIF8", b"mjpg", b"MJP\0", b"\0\0\0\0", b"JPMG"):
+        yield 16, name
+
+
+def _watching(camera: _Microphone) -> PictureSource:
+    devices = Devices(camera)  # type: ignore[arg-type]
+    return devices.pictures(devices.watch(64, 48))
+
+
+def _ends(fd: int) -> bool:
+    """Whether nobody reads from a pipe any more within a short while."""
+    poll = select.poll()
+    poll.register(fd, 0)
+    return bool(poll.poll(1_000))
+
+
+def handles(tally: Tally) -> None:
+    """Devices that are opened again and again: no handle says what another is."""
+    names: list[str] = []
+    for _ in range(ENOUGH):
+        microphone = _Microphone()
+        devices = Devices(microphone)  # type: ignore[arg-type]
+        names.append(devices.watch(64, 48))
+        os.close(microphone.writing)
+    guessed = guessable(names)
+    tally.judge(DEVICES, guessed is None, "handles of devices can be guessed", str(guessed))
 
 
 def _feed(fd: int) -> None:

@@ -17,10 +17,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from locara.core.grant import compile_grants
+from locara.core.manifest import parse_manifest
+from locara.errors import SandboxError
+from locara.programs.launch import Launch, Limits
+from locara.programs.starter import Starter
 from locara.sandbox.broker import ScriptedPicker, Services
+from locara.sandbox.desktop.ports import Desktop
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.descriptors import open_count, open_on
+from locara_verify.checks.desktop.stage import EVERYTHING, GRANTED_HOST
 from locara_verify.checks.escape.outside import FORGERY, WIDENING, Answer, Case, Peer, granted, talking
+from locara_verify.checks.names import ENOUGH, guessable
 from locara_verify.context import Context
 from locara_verify.finding import Finding, first_of_each
 
@@ -67,6 +75,8 @@ def run(ctx: Context) -> CheckResult:
     turned(case)
     nameless(case)
     odd_requests(case, rng)
+    used(case)
+    faulty(case)
     return CheckResult(
         findings=first_of_each(findings),
         attempts=tried,
@@ -430,3 +440,103 @@ def _survives(case: Case, asks: Callable[[], Answer], operation: str, because: s
         lives, what = False, "a request ended the broker"
     case.judge(FORGERY, not lives, what, f"{operation}: {because[:120]}")
     return lives
+
+
+def used(case: Case) -> None:
+    """What was ended names nothing any more, also when something else has come in its place: a draft that was put in
+    place or given up, and a handle that was released."""
+    folder = _folder(case)
+    with _asked(case, [folder], *[[folder / "001"]] * 2) as peer:
+        pick = {"op": "pick", "kind": "directory", "access": "read-write"}
+        handle = peer.ask(**pick).reply["handles"][0]["handle"]
+
+        def begun(name: str) -> str:
+            asked = {"op": "open", "handle": handle, "path": name, "mode": "replace"}
+            return str(peer.ask(**asked).reply.get("commit", ""))
+
+        drafts: list[str] = []
+        for first, second in itertools.product(("commit", "abort"), repeat=2):
+            for _ in range(ENOUGH // 4):
+                drafts.append(begun("000"))
+                peer.ask(op=first, commit=drafts[-1])
+                other = begun("002")
+                (folder / "000").write_bytes(b"since then")
+                code = peer.ask(op=second, commit=drafts[-1]).reply.get("code")
+                whole = (folder / "000").read_bytes() == b"since then"
+                ended = peer.ask(op="commit", commit=other).ok
+                told = f"{first}, then {second}: {code}, and another draft {'ends' if ended else 'is lost'}"
+                held = whole and ended and code == "not_found"
+                case.judge(WIDENING, not held, "a draft was used twice", told)
+        guessed = guessable(drafts)
+        case.judge(FORGERY, guessed is not None, "drafts can be guessed", str(guessed))
+        given = peer.ask(**{**pick, "kind": "file"}).reply["handles"][0]["handle"]
+        peer.ask(op="release", handle=given)
+        peer.ask(**{**pick, "kind": "file"})
+        for message in ({"op": "stat"}, {"op": "open", "mode": "append"}, {"op": "release"}):
+            code = peer.ask(**message, handle=given).reply.get("code")
+            told = f"{message['op']}: {code}"
+            case.judge(FORGERY, code != "not_found", "a released handle is still one", told)
+
+
+class _Fails:
+    """Anything that stands outside, and fails in one way at whatever it is asked."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+        self.asked = 0
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        if name == "close":
+            return lambda: None
+        return self
+
+    def __call__(self, *_given: object, **_named: object) -> None:
+        self.asked += 1
+        raise self._error
+
+
+_WORDS: Final = "/home/anna/.ssh/canary"
+_FAILURES: Final[tuple[Exception, ...]] = (
+    *(RuntimeError(_WORDS), ValueError(_WORDS), KeyError(_WORDS), OSError(_WORDS), UnicodeError(_WORDS)),
+    *(OSError(5, _WORDS, _WORDS), FileNotFoundError(2, "gone", _WORDS), PermissionError(13, "no", _WORDS, 0, _WORDS)),
+)  # fmt: skip
+_OUTSIDE: Final[tuple[dict[str, Any], ...]] = (
+    {"op": "pick", "kind": "file", "access": "read"}, {"op": "dropped"}, {"op": "kept"},
+    {"op": "reopen", "grant": "x"}, {"op": "forget", "grant": "x"}, {"op": "clipboard-read"},
+    {"op": "notify", "modes": ["alert"], "title": "t"}, {"op": "open-external", "url": f"https://{GRANTED_HOST}/"},
+    {"op": "listen", "device": "microphone", "rate": 16_000, "channels": 1},
+    {"op": "listen", "device": "system-audio", "rate": 16_000, "channels": 1},
+    {"op": "watch", "width": 64, "height": 48}, {"op": "background", "mode": "active"},
+    {"op": "program", "program": "ocr", "options": {}}, {"op": "facts", "program": "ocr"},
+)  # fmt: skip
+
+
+def faulty(case: Case) -> None:
+    """Whatever stands outside fails with words of its own: none of them reaches the app, and the broker goes on."""
+    document = json.loads(case.ctx.target.manifest_bytes)
+    document["capabilities"] |= {**EVERYTHING, "fs.user-selected": "read-write"}
+    grants = compile_grants(parse_manifest(json.dumps(document).encode()))
+    folder, launch = _folder(case), Launch("ocr", Limits(memory=1, cpu=1, wall=1.0))
+    for error in (*_FAILURES, SandboxError(_WORDS, code="launch_failed")):
+        fails: Any = _Fails(error)
+        desktop = Desktop(fails, fails, fails, fails, fails)
+        services = Services(picker=fails, memory=fails, desktop=desktop, programs=fails)
+        judged = Services(picker=ScriptedPicker([[folder / "000"]], remembers=True), judge=fails)
+        kept = Services(picker=ScriptedPicker([[folder / "000"]], remembers=True), memory=fails)
+        remember = {"op": "pick", "kind": "file", "access": "read", "remember": True}
+        begins = Services(programs=Starter(plan=fails, launches={"ocr": lambda _options: launch}))
+        ways = ((services, _OUTSIDE), (judged, (remember,)), (kept, (remember,)), (begins, _OUTSIDE[-2:-1]))
+        for outside, asked in ways:
+            with talking(grants, outside) as peer:
+                for message in asked:
+                    _says_nothing_of(case, peer, message, error)
+                offer = peer.ask(op="clipboard-offer").reply.get("offer")
+                _says_nothing_of(case, peer, {"op": "clipboard-write", "offer": offer}, error)
+
+
+def _says_nothing_of(case: Case, peer: Peer, message: dict[str, Any], error: Exception) -> None:
+    answer = peer.ask(**message).reply
+    told = f"{message['op']}, where {type(error).__name__} came: {json.dumps(answer)[:200]}"
+    case.judge(
+        METADATA, "canary" in json.dumps(answer), "the app is told the words of a failure outside", told
+    )

@@ -24,6 +24,7 @@ from locara.sandbox.broker import Broker, ScriptedPicker, Services
 from locara.sandbox.desktop.ports import Desktop
 from locara.sandbox.linux import kernel_calls
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.names import guessable
 from locara_verify.context import Context
 from locara_verify.finding import Finding, first_of_each
 
@@ -226,6 +227,9 @@ def run(ctx: Context) -> CheckResult:
     guess(Case(ctx, "read", "read", findings, tried))
     resolve(Case(ctx, "read", "read", findings, tried))
     pick_links(Case(ctx, "read", "read", findings, tried))
+    works = second_names(Case(ctx, "read-write", "read-write", findings, tried))
+    if works is not None:
+        broken.setdefault(LINKS, f"the allow twin failed: {works}")
     return CheckResult(
         findings=first_of_each(findings), attempts=tried, attacks=sum(tried.values()), inconclusive=broken
     )
@@ -341,13 +345,8 @@ def guess(case: Case) -> None:
                 if len(keys) > 16:
                     answer = peer.ask(op="open", handle=other, path="", mode="read")
                     case.judge(FORGERY, answer.ok, "a handle of another session opens something", "replayed")
-    lively = sum(len(set(column)) >= 8 for column in zip(*keys, strict=False))
-    case.judge(
-        FORGERY,
-        lively < 20 or len(set(keys)) != len(keys),
-        "handles can be guessed",
-        f"{lively} characters of {len(keys)} handles vary",
-    )
+    guessed = guessable(keys)
+    case.judge(FORGERY, guessed is not None, "handles can be guessed", str(guessed))
 
 
 def pick_links(case: Case) -> None:
@@ -363,3 +362,24 @@ def pick_links(case: Case) -> None:
     ):
         with serving(granted(case.ctx, "read"), picked / name) as peer:
             case.judge(LINKS, peer.pick(kind, "read").ok, "a link or a special file was picked", name)
+
+
+def second_names(case: Case) -> str | None:
+    """A file that is picked itself: where it has a second name elsewhere, no mode writes through it."""
+    for mode in _WRITES:
+        picked, outside = folders(case.ctx)
+        before, size = shape(outside), (picked / "twin").stat().st_size
+        with serving(granted(case.ctx, case.given), picked / "twin", picked / "a.txt") as peer:
+            handles = [peer.pick("file", case.access).reply["handles"][0]["handle"] for _ in range(2)]
+            for more in (0, 10 * size):
+                answer = peer.ask(op="open", handle=handles[0], path="", mode=mode, size=more)
+                case.judge(
+                    LINKS,
+                    answer.ok or answer.put or shape(outside) != before,
+                    "a picked file was written through its second name",
+                    f"{mode}, with {more} bytes announced",
+                )
+            works = peer.ask(op="open", handle=handles[1], path="", mode=mode).put
+        if works == (mode == "create"):
+            return f"{mode} of a picked file with one name: {works}"
+    return None

@@ -19,6 +19,7 @@ from locara.core.grant import Grants
 from locara.records import dataclass
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.consent.starts import bare
+from locara_verify.checks.escape import again
 from locara_verify.checks.escape.arena import hand_over
 from locara_verify.checks.escape.outside import Peer, granted, talking
 from locara_verify.context import Context
@@ -73,14 +74,14 @@ class Trial:
     @contextlib.contextmanager
     def starts(
         self,
-        *picks: Path,
+        *picks: Path | Sequence[Path],
         app: str = APP,
         manifest: str = "one",
         remembers: bool = True,
         private: tuple[Path, ...] = (),
     ) -> Iterator[Peer]:
-        """A start of the app, as the broker sees it, with a person who picks these in this order and whose places of
-        their own are private."""
+        """A start of the app, as the broker sees it, with a person who picks these in this order, one or several at a
+        time, and whose places of their own are private."""
         from locara.runtime.private_places import PrivatePlaces  # noqa: PLC0415 - only this check needs it
         from locara.runtime.remembered import PickMemory  # noqa: PLC0415 - as above
         from locara.runtime.state import StateFolder  # noqa: PLC0415 - as above
@@ -89,7 +90,8 @@ class Trial:
         folder = StateFolder(self.state)
         places = PrivatePlaces(self.top / "home", (self.state, *private))
         memory = PickMemory(folder, app, Digest.of(manifest.encode()), places)
-        picker = ScriptedPicker([[path] for path in picks], remembers=remembers)
+        answers = [[given] if isinstance(given, Path) else given for given in picks]
+        picker = ScriptedPicker(answers, remembers=remembers)
         with talking(self.grants, Services(picker=picker, memory=memory)) as peer:
             yield peer
 
@@ -197,7 +199,10 @@ def _canaries(place: Path) -> None:
 def run(ctx: Context) -> CheckResult:
     """Replaced things, widened uses, grants that were taken back, other versions, forged names, spoilt lists."""
     trial = Trial(ctx.fresh_dir("remembered"), granted(ctx, "read-write"))
-    parts = (replaced, widened, taken_back, elsewhere, forged, spoilt, unsaid, closed_later, counted)
+    parts = (
+        *(replaced, widened, taken_back, elsewhere, forged, spoilt),
+        *(unsaid, closed_later, again.placeless, again.reopened, counted),
+    )
     for number, part in enumerate(parts):
         part(trial)
         ctx.progress(number + 1, len(parts) + 1, part.__name__.replace("_", " "))

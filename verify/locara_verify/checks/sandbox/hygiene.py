@@ -7,21 +7,26 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from locara.errors import SandboxError
-from locara.sandbox.launcher import LaunchPlan, Payload, start
+from locara.sandbox import launcher
+from locara.sandbox.launcher import LaunchPlan, Payload, Source, start
 from locara.sandbox.linux.bwrap import SANDBOX_UID
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.descriptors import open_count
+from locara_verify.checks.escape.processes import family
 from locara_verify.checks.sandbox.control import controls
 from locara_verify.checks.sandbox.layers import waiting
 from locara_verify.checks.sandbox.outside import ENV_NAME, Outside, outside
 from locara_verify.checks.sandbox.plans import app_part, app_plan, run_probes
+from locara_verify.checks.waiting import happens
 from locara_verify.context import Context
 from locara_verify.finding import JSON, Finding
 
@@ -38,6 +43,7 @@ POISON: Final = {
     "XDG_RUNTIME_DIR": "/tmp/locara-poison",  # noqa: S108
 }
 _NOBODY: Final = 65534
+_GONE_SECONDS: Final = 5.0
 _STREAMS: Final = ("stdin", "stdout", "stderr")
 
 
@@ -76,15 +82,15 @@ def run(ctx: Context) -> CheckResult:
                 plan, there, ["env_secret", "inherited_fd", "init_environ"], part=app_part(ctx)
             )
             outer = _outer_process(plan, there)
-    faults = [*judge(inside.facts, plan), *outer, *_folders(plan)]
+    faults = [*judge(inside.facts, plan), *outer, *_folders(plan), *_left_open(plan)]
     faults += [
         f"the probe {name} succeeded" for name, outcome in inside.outcomes.items() if outcome == "open"
     ]
     unproven = [name for name, outcome in control.outcomes.items() if outcome != "open"]
     return CheckResult(
         findings=tuple(_finding(fault, inside.facts) for fault in faults),
-        attempts={"LC104": 14 + len(_STREAMS) + len(inside.outcomes)},
-        probes=14 + len(_STREAMS) + len(inside.outcomes),
+        attempts={"LC104": 14 + len(_STREAMS) + len(_FAILS) + len(inside.outcomes)},
+        probes=14 + len(_STREAMS) + len(_FAILS) + len(inside.outcomes),
         inconclusive={"LC104": f"the control of {', '.join(unproven)} failed"} if unproven else {},
     )
 
@@ -168,6 +174,86 @@ def _folders(plan: LaunchPlan) -> list[str]:
     finally:
         os.close(folder)
     return faults
+
+
+def _absent(plan: LaunchPlan) -> LaunchPlan:
+    """The last of what is shown is not there."""
+    return replace(plan, sources=(*plan.sources, Source(Path("/nonexistent/folder"), "/nowhere", "dir")))
+
+
+def _no_folder(plan: LaunchPlan) -> LaunchPlan:
+    """The last of what is shown is a file, where a folder must be."""
+    return replace(plan, sources=(*plan.sources, Source(Path("/etc/hostname"), "/nowhere", "dir")))
+
+
+def _unprovable(plan: LaunchPlan) -> LaunchPlan:
+    """A layer is asked for that nobody proves."""
+    return replace(plan, required=plan.required | {"nobody's"})
+
+
+def _no_interpreter(plan: LaunchPlan) -> LaunchPlan:
+    """Nothing can be started inside."""
+    return replace(plan, interpreter="/nonexistent/python")
+
+
+def _itself(plan: LaunchPlan) -> LaunchPlan:
+    """Nothing is wrong with the plan."""
+    return plan
+
+
+_FAILS: Final[tuple[tuple[Callable[[LaunchPlan], LaunchPlan], str], ...]] = (
+    (_absent, ""),
+    (_no_folder, ""),
+    (_unprovable, ""),
+    (_no_interpreter, ""),
+    (_itself, "/nonexistent/bwrap"),
+    (_itself, "/etc/hostname"),
+)
+"""Plans that cannot be started, each for its own reason, and what stands in place of bubblewrap."""
+
+
+def _left_open(plan: LaunchPlan) -> list[str]:
+    """A start that fails at each step: as many descriptors are open as before, and nothing of it runs."""
+    faults: list[str] = []
+    kept, written = os.pipe()  # what runs inside all the same waits for the end of its input
+    try:
+        for edit, program in _FAILS:
+            wrong = replace(edit(plan), payload=Payload("inside.wait"))
+            faults += [f"{fault}: {edit.__doc__} {program}" for fault in _failed(wrong, program, kept)]
+    finally:
+        os.close(kept)
+        os.close(written)
+    return faults
+
+
+def _failed(plan: LaunchPlan, program: str, stdin: int) -> Iterator[str]:
+    """What is left of a start that must fail."""
+    before, children = open_count(), set(family(os.getpid()))
+    with _in_place_of_bubblewrap(program):
+        try:
+            process = start(plan, stdin=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        except SandboxError:
+            pass
+        else:
+            process.kill()
+            process.close()
+            yield "a start that must fail did not"
+    if open_count() > before:
+        yield f"a start that failed left {open_count() - before} descriptors open"
+    if not happens(lambda: not set(family(os.getpid())) - children, _GONE_SECONDS):
+        yield "a start that failed left a process running"
+
+
+@contextmanager
+def _in_place_of_bubblewrap(program: str) -> Iterator[None]:
+    """During the block the launcher starts this program, where it is named."""
+    before = vars(launcher)["find_bwrap"]
+    if program:
+        vars(launcher)["find_bwrap"] = lambda: program
+    try:
+        yield
+    finally:
+        vars(launcher)["find_bwrap"] = before
 
 
 def _finding(message: str, facts: Mapping[str, Any]) -> Finding:

@@ -36,6 +36,9 @@ _CGROUP_FILES: Final = (
     "/sys/fs/cgroup/unified/cgroup.procs",
 )
 _VICTIM_SECONDS: Final = 600
+MACHINE: Final = ("/proc/cpuinfo", "/proc/meminfo", "/proc/pressure/memory")
+"""What a runtime may know of the whole machine: to choose an engine's code, and to let models go in time."""
+_MOST_MACHINE_FILES: Final = 400
 _NR_KCMP: Final = {"x86_64": 312, "aarch64": 272}
 
 
@@ -279,8 +282,21 @@ def _host() -> dict[str, Any]:
         "cgroup_file": cgroup,
         "mount_marker": " /sys ",
         "host_name": os.uname().nodename,
+        "machine_files": _machine_files(),
         "nr_kcmp": _NR_KCMP.get(os.uname().machine, 312),
     }
+
+
+def _machine_files() -> list[str]:
+    """Files of /proc that are of no process, but for `MACHINE`; of the many folders of switches one in each."""
+    found = [path for path in sorted(Path("/proc").iterdir()) if path.is_file() and not path.is_symlink()]
+    for folder in sorted(path for path in Path("/proc").iterdir() if path.is_dir() and not path.is_symlink()):
+        if folder.name.isdecimal():
+            continue
+        for at, _, names in os.walk(folder):
+            some = 1 if at.startswith(("/proc/sys/", "/proc/irq/")) else len(names)
+            found += [Path(at, name) for name in sorted(names)][:some]
+    return [str(path) for path in found if str(path) not in MACHINE][:_MOST_MACHINE_FILES]
 
 
 def _victim(stack: contextlib.ExitStack, identity: Identity | None, secret: str) -> dict[str, Any]:
