@@ -41,8 +41,9 @@ class Offers:
 
     def named(self, tool: str) -> str:
         """The name of an offered tool that was given by name or by pin. Raises CallError bad_request."""
-        name = tool.partition("@")[0]
-        if name not in self.by_name:
+        name, at, digest = tool.partition("@")
+        found = self.by_name.get(name)
+        if found is None or (at and digest != str(found.digest)):
             raise CallError("toolChoice names none of the tools that are offered", code="bad_request")
         return name
 

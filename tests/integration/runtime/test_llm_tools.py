@@ -137,6 +137,8 @@ def test_what_is_offered_is_decided_too(start) -> None:
     wrong: tuple[dict[str, Any], ...] = (
         {"tools": [STATS, PINS[STATS]]},
         {"tools": [STATS], "toolChoice": {"tool": CSV}},
+        {"tools": [STATS], "toolChoice": {"tool": f"{STATS}@sha256:{'0' * 64}"}},
+        {"tools": [STATS], "toolChoice": {"tool": f"{STATS}@"}},
         {"toolChoice": "required"},
         {"tools": [STATS], "toolChoice": "any"},
         {"tools": [STATS], "schema": {"type": "null"}},

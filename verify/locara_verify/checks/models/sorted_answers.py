@@ -97,12 +97,13 @@ def tell_apart(on: Theatre, key: str, thought: str, answer: str) -> None:
 
 
 def ends(on: Theatre, key: str) -> None:
-    """Reasoning counts for maxTokens, whether it was asked for or not."""
+    """Reasoning counts for maxTokens, also where nobody asked for it. What ends within the marker is none yet."""
     whole = on.ask(key, thinking=True)
-    most = max(1, whole.result["usage"]["reasoningTokens"] // 2) if whole.code == "ok" else 1
+    most = whole.result["usage"]["reasoningTokens"] if whole.code == "ok" else 1
     for thinking in (True, False):
         cut = on.ask(key, thinking=thinking, maxTokens=most)
-        held = cut.code == "ok" and cut.result["usage"]["outputTokens"] == most and not cut.content
+        held = cut.code == "ok" and cut.result["usage"]["outputTokens"] == most
+        held = held and "<think>".startswith(cut.content)
         held = held and cut.result["finishReason"] == "length"
         on.tally.expect(
             APART, held, "reasoning goes beyond maxTokens", f"{most}: {cut.code} {cut.result}"[:300]

@@ -484,7 +484,14 @@ def force(on: Theatre, rng: random.Random) -> None:
             "a forced call was also said",
             said.content[:100],
         )
-    wrong: tuple[JSON, ...] = ({"tool": "offered"}, {"tool": "none"}, "any", {"tool": "bound", "more": 1})
+    pins = [f"bound@{digest}" for digest in ("", "sha256:", f"sha256:{'0' * 64}", f"SHA256:{'0' * 64}")]
+    wrong: tuple[JSON, ...] = (
+        {"tool": "offered"},
+        {"tool": "none"},
+        "any",
+        {"tool": "bound", "more": 1},
+        *({"tool": pin} for pin in pins),
+    )
     for other in wrong:
         said = on.ask("twin", tools=["bound"], toolChoice=other)
         on.tally.expect(
