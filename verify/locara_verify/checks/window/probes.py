@@ -16,11 +16,20 @@ from locara_verify.context import Context
 from locara_verify.finding import JSON
 
 BY_DESIGN: Final = frozenset(
-    {"exec_interpreter", "memfd_exec", "make_unix_socket", "init_cmdline", "read_sysctl", "session_folders"}
+    {
+        "exec_interpreter",
+        "memfd_exec",
+        "make_unix_socket",
+        "init_cmdline",
+        "read_sysctl",
+        "read_machine",
+        "session_folders",
+    }
 )
 """What a window does by design. Its engine starts programs of the system, it reaches its display server, and it reads
-/proc, which tells the kernel's settings and, by process 1, the place of the framework, mounted there anyway. The folder
-of display sockets holds the one it is drawn on (session_sockets must still find no other)."""
+/proc, which tells the kernel's settings, numbers of the whole machine and, by process 1, the place of the framework,
+mounted there anyway. The folder of display sockets holds the one it is drawn on (session_sockets must still find no
+other)."""
 
 _PLACES: Final = {"scratch": "/tmp", "app": "/page", "manifest": "/page/index.html"}  # noqa: S108 - inside
 
