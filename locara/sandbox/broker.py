@@ -454,7 +454,7 @@ class Broker:
         directory, name = open_parent(handle, path)
         temporary = _TEMPORARY + secrets.token_hex(12)
         try:
-            readers = self._refuse_odd_target(directory, name)
+            readers = self._readers_of_target(directory, name)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             fd = os.open(temporary, flags, _FILE_MODE & ~_OTHERS | readers, dir_fd=directory)
         except BaseException:
@@ -465,7 +465,7 @@ class Broker:
         return {"commit": token, "size": 0}, fd
 
     @staticmethod
-    def _refuse_odd_target(directory: int, name: str) -> int:
+    def _readers_of_target(directory: int, name: str) -> int:
         """Which others may read the new content: no more than read what is replaced, if a file is. Raises for
         anything else."""
         try:
@@ -491,7 +491,7 @@ class Broker:
             self._require(pending.name, write=True)
             if pending.grant is not None:
                 require_kept(self._services.memory, pending.grant)
-            self._refuse_odd_target(pending.directory, pending.name)
+            self._readers_of_target(pending.directory, pending.name)
             ends = {"src_dir_fd": pending.directory, "dst_dir_fd": pending.directory}
             os.rename(pending.temporary, pending.name, **ends)  # noqa: PTH104 - relative to the held directory
             done = True

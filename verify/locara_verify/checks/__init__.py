@@ -35,6 +35,7 @@ MODULES: Final = (
     "locara_verify.checks.desktop.broker",
     "locara_verify.checks.desktop.live",
     "locara_verify.checks.desktop.sessions",
+    "locara_verify.checks.desktop.unread",
     "locara_verify.checks.escape.arguments",
     "locara_verify.checks.escape.audit",
     "locara_verify.checks.escape.bounds",

@@ -1,4 +1,4 @@
-"""The command line of the framework in this process, and the surroundings of somebody who asks it."""
+"""The command line of the framework in this process, and the surroundings of whoever asks it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,21 @@ def verb(*words: str) -> tuple[int, str]:
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         code = run([*words])
     return code, said.getvalue()
+
+
+@contextlib.contextmanager
+def environment(**values: str) -> Iterator[None]:
+    """These variables for the block, and those of before afterwards. A check runs in a process of its own."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -58,6 +59,10 @@ class Bound:
         if pairs.extra().low <= self.extra * slow:
             return True
         return self.kept is not None and pairs.kept().high >= self.kept
+
+    def within(self, slow: float) -> Callable[[Pairs], bool]:
+        """`holds` on a machine that is so much slower."""
+        return lambda pairs: self.holds(pairs, slow)
 
 
 DECODED: Final = Bound(DECODE, "a decoded token", KEPT, 30e-6)
@@ -150,7 +155,7 @@ def run(ctx: Context) -> CheckResult:
                 *pair.decode(short, TOKENS),
                 seconds=seconds,
                 seed=ctx.seed_for(DECODE),
-                holds=lambda pairs: DECODED.holds(pairs, slow),
+                holds=DECODED.within(slow),
             )
             judge(tally, DECODED, decoded, slow)
             bench["decode_token"] = report(decoded, unit="us", scale=1e6, bound=DECODED)
@@ -159,7 +164,7 @@ def run(ctx: Context) -> CheckResult:
                 *pair.first(short),
                 seconds=seconds / 2,
                 seed=ctx.seed_for(FIRST),
-                holds=lambda pairs: FIRST_TOKEN.holds(pairs, slow),
+                holds=FIRST_TOKEN.within(slow),
             )
             judge(tally, FIRST_TOKEN, first, slow)
             bench["first_token"] = report(first, unit="ms", scale=1e3)
@@ -185,7 +190,7 @@ def run(ctx: Context) -> CheckResult:
                 raw,
                 seconds=seconds / 2,
                 seed=ctx.seed_for(EMBED),
-                holds=lambda pairs: EMBEDDED.holds(pairs, slow),
+                holds=EMBEDDED.within(slow),
             )
         judge(tally, EMBEDDED, embedded, slow)
         bench["embed_text"] = report(embedded, unit="ms", scale=1e3, bound=EMBEDDED)

@@ -73,7 +73,7 @@ def run(ctx: Context) -> CheckResult:
         bare,
         seconds=ctx.profile.bench_seconds / 3,
         seed=ctx.seed_for(RULE),
-        holds=lambda pairs: STARTED.holds(pairs, slow),
+        holds=STARTED.within(slow),
     )
     slow = max(slow, slowness(time.perf_counter))
     judge(tally, STARTED, pairs, slow)

@@ -162,7 +162,7 @@ def run(ctx: Context) -> CheckResult:
                 theirs,
                 seconds=ctx.profile.bench_seconds / 2,
                 seed=ctx.seed_for(RULE),
-                holds=lambda pairs: SEARCHED.holds(pairs, slow),
+                holds=SEARCHED.within(slow),
             )
         finally:
             raw.close()

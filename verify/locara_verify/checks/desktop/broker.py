@@ -106,10 +106,6 @@ def devices(ctx: Context, tally: Tally) -> None:
     _counted(ctx, tally)
     spans.recordings(ctx, tally)
     unread.sound(tally)
-    unread.silent(tally)
-    unread.torn(tally, ctx.rng("desktop-torn"))
-    unread.pictures(tally)
-    unread.handles(tally)
     sources(ctx, tally)
     ended(ctx, tally)
 

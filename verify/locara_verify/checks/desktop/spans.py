@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import field, replace
+from functools import partial
 from typing import Any, Final
 
 from locara.core.grant import Grants
@@ -187,7 +188,7 @@ def recordings(ctx: Context, tally: Tally) -> None:
         ):
             on = sum(peer.ask(**listen).ok for _ in range(_DEVICES))
         tally.twin(DEVICES, on == _DEVICES, f"{_DEVICES} devices are on ({on})")
-        off = happens(lambda stuck=stuck: all(stuck.stopped), _SOON)  # type: ignore[misc]
+        off = happens(partial(all, stuck.stopped), _SOON)
         told = f"the one of number {number} does not answer: {stuck.stopped}"
         tally.judge(DEVICES, off, "one device that does not go off leaves others on", told)
 

@@ -21,8 +21,10 @@ from locara.runtime.devices import Devices, PictureSource
 from locara.runtime.subscriptions import Subscriptions
 from locara.storage.settings import Change
 from locara.storage.store import Store
+from locara_verify.check import CheckResult, check
 from locara_verify.checks.desktop.stage import DEVICES, SUBSCRIBED
 from locara_verify.checks.names import ENOUGH, guessable
+from locara_verify.context import Context
 from locara_verify.tally import Tally
 
 _MOST_KEPT: Final = 1_000
@@ -33,6 +35,17 @@ _PIECE: Final = 1024 * 1024
 _MOST_PICTURE: Final = 8 * 1024 * 1024
 _FORMATS: Final = (b"MJPG", b"YUYV", b"RGB3")
 _SOON: Final = 5.0
+
+
+@check("desktop.unread", rules=(DEVICES,))
+def run(ctx: Context) -> CheckResult:
+    """Devices at the runtime's end of the pipe: silent ones, torn sound, lying cameras, and their handles."""
+    tally = Tally()
+    silent(tally)
+    torn(tally, ctx.rng("desktop-torn"))
+    pictures(tally)
+    handles(tally)
+    return tally.result()
 
 
 class _Told:
@@ -126,10 +139,15 @@ class _Microphone:
         return not self.stopped
 
 
+def _devices(stand_in: _Microphone) -> Devices:
+    """The devices of an app whose broker is this one."""
+    return Devices(stand_in)  # type: ignore[arg-type]
+
+
 def sound(tally: Tally) -> None:
     """A microphone gives twelve megabytes to an app that takes nothing, and is then closed."""
     microphone = _Microphone()
-    devices = Devices(microphone)  # type: ignore[arg-type]
+    devices = _devices(microphone)
     handle = devices.listen("microphone", rate=16_000, channels=1)
     source = devices.sound(handle)
     feeding = threading.Thread(target=_feed, args=(microphone.writing,), daemon=True)
@@ -158,7 +176,7 @@ def silent(tally: Tally) -> None:
     """A device that gives nothing at all, and a picture that never comes to its end: closed, it is off at once."""
     for kind, given in (("sound", b""), ("a picture", b""), ("a picture", _head(100, b"MJPG") + b"x")):
         microphone = _Microphone()
-        devices = Devices(microphone)  # type: ignore[arg-type]
+        devices = _devices(microphone)
         sounds = kind == "sound"
         handle = devices.listen("microphone", rate=8_000, channels=2) if sounds else devices.watch(64, 48)
         os.write(microphone.writing, given)
@@ -173,7 +191,7 @@ def torn(tally: Tally, rng: random.Random) -> None:
     and in the end all of it in its order."""
     for channels in (1, 2):
         microphone, width = _Microphone(), 2 * channels
-        devices = Devices(microphone)  # type: ignore[arg-type]
+        devices = _devices(microphone)
         source = devices.sound(devices.listen("microphone", rate=8_000, channels=channels))
         given = rng.randbytes(width * 300)
         at = 0
@@ -235,7 +253,7 @@ def _lies() -> Iterator[tuple[int, bytes]]:
 
 
 def _watching(camera: _Microphone) -> PictureSource:
-    devices = Devices(camera)  # type: ignore[arg-type]
+    devices = _devices(camera)
     return devices.pictures(devices.watch(64, 48))
 
 
@@ -251,7 +269,7 @@ def handles(tally: Tally) -> None:
     names: list[str] = []
     for _ in range(ENOUGH):
         microphone = _Microphone()
-        devices = Devices(microphone)  # type: ignore[arg-type]
+        devices = _devices(microphone)
         names.append(devices.watch(64, 48))
         os.close(microphone.writing)
     guessed = guessable(names)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +17,7 @@ from locara.records import dataclass
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.consent.starts import bare
 from locara_verify.checks.escape.arena import hand_over
+from locara_verify.checks.in_process import environment
 from locara_verify.context import Context
 from locara_verify.finding import Finding, first_of_each
 from locara_verify.oracle.canaries import Tokens
@@ -155,7 +156,7 @@ def _named_folders(world: World, findings: list[Finding]) -> int:
 
     config, tried = world.home / ".config", 0
     (world.home / "links").symlink_to(world.links)
-    with _environment(HOME=world.home, XDG_CONFIG_HOME=config):
+    with environment(HOME=str(world.home), XDG_CONFIG_HOME=str(config)):
         for key in ("DOCUMENTS", "DOWNLOAD", "DESKTOP", "PICTURES", "MUSIC", "VIDEOS"):
             for line in LINES:
                 (config / "user-dirs.dirs").write_text(f"XDG_{key}_DIR={line}\n", "utf-8")
@@ -176,21 +177,6 @@ def _named_folders(world: World, findings: list[Finding]) -> int:
     return tried
 
 
-@contextmanager
-def _environment(**places: Path) -> Iterator[None]:
-    """These variables for a while."""
-    before = {name: os.environ.get(name) for name in places}
-    os.environ |= {name: str(place) for name, place in places.items()}
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
 OWN: Final = {
     "XDG_DATA_HOME": ("Locara", "Locara/apps"),
     "XDG_STATE_HOME": ("Locara",),
@@ -206,7 +192,7 @@ def _own(world: World, findings: list[Finding]) -> int:
     tried = 0
     for variable, below in OWN.items():
         kept = world.home / "kept" / variable.lower()
-        with _environment(HOME=world.home, **{variable: kept}):
+        with environment(HOME=str(world.home), **{variable: str(kept)}):
             judge = PrivatePlaces.of(home=world.home)
         for place in (kept / name for name in below):
             holders = (up for up in place.parents if up.is_relative_to(kept.parent))

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -121,7 +122,7 @@ def _shared(tally: Tally, top: Path) -> None:
         for root, folder in roots.items():
             tree = files.tree(root)
             tree.write("first", bytes(100_000), "create")
-            fits = _taken(lambda tree=tree: tree.write("fits", bytes(500_000), "create"))  # type: ignore[misc]
+            fits = _taken(partial(tree.write, "fits", bytes(500_000), "create"))
             tally.twin(RULE, fits, f"what fits is taken ({root})")
             tree.remove("fits")
             if root != "$APP_DATA":
@@ -129,7 +130,7 @@ def _shared(tally: Tally, top: Path) -> None:
             else:
                 tree.write("more", bytes(900_000), "create")
             for mode in ("create", "replace", "append"):
-                done = _taken(lambda tree=tree, mode=mode: tree.write(f"by-{mode}", bytes(100_000), mode))  # type: ignore[misc]
+                done = _taken(partial(tree.write, f"by-{mode}", bytes(100_000), mode))
                 size, _ = held(folder)
                 over = done and size > 1 << 20
                 tally.judge(

@@ -261,7 +261,7 @@ def smuggle(on: Theatre, scripts: Mapping[str, str], tool: Made) -> None:
         said = on.ask("twin", tools=["pinned", name])
         tally.expect(
             GATE,
-            said.code in {"capability_denied", "bad_request"},
+            said.code == "capability_denied",
             "a tool that is not declared was offered to the model",
             said.code,
             tool=name,

@@ -15,7 +15,8 @@ from types import SimpleNamespace
 from typing import Any, Final, cast
 
 from locara.records import dataclass
-from locara_verify.checks.network.ground import LOCAL, Server, environment
+from locara_verify.checks.in_process import environment
+from locara_verify.checks.network.ground import LOCAL, Server
 from locara_verify.context import Context
 
 PUBLIC: Final = "93.184.216.34"  # an address that a proxy may dial; nothing is ever sent there

@@ -16,9 +16,10 @@ from typing import Final
 from urllib.parse import quote
 
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.in_process import environment
 from locara_verify.checks.models.probe import Tally
 from locara_verify.checks.network import received
-from locara_verify.checks.network.ground import LOCAL, Server, answer, environment, servers
+from locara_verify.checks.network.ground import LOCAL, Server, answer, servers
 from locara_verify.checks.network.redirects import clear, person, quiet
 from locara_verify.context import Context
 from locara_verify.strategies import paths

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import ipaddress
-import os
 import socket
 import ssl
 import threading
@@ -167,18 +166,3 @@ def certify(folder: Path, names: tuple[str, ...], *, ended: bool = False) -> tup
     secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     own.write_bytes(secret + leaf.sign(root_key, hashes.SHA256()).public_bytes(pem))
     return authority, own
-
-
-@contextlib.contextmanager
-def environment(**values: str) -> Iterator[None]:
-    """These variables for the block, and those of before afterwards. A check runs in a process of its own."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from locara.records import dataclass
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.in_process import environment
 from locara_verify.checks.models.probe import Tally
 from locara_verify.checks.network.caller import Caller, caller
-from locara_verify.checks.network.ground import LOCAL, Server, environment, servers
+from locara_verify.checks.network.ground import LOCAL, Server, servers
 from locara_verify.context import Context
 
 RULE: Final = "LC322"

@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from locara.core.digest import Digest
 from locara.records import dataclass
+from locara_verify.checks.in_process import environment
 from locara_verify.checks.models.probe import Tally
-from locara_verify.checks.network.ground import Server, answer, environment
+from locara_verify.checks.network.ground import Server, answer
 from locara_verify.context import Context
 
 RULE: Final = "LC324"

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from locara.core.digest import Digest
+from locara_verify.checks.in_process import environment
 from locara_verify.checks.models.probe import Tally
 from locara_verify.checks.network import patience
-from locara_verify.checks.network.ground import LOCAL, Server, answer, environment, servers
+from locara_verify.checks.network.ground import LOCAL, Server, answer, servers
 from locara_verify.context import Context
 from locara_verify.strategies import gguf, paths
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.in_process import environment
 from locara_verify.checks.models.probe import Tally
 from locara_verify.checks.network.caller import Caller, caller
-from locara_verify.checks.network.ground import LOCAL, Server, answer, environment, servers
+from locara_verify.checks.network.ground import LOCAL, Server, answer, servers
 from locara_verify.context import Context
 
 RULE: Final = "LC321"

@@ -27,11 +27,13 @@ _SYNCED: Final = frozenset({"fsync", "fdatasync"})
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What was made: a file or a folder, which modes it may not have, and whether its name must last as well."""
+    """What was made: a file or a folder, which modes it may not have, whether it gets its name when it is whole, and
+    whether that name must last as well."""
 
     what: str
     place: Path
     never: int = _OTHERS
+    named: bool = True
     lasting: bool = True
 
 
@@ -47,7 +49,8 @@ def run(ctx: Context) -> CheckResult:
                 made = next(steps, None)
             if made is None:
                 break
-            _judge(tally, made, seen)
+            for one in made:
+                _judge(tally, one, seen)
         _picked(tally, ctx)
         _no_room(tally, ctx)
     finally:
@@ -55,8 +58,8 @@ def run(ctx: Context) -> CheckResult:
     return tally.result()
 
 
-def _makers(folder: Path) -> Iterator[Kept]:
-    """Make one after the other; what is made only to make the next is no matter here."""
+def _makers(folder: Path) -> Iterator[tuple[Kept, ...]]:
+    """Make one after the other, some at once; what is made only to make the next is no matter here."""
     import apsw  # noqa: PLC0415 - loads SQLite
     import wasmtime  # noqa: PLC0415 - loads native code
 
@@ -70,21 +73,24 @@ def _makers(folder: Path) -> Iterator[Kept]:
     exported.parent.mkdir(0o700)
     with Store.open(database, schema_dir=None, quota_mb=4) as store:
         store.exec("CREATE TABLE kept(a)")
-        yield Kept("a database in use", database.parent, lasting=False)
+        yield (Kept("a database in use", database.parent, named=False),)
     connection = apsw.Connection(str(database))
-    yield Kept("a copy of a database", make_backup(database, connection, 1, 1))
+    yield (Kept("a copy of a database", make_backup(database, connection, 1, 1)),)
     connection.close()
     export_database(database, exported, Export("acme/kept", "1.0.0", "2026-01-01T00:00:00Z"))
-    yield Kept("an export", exported)
+    yield (Kept("an export", exported),)
     import_database(exported, database, app="acme/kept", schema_dir=None, quota_mb=4, now=2)
-    yield Kept("an imported database", database)
+    yield (Kept("an imported database", database),)
     tool = make("kept", echo())
     cache = ToolCache(folder / "tools")
     added = cache.add(tool.manifest, tool.wasm)
-    yield Kept("a tool", cache.root / added.digest.hex, never=0o022, lasting=False)
+    yield (Kept("a tool", cache.root / added.digest.hex, never=0o022, lasting=False),)
     Compiled(wasmtime.Module, wasmtime.Engine(), folder / "code", engine_key="k" * 32).get(tool.wasm)
-    yield Kept("compiled code", next((folder / "code").glob("*.cwasm")), lasting=False)
-    yield Kept("the secret of compiled code", folder / "code/key", lasting=False)
+    compiled = next((folder / "code").glob("*.cwasm"))
+    yield (
+        Kept("compiled code", compiled, lasting=False),
+        Kept("the secret of compiled code", folder / "code/key", named=False),
+    )
 
 
 def _judge(tally: Tally, made: Kept, seen: Seen) -> None:
@@ -94,6 +100,9 @@ def _judge(tally: Tally, made: Kept, seen: Seen) -> None:
     shown = {name: f"{mode:04o}" for name, mode in modes.items() if mode & made.never}
     tally.judge(MODES, not shown, "others can look at, or into, what is kept", f"{made.what}: {shown}")
     named = [at for at, (name, inode, _) in enumerate(seen.steps) if name in NAMING and inode == top.st_ino]
+    if not made.named:
+        return
+    tally.twin(WHOLE, bool(named), f"the call that gives it its name is seen ({made.what})")
     if not named:
         return
     told = f"{made.what}: {[name for name, _, _ in seen.steps]}"
@@ -107,7 +116,6 @@ def _judge(tally: Tally, made: Kept, seen: Seen) -> None:
         parent = ("fsync", made.place.parent.stat().st_ino)
         held = any(step[:2] == parent for step in seen.steps[named[-1] :])
         tally.judge(WHOLE, held, "what is kept has a name that is not on the disk", told)
-    tally.twin(WHOLE, bool(found), f"it is there ({made.what})")
 
 
 def _picked(tally: Tally, ctx: Context) -> None:

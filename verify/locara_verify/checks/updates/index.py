@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from locara.errors import LocaraError
-from locara_verify.checks.network.ground import environment
+from locara_verify.checks.in_process import environment
 from locara_verify.checks.updates.attacks import OFFLINE, Trial, new_trial
 from locara_verify.context import Context
 
