@@ -24,9 +24,14 @@ def main(argv: list[str] | None = None) -> int:
     try:
         from locara.cli.dispatch import run
 
-        return run(args)
+        code = run(args)
     except KeyboardInterrupt:  # during the imports, too
-        return 130
+        code = 130
+    if code == 130:
+        from locara.cli.interrupt import interrupted
+
+        return interrupted()
+    return code
 
 
 def _version_json() -> int:

@@ -27,9 +27,14 @@ def main(argv: list[str] | None = None) -> int:
         from locara_registry.cli import verbs
 
         purpose = "the service that signs, logs, publishes and revokes apps"
-        return run(args, Program("locara-registry", purpose, _EXAMPLES, verbs))
+        code = run(args, Program("locara-registry", purpose, _EXAMPLES, verbs))
     except KeyboardInterrupt:  # during the imports, too
-        return 130
+        code = 130
+    if code == 130:
+        from locara.cli.interrupt import interrupted
+
+        return interrupted()
+    return code
 
 
 if __name__ == "__main__":
