@@ -49,7 +49,7 @@ SCREEN = (
     Need("Xvfb", "a screen without a monitor", ("xvfb",), ()),
     Need("openbox", "gives dialogs the keyboard", ("openbox",), ()),
     Need("xdotool", "presses keys and buttons", ("xdotool",), ()),
-    Need("convert", "takes pictures of the screen", ("imagemagick",), ()),
+    Need("import", "takes pictures of the screen", ("imagemagick",), ()),
     Need("tesseract", "reads what a picture shows", ("tesseract-ocr",), ()),
 )
 """What the tests of real windows need."""

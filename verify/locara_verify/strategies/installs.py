@@ -106,7 +106,7 @@ class Machine:
             XDG_DATA_HOME=str(self.folder / "data"),
         )
         said, expected = io.StringIO(), self.offer.expected if expecting else ()
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(said):
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             code = main(["install", str(bundle), f"--trust-root={trust}", *expected, *more])
         return code, said.getvalue()
 

@@ -165,6 +165,11 @@ def _use(tally: Tally, app: RunningApp, desk: Watched, one: Try, opened: Mapping
         DEVICES, not denied, "a device that is granted was opened and is denied", f"{one.effect}: {result}"
     )
     tally.twin(DEVICES, gives or denied, f"{one.effect} gives data ({code})")
+    for most in (4, 6, 258) if area == "audio" else ():
+        code, result = call(app, "audio.read", {**handle, "atLeastMs": 0, "maxBytes": most})
+        size = len(base64.b64decode(result["data"])) if code == "ok" else 0
+        held = code in {"ok", "capability_denied"} and size <= most
+        tally.judge(DEVICES, held, "more sound came than was asked for", f"{size} of {most} bytes: {code}")
     for forged in ("x" * 32, opened["handle"][:-1], opened["handle"].upper() + "0", ""):
         code, _ = call(app, f"{area}.read", {"handle": forged})
         tally.judge(

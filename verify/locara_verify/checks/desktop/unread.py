@@ -196,12 +196,14 @@ def torn(tally: Tally, rng: random.Random) -> None:
         given = rng.randbytes(width * 300)
         at = 0
         taken: list[bytes] = []
+        over = 0
         while at < len(given):
             piece = given[at : at + rng.randrange(1, 4 * width)]
             os.write(microphone.writing, piece)
             at += len(piece)
             most = rng.randrange(width, 8 * width)
             taken.append(source.take(least=1, most=most, seconds=0.001, cancelled=lambda: False).data)
+            over += len(taken[-1]) > most
         os.close(microphone.writing)
         while not (one := source.take(least=1, most=999, seconds=_SOON, cancelled=lambda: False)).ended:
             taken.append(one.data)
@@ -209,6 +211,9 @@ def torn(tally: Tally, rng: random.Random) -> None:
         odd = [len(data) for data in taken if len(data) % width]
         told = f"{channels} channels, {odd[:3]}"
         tally.judge(DEVICES, not odd, "an app is given a part of a sample", told)
+        tally.judge(
+            DEVICES, not over, "more sound is given than was asked for", f"{over} of {len(taken)} times"
+        )
         same = b"".join(taken) == given
         tally.judge(DEVICES, same, "sound is given in another order, or not all of it", told)
 

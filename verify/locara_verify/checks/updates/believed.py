@@ -25,6 +25,7 @@ from locara_verify.strategies.installs import NOTHING, Machine, Releases, honest
 RULE: Final = "LC776"
 OLD: Final = "1.10.0"
 NEW: Final = "1.11.0"
+_WARNING: Final = "it was seen to lose notes"
 
 
 @check("installs-believed", rules=(RULE,))
@@ -38,6 +39,7 @@ def run(ctx: Context) -> CheckResult:
     trial.offered()
     trial.of_whom()
     trial.revoked()
+    trial.warned()
     trial.kept()
     trial.on_record()
     return CheckResult(
@@ -138,6 +140,20 @@ class _Trial:
             else:
                 tried = base.copied(self.ctx.fresh_dir("revoked"))
                 self.taken(tried, self.good, NEW, f"a list that names {what}")
+
+    def warned(self) -> None:
+        """A warning stops no installation, and the person reads it, in words and as JSON; that of another app not."""
+        for app in (self.offer.app, "acme/other"):
+            for form in ((), ("--json",)):
+                machine = self.machine(empty=True)
+                _list(machine, {"app": app, "severity": "warn", "reason": _WARNING})
+                self.tried += 1
+                code, said = machine.install(self.good, *form)
+                told = f"a warning of {app}, {form}: exit {code}, {said}"
+                if code or machine.starts() != NEW:
+                    self.broken.append(f"the allow twin failed: {told}"[:400])
+                elif (_WARNING in said) != (app == self.offer.app):
+                    self.fail("a warning is not told to who installs an app, or that of another is", told)
 
     def started(self, machine: Machine, what: str, *, stopped: bool) -> None:
         """The installed app, asked as every start asks."""
@@ -315,5 +331,6 @@ def _list(machine: Machine, entry: Mapping[str, Any]) -> None:
     about = {"id": "R-1", "severity": "block", "kind": "defect", "reason": "a test", "time": 1.0}
     value = {"format": "locara-revocations/2", "seq": 1, "updated": 1.0, "entries": [about | dict(entry)]}
     place = machine.state / "revocations.json"
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     place.write_text(json.dumps(value), "utf-8")
     place.chmod(0o600)

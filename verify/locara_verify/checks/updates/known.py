@@ -66,7 +66,7 @@ def run(ctx: Context) -> CheckResult:
 
 def families() -> tuple[Callable[[Context], Iterator[tuple[object, object, str]]], ...]:
     """What is asked, in its order: each gives what came, what was due, and of what."""
-    return (_files, _shipped, _policies, _starts, _clocks, _material, running.cases)
+    return (_files, _shipped, _policies, _warnings, _starts, _clocks, _material, running.cases)
 
 
 def _lists(seq: int, urgent: int, *entries: Mapping[str, Any], updated: float = NOW) -> Known:
@@ -185,6 +185,32 @@ def _everywhere(ctx: Context, place: Path) -> Iterator[tuple[object, object, str
         for what, way in ways.items():
             came = _code(partial(way, state=state, now=NOW + 2 * DAY, policy=place))
             yield came, wanted, f"{what} under {said}, the lists are two days old and name {len(entries)}"
+
+
+def _warnings(ctx: Context) -> Iterator[tuple[object, object, str]]:
+    """A warning stops nothing, and whoever is let through is handed its words, with the age of lists beside it."""
+    digest = "sha256:" + "ab" * 32
+    grants, none = _grants(ctx, models=[f"m@{digest}"]), ctx.workdir / "no-policy.json"
+    ways: dict[str, Callable[..., tuple[str, ...]]] = {
+        "a start": partial(refuse_revoked, grants=grants),
+        "an installation": partial(refuse_install, grants=grants, origin=Origin(), update=False),
+        "an update": partial(refuse_install, grants=grants, origin=Origin(), update=True),
+        "a model": partial(refuse_part, model=Digest.parse(digest)),
+    }
+    for what, entry in (("it", {"model": digest}), ("another", {"model": digest[:-1] + "c"})):
+        for days in (0, 8):
+            state = StateFolder(ctx.fresh_dir("warned") / "state")
+            follow(state, now=NOW)
+            warning = {**_ABOUT, "severity": "warn", "reason": "loses notes", "id": "R-7", **entry}
+            take_lists(state, _lists(1, 1, warning), now=NOW)
+            for way, act in ways.items():
+                said = act(state=state, now=NOW + days * DAY, policy=none)
+                found = (
+                    ["loses notes" in line for line in said].count(True),
+                    sum("old" in line for line in said),
+                )
+                due = int(what == "it"), int(days > 7)
+                yield found, due, f"{way}, a warning of {what} in lists {days} days old"
 
 
 def _refused(state: StateFolder, *, subject: Subject, now: float, policy: Path) -> None:
