@@ -33,7 +33,7 @@ _OWN: Final = "@locara/"
 
 
 class AddError(LocaraError):
-    """A component cannot be written. codes: ``not_built``, ``write_failed``."""
+    """A component cannot be written. codes: ``not_built``, ``write_failed``, ``leads_out``."""
 
     code = "write_failed"
 
@@ -66,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{args.app} is not a folder", fix="--app names the folder of the app")
     base = args.app / "src" if (args.app / "src").is_dir() else args.app
     wanted = [(base / PurePosixPath(file.target), file) for file in files_of(args.names)]
+    for path, _ in wanted:
+        _refuse_outside(args.app, path)
     states = {path: _state(path, file) for path, file in wanted}
     changed = [path for path, state in states.items() if state == "changed"]
     if args.diff:
@@ -113,6 +115,16 @@ def _read(name: str) -> Any:  # noqa: ANN401 - our own build's JSON
         return json.loads((REGISTRY / f"{name}.json").read_text("utf-8"))
     except FileNotFoundError as error:
         raise AddError("the components were not built", code="not_built", fix="run ./dev setup") from error
+
+
+def _refuse_outside(app: Path, path: Path) -> None:
+    """Raise AddError when a link on the way leads out of the app: an app that was cloned may have any."""
+    if not path.parent.resolve().is_relative_to(app.resolve()):
+        raise AddError(
+            f"{path.parent} leads out of the app, to {path.parent.resolve()}",
+            code="leads_out",
+            fix="put a folder in the place of the link",
+        )
 
 
 def _state(path: Path, file: File) -> str:

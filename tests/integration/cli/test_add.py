@@ -60,6 +60,25 @@ def test_a_link_is_not_written_through(locara, project: Path, tmp_path: Path) ->
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
+@pytest.mark.parametrize("linked", ["src", "src/components", "src/components/locara"])
+@pytest.mark.parametrize("options", [(), ("--overwrite",), ("--diff",)])
+def test_no_link_on_the_way_leads_out_of_the_app(
+    locara, tmp_path: Path, linked: str, options: tuple[str, ...]
+) -> None:
+    project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (project / linked).parent.mkdir(parents=True)
+    (project / linked).symlink_to(elsewhere)
+    refused = locara("add", "recorder", "--app", project, *options)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "leads out of the app" in refused.stderr
+    assert list(elsewhere.iterdir()) == []
+    (project / linked).unlink()
+    (project / "inside").mkdir()
+    (project / linked).symlink_to(project / "inside")
+    assert locara("add", "recorder", "--app", project).returncode in {0, 1}, "within the app links are its own"
+
+
 def test_the_list_names_every_component(locara) -> None:
     listed = json.loads(locara("add", "--json").stdout)["components"]
     assert len([one for one in listed if one["name"] not in ("lib", "theme")]) >= 20
