@@ -95,7 +95,8 @@ def is_locapp(path: Path) -> bool:
     if path.is_dir():
         return (path / LIST).is_file()
     try:
-        with path.open("rb") as file:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(fd, "rb") as file:
             return stat.S_ISREG(os.fstat(file.fileno()).st_mode) and file.read(4) == b"PK\x03\x04"
     except OSError:
         return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
@@ -295,3 +296,12 @@ def test_strict_assumes_nothing(bundle: Path, tmp_path: Path, capsys: pytest.Cap
         assert EXPECTED[2 * left_out] in capsys.readouterr().err
     assert main(["verify", "--strict", str(ROOT / "apps/docvault"), *trust, *ONLY]) == 2
     assert "about bundles" in capsys.readouterr().err
+
+
+def test_what_cannot_be_a_bundle_is_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / "pipe")  # nobody writes to it: who opens it as a file would wait
+    (tmp_path / "text").write_text("no archive")
+    for name in ("pipe", "text", "nothing"):
+        assert not locapp.is_locapp(tmp_path / name)
+        assert main(["verify", str(tmp_path / name)]) == 4
+        assert f"{name} is not an app" in capsys.readouterr().err or name == "nothing"
