@@ -1,8 +1,8 @@
 """`dataclass`, cheap to define: what the standard decorator compiles at import is made here when it is used.
 
-A start of an app defines some 130 records and makes few of them. The standard decorator compiles six methods
-for each, a fifth of what the start takes. Here ``__init__`` is compiled by the first call of it, and the other
-methods are shared functions. Everything else (``fields``, ``replace``, ``asdict``, ``__post_init__``,
+A start of an app defines some 80 records and makes few of them. The standard decorator compiles six methods
+for each, a fifth of what the start takes. Here ``__init__`` is compiled when it was called a few times, and the
+other methods are shared functions. Everything else (``fields``, ``replace``, ``asdict``, ``__post_init__``,
 ``field``) is the standard one's, and a type checker sees only that.
 """
 
@@ -20,6 +20,8 @@ __all__ = ["dataclass"]
 _Init = Callable[..., None]
 _Key = Callable[[object], tuple[object, ...]]
 _NOT_COPIED: Final = frozenset({"__dict__", "__weakref__"})
+_FEW: Final = 8
+"""So many records of a class are made before its ``__init__`` is compiled, which takes as long as making some 100."""
 
 
 def _decorator(
@@ -28,7 +30,7 @@ def _decorator(
     """The standard decorator with the two of its options that are used here.
 
     Differs in this: a frozen record refuses to set or delete any attribute with FrozenInstanceError, also
-    one that is no field; the signature of ``__init__`` is known after the first record was made; fields that
+    one that is no field; the signature of ``__init__`` is known when it was compiled; fields that
     are given by keyword only are refused with TypeError.
     """
     if cls is None:
@@ -88,9 +90,40 @@ def _slotted(cls: type[Any], fields: tuple[Field[Any], ...]) -> type[Any]:
 
 
 def _first_init(cls: type[Any], fields: tuple[Field[Any], ...], *, frozen: bool, slots: bool) -> _Init:
-    """An ``__init__`` that puts the standard one in its own place and goes on with it."""
+    """An ``__init__`` that makes a few records itself, then puts the standard one in its own place.
+
+    What it was not given right goes to the standard one as well, which says so.
+    """
+    names = frozenset(each.name for each in fields)
+    left = _FEW if all(each.init for each in fields) else 0
+    give = object.__setattr__ if frozen else setattr
+    after = hasattr(cls, "__post_init__")
 
     def __init__(self: object, *args: object, **given: object) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0 or len(args) > len(fields) or not given.keys() <= names:
+            return standard(self, *args, **given)
+        values = dict(given)
+        for place, each in enumerate(fields):
+            name = each.name
+            if place < len(args):
+                if name in values:
+                    return standard(self, *args, **given)
+                values[name] = args[place]
+            elif name not in values:
+                if each.default_factory is not MISSING:
+                    values[name] = each.default_factory()
+                elif each.default is not MISSING:
+                    values[name] = each.default
+                else:
+                    return standard(self, *args, **given)
+            give(self, name, values[name])
+        if after:
+            self.__post_init__()  # type: ignore[attr-defined]
+        return None
+
+    def standard(self: object, *args: object, **given: object) -> None:
         init = _standard_init(cls, fields, frozen=frozen, slots=slots)
         cls.__init__ = init
         init(self, *args, **given)

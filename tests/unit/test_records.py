@@ -10,12 +10,19 @@ import threading
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from locara import records
 
 KINDS = [(frozen, slots) for frozen in (False, True) for slots in (False, True)]
+
+
+@pytest.fixture(params=[0, 8], ids=["compiled at once", "compiled late"])
+def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many records are made before the standard ``__init__`` is."""
+    monkeypatch.setattr(records, "_FEW", request.param)
+    return request.param
 
 
 def classes(frozen: bool, slots: bool) -> list[tuple[type[Any], type[Any]]]:
@@ -81,16 +88,17 @@ def outcome(call: Any) -> object:
 
 
 @pytest.mark.parametrize(("frozen", "slots"), KINDS)
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(args=st.lists(st.integers(0, 3), max_size=5), names=st.sets(st.sampled_from("abcd")), data=st.data())
-def test_a_record_is_made_as_the_standard_one_is(frozen, slots, args, names, data) -> None:
+def test_a_record_is_made_as_the_standard_one_is(few, frozen, slots, args, names, data) -> None:
     for standard, record in classes(frozen, slots):
         given_ = {name: data.draw(st.integers(0, 3)) for name in sorted(names)}
         assert outcome(lambda: standard(*args, **given_)) == outcome(lambda: record(*args, **given_))  # noqa: B023
 
 
 @pytest.mark.parametrize(("frozen", "slots"), KINDS)
-def test_what_can_be_looked_at_is_the_same(frozen: bool, slots: bool) -> None:
+def test_what_can_be_looked_at_is_the_same(monkeypatch, frozen: bool, slots: bool) -> None:
+    monkeypatch.setattr(records, "_FEW", 0)  # the signature is that of the compiled one
     for standard, record in classes(frozen, slots):
         outcome(lambda: record(1))  # noqa: B023
         outcome(record)
@@ -105,9 +113,9 @@ def test_what_can_be_looked_at_is_the_same(frozen: bool, slots: bool) -> None:
 
 
 @pytest.mark.parametrize(("frozen", "slots"), KINDS)
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.tuples(st.integers(0, 1), st.integers(0, 1), st.integers(0, 1), st.integers(0, 1)))
-def test_records_are_compared_and_hashed_as_the_standard_ones_are(frozen, slots, numbers) -> None:
+def test_records_are_compared_and_hashed_as_the_standard_ones_are(few, frozen, slots, numbers) -> None:
     a, b, c, d = numbers
     for standard, record in classes(frozen, slots)[:3]:
         answers = []
@@ -145,7 +153,7 @@ def test_a_record_that_is_not_frozen_can_be_changed() -> None:
             hash(one)
 
 
-def test_the_init_is_compiled_once_and_by_the_first_call(monkeypatch) -> None:
+def test_the_init_is_compiled_once_and_only_where_many_are_made(monkeypatch) -> None:
     compiled = []
     standard = records._standard_init
     monkeypatch.setattr(
@@ -159,9 +167,39 @@ def test_the_init_is_compiled_once_and_by_the_first_call(monkeypatch) -> None:
         x: int
         y: int = 0
 
+    few = [Point(1), Point(y=2, x=3), *(Point(number) for number in range(records._FEW - 2))]
     assert compiled == []
-    assert [Point(1), Point(y=2, x=3)] == [Point(1, 0), Point(3, 2)]
+    many = [Point(1, 0), Point(3, 2), *(Point(number, 0) for number in range(20))]
     assert compiled == ["Point"]
+    assert few == many[: records._FEW]
+
+
+def test_what_is_made_before_it_is_compiled_comes_from_its_own_class(few: int) -> None:
+    """A class below a record, that is none itself, has what comes after as the standard one would call it."""
+    for decorate in (dataclasses.dataclass, records.dataclass):
+
+        @decorate
+        class Base:
+            a: int
+
+        class Below(Base):
+            def __post_init__(self) -> None:
+                raise AssertionError("not of the record")
+
+        assert Below(1).a == 1
+
+        @decorate
+        class With:
+            a: int
+
+            def __post_init__(self) -> None:
+                self.a += 1
+
+        class Over(With):
+            def __post_init__(self) -> None:
+                self.a += 10
+
+        assert (With(1).a, Over(1).a) == (2, 11)
 
 
 def test_threads_that_make_the_first_record_at_the_same_time_each_get_theirs() -> None:

@@ -76,7 +76,9 @@ def test_no_link_on_the_way_leads_out_of_the_app(
     (project / linked).unlink()
     (project / "inside").mkdir()
     (project / linked).symlink_to(project / "inside")
-    assert locara("add", "recorder", "--app", project).returncode in {0, 1}, "within the app links are its own"
+    assert locara("add", "recorder", "--app", project).returncode in {0, 1}, (
+        "within the app links are its own"
+    )
 
 
 def test_the_list_names_every_component(locara) -> None:
