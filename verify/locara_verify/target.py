@@ -22,6 +22,8 @@ EXCLUDED: Final = frozenset({"node_modules", ".git", ".locara", "__pycache__"})
 """Folders that are no part of an app: tools write them, the runtime never reads them."""
 
 _MANIFEST_READ_LIMIT: Final = 32 << 20
+_SMALL: Final = 1 << 20
+"""A file of this size is read at once: the buffer that a larger one is read through takes as long to make."""
 
 
 class TargetError(LocaraError):
@@ -122,33 +124,42 @@ def _compile(data: bytes) -> tuple[Manifest | None, Grants | None, tuple[Problem
 
 
 def walk(root: Path) -> Iterator[Entry]:
-    """Every file below ``root`` outside EXCLUDED folders. Links are recorded, never followed."""
-    for folder, names, file_names in os.walk(root, onerror=_refuse):
-        links = [name for name in names if Path(folder, name).is_symlink()]
-        names[:] = sorted(name for name in names if name not in EXCLUDED and name not in links)
-        for name in sorted([*file_names, *links]):
-            path = Path(folder, name)
-            yield _entry(path, path.relative_to(root).as_posix())
+    """Every file below ``root`` outside EXCLUDED folders, those of a folder before what is below it, by name.
+
+    Links are recorded, never followed.
+    """
+    return _below(str(root), "")
 
 
-def _refuse(error: OSError) -> None:
-    raise TargetError(f"{error.filename} cannot be read: {error.strerror}") from error
-
-
-def _entry(path: Path, relative: str) -> Entry:
+def _below(folder: str, name: str) -> Iterator[Entry]:
+    # Every check asks whether the app is still the same, and a path for each file takes as long as its digest.
     try:
-        info = path.lstat()
+        with os.scandir(folder) as listed:
+            found = sorted((one.is_dir(follow_symlinks=False), one.name, one) for one in listed)
+    except OSError as error:
+        raise TargetError(f"{folder} cannot be read: {error.strerror}") from error
+    for is_folder, _, one in found:
+        if not is_folder:
+            yield _entry(one, f"{name}{one.name}")
+        elif one.name not in EXCLUDED:
+            yield from _below(one.path, f"{name}{one.name}/")
+
+
+def _entry(found: os.DirEntry[str], relative: str) -> Entry:
+    try:
+        info = found.stat(follow_symlinks=False)
         if stat.S_ISLNK(info.st_mode):
-            target = os.fsencode(path.readlink())
+            target = os.fsencode(Path(found.path).readlink())
             return Entry(relative, "link", len(target), hashlib.sha256(target).hexdigest())
         if not stat.S_ISREG(info.st_mode):
             return Entry(relative, "special", 0, hashlib.sha256(b"").hexdigest())
         kind = "exec" if info.st_mode & 0o111 else "file"
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256")
+        with Path(found.path).open("rb", buffering=0) as file:
+            small = info.st_size <= _SMALL
+            digest = hashlib.sha256(file.read()) if small else hashlib.file_digest(file, "sha256")
         return Entry(relative, kind, info.st_size, digest.hexdigest())
     except OSError as error:
-        raise TargetError(f"{path} cannot be read: {error.strerror}") from error
+        raise TargetError(f"{found.path} cannot be read: {error.strerror}") from error
 
 
 def digest_of(entries: tuple[Entry, ...]) -> str:
