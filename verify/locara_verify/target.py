@@ -6,6 +6,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,11 @@ MANIFEST: Final = "locara.json"
 EXCLUDED: Final = frozenset({"node_modules", ".git", ".locara", "__pycache__"})
 """Folders that are no part of an app: tools write them, the runtime never reads them."""
 
+BUILT: Final = ".app"
+INSIDE_BUILT: Final = "Contents/Resources/app"
+"""An app that was built for macOS, and where in it the folder with its locara.json lies."""
+
+_UP: Final = "../../../"
 _MANIFEST_READ_LIMIT: Final = 32 << 20
 _SMALL: Final = 1 << 20
 """A file of this size is read at once: the buffer that a larger one is read through takes as long to make."""
@@ -47,7 +53,8 @@ class Target:
     """A source tree with its manifest. ``problems`` says why ``manifest`` is None when it is.
 
     ``digest`` is ``sha256:<hex>`` over names, kinds and contents of all files outside EXCLUDED folders:
-    equal digests mean equal trees, whatever the times, the owners or the place on disk.
+    equal digests mean equal trees, whatever the times, the owners or the place on disk. Where the app lies in one
+    that was built for macOS, ``built`` is that, and the digest is over all of it as well.
     """
 
     path: Path
@@ -57,6 +64,7 @@ class Target:
     problems: tuple[Problem, ...]
     entries: tuple[Entry, ...]
     digest: str
+    built: Path | None = None
 
     @property
     def grants(self) -> Grants:
@@ -77,12 +85,23 @@ def load(path: Path) -> Target:
     data = _manifest_bytes(root)
     entries = tuple(walk(root))
     manifest, grants, problems = _compile(data)
-    return Target(root, data, manifest, grants, problems, entries, digest_of(entries))
+    built = _built_around(root)
+    around = () if built is None else walk(built, excluded=frozenset())
+    digest = digest_of((*entries, *(replace(one, path=f"{_UP}{one.path}") for one in around)))
+    return Target(root, data, manifest, grants, problems, entries, digest, built)
+
+
+def _built_around(root: Path) -> Path | None:
+    """The app for macOS that this one lies in, by its place in it."""
+    around = root.parents[2] if len(root.parents) > 2 else root
+    return around if around.suffix == BUILT and root == around / INSIDE_BUILT else None
 
 
 def _root(path: Path) -> Path:
     if path.name == MANIFEST and path.is_file():
         path = path.parent
+    if path.suffix == BUILT and (path / INSIDE_BUILT / MANIFEST).is_file():
+        path = path / INSIDE_BUILT
     try:
         root = path.resolve(strict=True)
     except (OSError, RuntimeError) as error:
@@ -123,15 +142,15 @@ def _compile(data: bytes) -> tuple[Manifest | None, Grants | None, tuple[Problem
         return None, None, error.problems
 
 
-def walk(root: Path) -> Iterator[Entry]:
-    """Every file below ``root`` outside EXCLUDED folders, those of a folder before what is below it, by name.
+def walk(root: Path, *, excluded: frozenset[str] = EXCLUDED) -> Iterator[Entry]:
+    """Every file below ``root`` outside ``excluded`` folders, those of a folder before what is below it, by name.
 
     Links are recorded, never followed.
     """
-    return _below(str(root), "")
+    return _below(str(root), "", excluded)
 
 
-def _below(folder: str, name: str) -> Iterator[Entry]:
+def _below(folder: str, name: str, excluded: frozenset[str]) -> Iterator[Entry]:
     # Every check asks whether the app is still the same, and a path for each file takes as long as its digest.
     try:
         with os.scandir(folder) as listed:
@@ -141,8 +160,8 @@ def _below(folder: str, name: str) -> Iterator[Entry]:
     for is_folder, _, one in found:
         if not is_folder:
             yield _entry(one, f"{name}{one.name}")
-        elif one.name not in EXCLUDED:
-            yield from _below(one.path, f"{name}{one.name}/")
+        elif one.name not in excluded:
+            yield from _below(one.path, f"{name}{one.name}/", excluded)
 
 
 def _entry(found: os.DirEntry[str], relative: str) -> Entry:

@@ -104,6 +104,7 @@ MODULES: Final = (
     "locara_verify.checks.sandbox.planted",
     "locara_verify.checks.sandbox.probes",
     "locara_verify.checks.sandbox.shipped_code",
+    "locara_verify.checks.sandbox.signed",
     "locara_verify.checks.storage.at_rest",
     "locara_verify.checks.storage.calls",
     "locara_verify.checks.storage.engines",
