@@ -71,6 +71,8 @@ def run(fault: VerifierFault) -> tuple[int, str]:
 def noticed(fault: VerifierFault) -> str:
     """Empty when the tests notice the fault; else what is wrong."""
     code, said = run(fault)
+    if said.startswith("ERROR") and "::" not in said:  # with -x this ends as a failed test does
+        return f"the tests could not be read: {said}"
     return "" if code == _FAILED else f"exit {code}, not {_FAILED}: {said}"
 
 
