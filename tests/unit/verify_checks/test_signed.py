@@ -84,6 +84,16 @@ def test_sources_without_programs_are_not_judged(tmp_path: Path) -> None:
     assert signed._applies(load(target.path)) is None
 
 
+def _agent(contents: Path) -> None:
+    (contents / "Library/LaunchAgents").mkdir(parents=True)
+    (contents / "Library/LaunchAgents/x.plist").write_text("x")
+
+
+def _extension(contents: Path) -> None:
+    (contents / "PlugIns").mkdir()
+    (contents / "PlugIns/x").write_text("x")
+
+
 @pytest.mark.parametrize(
     ("made", "rule", "says"),
     [
@@ -141,6 +151,18 @@ def test_sources_without_programs_are_not_judged(tmp_path: Path) -> None:
             "LC106",
             "looks for a library in /usr/lib/../local/x",
         ),
+        (
+            {"main": replace(MAIN, loader="/usr/lib/dyldx/../../tmp/d")},
+            "LC106",
+            "looks for a library in /usr/lib/dyldx",
+        ),
+        ({"main": replace(MAIN, loader="/tmp/dyld")}, "LC106", "looks for a library in /tmp/dyld"),
+        ({"main": replace(MAIN, flags=AD_HOC | 0x4)}, "LC106", "its signature lets others debug it"),
+        ({"main": replace(MAIN, flags=AD_HOC | 0x20)}, "LC106", "goes on with pages that were changed"),
+        ({"library": replace(LIBRARY, flags=AD_HOC | 0x8)}, "LC106", "may install what the system protects"),
+        ({"main": replace(MAIN, segment=0x11)}, "LC106", "gives its code rights (0x11)"),
+        ({"before_seal": _agent}, "LC107", "LaunchAgents/x.plist: lies where the system starts it"),
+        ({"before_seal": _extension}, "LC107", "PlugIns/x: lies where the system starts it"),
         ({"main": replace(MAIN, environment=("DYLD_PRINT=1",))}, "LC106", "sets the loader's DYLD_PRINT=1"),
         (
             {"main": replace(MAIN, identifier="another.app")},

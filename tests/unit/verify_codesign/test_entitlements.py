@@ -51,6 +51,7 @@ def test_a_program_without_any_asks_for_nothing() -> None:
         encoded({**ASKED, "com.apple.security.device.camera": "true"}),
         encoded({**ASKED, "com.apple.security.device.camera": [True]}),
     ],
+    ids=["nothing", "one more", "one less", "false", "1", "a text", "a list"],
 )
 def test_two_forms_that_differ_are_refused(der: bytes) -> None:
     assert asked(Recipe(entitlements=ASKED, der=encoded(ASKED))) == ASKED

@@ -26,7 +26,8 @@ def test_one_slice(recipe: Recipe) -> None:
     assert (ours.cpu, ours.kind) == (theirs.header.cpu_type.value, theirs.header.file_type.value)
     assert ours.signature == (theirs.code_signature.data_offset, theirs.code_signature.data_size)
     named = [one.name for one in theirs.libraries if one.command != lief.MachO.LoadCommand.TYPE.ID_DYLIB]
-    assert list(ours.loads) == [*named, *(one.path for one in theirs.rpaths)]
+    loader = [theirs.dylinker.name] if theirs.has_dylinker else []
+    assert list(ours.loads) == [*loader, *named, *(one.path for one in theirs.rpaths)]
     start, size = ours.signature
     assert bytes(ours.data[start : start + size]) == bytes(theirs.code_signature.content)
     signature(ours, Beside())

@@ -29,7 +29,7 @@ def test_each_slice_is_found_with_what_it_loads(wide: bool) -> None:
         (X86_64, DYLIB, OTHER),
     ]
     recipe = Recipe()
-    assert found[0].loads == (*recipe.loads, *recipe.rpaths)
+    assert found[0].loads == (recipe.loader, *recipe.loads, *recipe.rpaths)
     assert found[0].signature == (TEXT, len(ONE) - TEXT)
     assert slices(ONE)[0].environment == ()
     assert slices(thin(Recipe(environment=("DYLD_X=1",))))[0].environment == ("DYLD_X=1",)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from locara.records import dataclass
-from locara_verify.codesign.blobs import AD_HOC, RUNTIME, Beside, Signature, signature
+from locara_verify.codesign.blobs import AD_HOC, RUNTIME, WEAK, Beside, Signature, signature
 from locara_verify.codesign.bundle import Bundle, faults_of_seal, is_bundle, open_bundle
 from locara_verify.codesign.cms import signer
 from locara_verify.codesign.entitlements import entitlements
@@ -176,6 +176,10 @@ def _asked(found: Signature, bundle: Bundle | None, role: str) -> Iterator[str]:
         )
     if not ad_hoc and role != LIBRARY and not found.flags & RUNTIME:
         yield "it is signed without the hardened runtime"
+    for one in found.directories:
+        yield from (f"its signature {what}" for flag, what in WEAK.items() if one.flags & flag)
+        if one.segment not in (0, 1):
+            yield f"its signature gives its code rights ({one.segment:#x}) that only entitlements may give"
     wanted = bundle and bundle.facts.get("CFBundleIdentifier")
     if wanted and found.directories[0].identifier != wanted:
         yield f"it is signed as {found.directories[0].identifier[:100]}, and its bundle is {str(wanted)[:100]}"

@@ -16,6 +16,12 @@ CMS: Final = 0x10000
 AD_HOC: Final = 0x2
 RUNTIME: Final = 0x10000
 """Flags: signed by nobody; and the hardened runtime."""
+WEAK: Final = {
+    0x4: "lets others debug it",
+    0x8: "may install what the system protects",
+    0x20: "goes on with pages that were changed",
+}
+"""Flags that take away what a signature is for."""
 
 _TABLE: Final = 0xFADE0CC0
 _DIRECTORY: Final = 0xFADE0C02
@@ -32,12 +38,14 @@ _MOST_BLOBS: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """One code directory. ``digest`` is what the system knows the program by, by the directory's own hash."""
+    """One code directory. ``digest`` is what the system knows the program by, by the directory's own hash; ``segment``
+    what it says of the part that is run: 1 for a program, 0 for a library."""
 
     raw: bytes
     identifier: str
     team: str
     flags: int
+    segment: int
     strong: bool
     digest: bytes
     algorithm: str
@@ -152,9 +160,9 @@ def _directory(raw: bytes, one: Slice, signed: Mapping[int, bytes | None]) -> Di
         _special(slot, kept, signed.get(slot), hashed)
     digest = hashlib.new(algorithm, raw).digest()
     team = _unpack(">I", view, 48)[0] if version >= 0x20200 else 0
-    return Directory(
-        raw, _name(raw, name), _name(raw, team) if team else "", flags, kind in _STRONG, digest, algorithm
-    )
+    segment = _unpack(">Q", view, 80)[0] if version >= 0x20400 else 0
+    owner = _name(raw, team) if team else ""
+    return Directory(raw, _name(raw, name), owner, flags, segment, kind in _STRONG, digest, algorithm)
 
 
 def _special(slot: int, kept: bytes, data: bytes | None, hashed: Callable[[bytes], bytes]) -> None:

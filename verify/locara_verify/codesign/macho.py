@@ -22,7 +22,8 @@ _SEGMENT: Final = {0x19: "<24x4Q", 0x01: "<24x4I"}
 _SIGNATURE: Final = 0x1D
 _ENVIRONMENT: Final = 0x27
 _RPATH: Final = 0x8000001C
-_LIBRARIES: Final = frozenset({0x0C, 0x80000018, 0x8000001F, 0x20, 0x80000023})
+_LIBRARIES: Final = frozenset({0x06, 0x0C, 0x0E, 0x20, 0x80000018, 0x8000001F, 0x80000023})
+"""Commands that name a library in any way, and the one that names the loader itself."""
 
 
 class MalformedError(ValueError):

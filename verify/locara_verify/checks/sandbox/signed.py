@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,12 @@ _USAGE: Final = {
     "device.camera": "NSCameraUsageDescription",
     "device.audio-input": "NSMicrophoneUsageDescription",
 }
+_BY_THE_SYSTEM: Final = re.compile(
+    r"\.app/Contents/(?:PlugIns/|Library/(?:LaunchAgents|LaunchDaemons|LoginItems|SystemExtensions|Spotlight|QuickLook"
+    r"|Automator|Services)/)",
+    re.IGNORECASE,
+)
+_STARTED: Final = "lies where the system starts it without the app, and nothing in the manifest says so"
 _LISTS: Final = {
     "LSEnvironment": "sets variables for the program",
     "NSAppTransportSecurity": "allows connections that are not encrypted",
@@ -65,6 +72,7 @@ def run(ctx: Context) -> CheckResult:
     told += [(SIGNED, one.name, fault) for one in found.programs for fault in one.faults]
     told += [(ASKS, one.name, fault) for one in found.programs for fault in faults_of(one, wanted)]
     told += [(ASKS, name, fault) for name, fault in _lists(found)]
+    told += [(ASKS, name, _STARTED) for name in sorted(_files(ctx.target)[1]) if _BY_THE_SYSTEM.search(name)]
     for rule, name, fault in told:
         if has_room(findings, rule):
             findings.append(
