@@ -44,7 +44,8 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """One fault. `rule` must fail; `second` are further rules expected to notice; empty `rule`: harmless."""
+    """One fault. `rule` must fail; `second` are further rules expected to notice; empty `rule`: harmless. `app` is
+    what a fault of the product is verified with."""
 
     id: str
     family: str
@@ -55,6 +56,7 @@ class Planted:
     of_app: bool
     edits: tuple[Edit, ...]
     rules: tuple[str, ...]
+    app: str = APP.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ def load(path: Path) -> Planted:
         of_app,
         edits,
         rules,
+        table.get("app", APP.name),
     )
 
 
@@ -148,7 +151,7 @@ def copies(fault: Planted) -> Iterator[tuple[Path, Path]]:
             shutil.copytree(APP, app, ignore=ignore, symlinks=True)
             where = app
         else:
-            product, app, where = root, APP, root
+            product, app, where = root, APP.with_name(fault.app), root
             shutil.copytree(REPOSITORY / "locara", root / "locara", ignore=ignore, symlinks=True)
         for edit in fault.edits:
             apply(edit, where)

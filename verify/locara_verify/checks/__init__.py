@@ -22,6 +22,7 @@ MODULES: Final = (
     "locara_verify.checks.bench.decisions",
     "locara_verify.checks.bench.inference",
     "locara_verify.checks.bench.launches",
+    "locara_verify.checks.bench.native",
     "locara_verify.checks.bench.vectors",
     "locara_verify.checks.consent.circles",
     "locara_verify.checks.consent.entries",
