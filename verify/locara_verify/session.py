@@ -22,7 +22,7 @@ from locara_verify.cache import ResultCache
 from locara_verify.catalogue import catalogue
 from locara_verify.events import Emit
 from locara_verify.fixtures import fixtures_dir
-from locara_verify.plan import LONGER, Plan, Selection, Task, longest_first, plan
+from locara_verify.plan import LONGER, Plan, Selection, longest_first, plan
 from locara_verify.report.app import describe
 from locara_verify.report.value import Report, Span
 from locara_verify.supply import Supply
@@ -156,13 +156,11 @@ def execute(
         spans=tuple(Span.of(event) for event in finished),
         prefix=_prefix(subject.path),
         slowest=settings.slowest,
-        replays={} if settings.case is not None else _replays(settings, subject, made.tasks, judgement),
+        replays={} if settings.case is not None else _replays(settings, subject, judgement),
     )
 
 
-def _replays(
-    settings: Settings, subject: Target, tasks: tuple[Task, ...], judgement: Judgement
-) -> Mapping[tuple[str, int], str]:
+def _replays(settings: Settings, subject: Target, judgement: Judgement) -> Mapping[tuple[str, int], str]:
     return replay.write_all(
         judgement,
         subject,
@@ -170,7 +168,6 @@ def _replays(
         seed=settings.seed,
         budget=settings.budget,
         strict=settings.strict,
-        checks={rule: task.check.name for task in tasks for rule in task.rules},
     )
 
 

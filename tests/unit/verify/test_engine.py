@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from locara_verify import engine
 from locara_verify.budget import PROFILES
 from locara_verify.check import Check
+from locara_verify.checks.waiting import happens
 from locara_verify.events import CheckFinished, CheckProgress, CheckStarted
 from locara_verify.plan import Plan, Task
 from locara_verify.target import load
@@ -22,6 +24,8 @@ import os, signal, subprocess, sys, time
 from locara.errors import LocaraError
 from locara_verify.check import CheckResult, check
 from locara_verify.finding import Finding
+from locara_verify.wire import result_to_json
+from locara_verify.worker import send
 
 def behaviour(name, **options):
     return check(name, rules=("LC001",), **options)
@@ -123,6 +127,22 @@ def scribbles(ctx):
              and os.readlink(f"/proc/self/fd/{fd}").startswith("pipe:")]
     os.write(max(pipes), open(os.environ["SCRIBBLE"], "rb").read())
     os._exit(int(os.environ.get("SCRIBBLE_STATUS", "0")))
+
+def answer():
+    # by hand, on the descriptor of the protocol
+    pipes = [int(fd) for fd in os.listdir("/proc/self/fd") if os.path.islink(f"/proc/self/fd/{fd}")
+             and os.readlink(f"/proc/self/fd/{fd}").startswith("pipe:")]
+    send(max(pipes), {"type": "result", "result": result_to_json(CheckResult((), {"LC001": 1}))})
+
+@behaviour("answers_and_hangs")
+def answers_and_hangs(ctx):
+    answer()
+    time.sleep(600)
+
+@behaviour("answers_and_is_killed")
+def answers_and_is_killed(ctx):
+    answer()
+    os.kill(os.getpid(), 9)
 
 @behaviour("text", broken_manifest=True)
 def text(ctx):
@@ -258,6 +278,28 @@ def test_what_a_check_found_outlives_its_end(run, name, reason, messages) -> Non
     assert event.result is None
     assert reason in event.reason
     assert [found.message for found in event.findings] == messages
+
+
+def test_what_was_found_in_time_and_read_too_late_counts(run, tmp_path) -> None:
+    def emit(event) -> None:
+        if isinstance(event, CheckStarted):  # reads nothing until the check is over, and so is its time
+            happens(
+                lambda: any("RuntimeError" in log.read_text() for log in tmp_path.glob("work-*/*.log")), 60
+            )
+            time.sleep(1.0)
+
+    (event,) = run("found_and_raises", task_seconds=1.0, emit=emit)
+    assert (event.result, event.reason) == (None, "no result within 1 s")
+    assert [found.message for found in event.findings] == [f"bad {number}" for number in range(5)]
+
+
+@pytest.mark.parametrize("name", ["answers_and_hangs", "answers_and_is_killed"])
+def test_a_result_counts_only_of_a_check_that_came_to_its_end(run, name) -> None:
+    kept = []
+    (event,) = run(name, task_seconds=2.0, keep=lambda *told: kept.append(told))
+    assert event.result is None
+    assert event.reason
+    assert kept == []
 
 
 def test_a_check_that_comes_to_its_end_decides_what_counts(run) -> None:
