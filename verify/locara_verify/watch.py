@@ -14,21 +14,22 @@ _POLL: Final = 0.4
 _QUIET: Final = 0.3
 """A change is taken up when nothing has changed for so many seconds: editors and builds write in steps."""
 
-Mark = frozenset[tuple[str, int, int, int]]
+Mark = frozenset[tuple[str, int, int, int, int]]
 
 
 def mark(root: Path) -> Mark:
-    """Names, sizes, times and numbers of all files of the app; unreadable folders count as empty."""
+    """Names, rights, sizes, times and numbers of all files and links of the app; unreadable folders count as empty."""
     found = set()
     for folder, names, files in os.walk(root):
-        names[:] = [name for name in names if name not in EXCLUDED]
-        for name in files:
+        links = [name for name in names if Path(folder, name).is_symlink()]
+        names[:] = [name for name in names if name not in EXCLUDED and name not in links]
+        for name in (*files, *links):
             path = Path(folder, name)
             try:
                 info = path.lstat()
             except OSError:
                 continue
-            found.add((str(path), info.st_size, info.st_mtime_ns, info.st_ino))
+            found.add((str(path), info.st_mode, info.st_size, info.st_mtime_ns, info.st_ino))
     return frozenset(found)
 
 

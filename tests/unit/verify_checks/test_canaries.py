@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import os
 import random
+import signal
 import socket
 from pathlib import Path
 
 import pytest
 
+from locara_verify.checks.waiting import happens
 from locara_verify.oracle import canaries, sinks
 
 
@@ -65,6 +67,24 @@ def test_the_victim_is_seen_to_live_and_to_die() -> None:
     assert victim.alive()
     victim.close()
     assert not victim.alive()
+
+
+STEALTHY = {signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH}
+"""What ends nobody and stops nobody who did not ask for it."""
+
+
+@pytest.mark.parametrize(
+    "number", sorted(signal.Signals(n) for n in range(1, 32) if n in signal.valid_signals())
+)
+def test_the_victim_tells_each_signal(number: signal.Signals) -> None:
+    victim = canaries.Victim.start()
+    try:
+        os.kill(victim.pid, number)
+        seen = happens(lambda: not victim.alive(), 0.05 if number in STEALTHY else 30)
+        assert seen == (number not in STEALTHY)
+        assert victim.alive() != seen
+    finally:
+        victim.close()
 
 
 def test_a_broken_control_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
