@@ -130,11 +130,18 @@ def execute(
     if reused := sum(event.cached for event in finished):
         note = f"{reused} of {len(finished)} checks were taken from the cache: same app, same verifier, same machine"
         judgement = replace(judgement, notes=(*judgement.notes, note))
+    partly = len(made.in_part.get(LONGER, ()))
     for reason, rules in made.in_part.items():
+        if reason == LONGER:
+            continue
         note = f"{', '.join(rules)}: looked at in part: {reason}"
         judgement = replace(judgement, notes=(*judgement.notes, note))
-    if longer := sum(reason == LONGER for reason in made.not_planned.values()):
-        note = f"{longer} rules need more time than a quick run has: `--profile ci`, or `--strict` for all"
+    longer = sum(reason == LONGER for reason in made.not_planned.values())
+    if longer or partly:
+        note = (
+            f"{longer} rules need more time than a quick run has, and {partly} are looked at in part: "
+            "`--profile ci`, or `--strict` for all"
+        )
         judgement = replace(judgement, notes=(*judgement.notes, note))
     if settings.supply is not None:
         judgement = replace(judgement, notes=(*judgement.notes, settings.supply.note))
