@@ -42,6 +42,27 @@ def test_what_widens_is_refused_whoever_proposes_it(seed) -> None:
     prove(before, before)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("widening", ["net a.com:443"], "also allow net a.com:443"),
+        ("command_table", {"net.fetch"}, "open the command net.fetch"),
+        ("entitlements", {"network.client": True}, "add the entitlement network.client"),
+    ],
+)
+def test_each_part_of_the_proof_is_asked(monkeypatch, name, value, words) -> None:
+    old, new = text_of(), text_of(version="9.9.9")
+    prove(old, new)
+    if name == "widening":
+        monkeypatch.setattr(narrow, name, lambda _old, _new: value)
+    else:
+        monkeypatch.setattr(
+            narrow, name, lambda grants: value if grants.version == "9.9.9" else type(value)()
+        )
+    with pytest.raises(WideningError, match=words):
+        prove(old, new)
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, 2**32))
 def test_no_edit_that_is_made_gives_anything(seed) -> None:
