@@ -91,6 +91,20 @@ def test_a_link_is_not_followed_out_of_the_app(make_app, tmp_path) -> None:
     assert not [entry for entry in load(app).entries if "secret" in entry.path]
 
 
+@pytest.mark.parametrize("folder", ["dist", "public", "."])
+def test_a_folder_that_cannot_be_read_is_no_empty_one(make_app, monkeypatch, folder) -> None:
+    app, look = make_app(), os.scandir
+
+    def scandir(path):
+        if Path(path) == app / folder:
+            raise PermissionError(13, "Permission denied", str(path))
+        return look(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(TargetError, match="cannot be read"):
+        load(app)
+
+
 def test_a_broken_manifest_is_a_target_with_problems(make_app) -> None:
     app = make_app()
     (app / "locara.json").write_text('{"name": 1, "name": 2}')
