@@ -17,8 +17,9 @@ from locara.core.manifest import parse_manifest
 from locara.core.paths import is_portable
 from locara.core.surface import COMMANDS
 from locara.errors import CallError, CapabilityDenied, UsageError
+from locara_verify.checks.escape.link import CODES
 from locara_verify.strategies import manifests
-from locara_verify.testing import assert_allowed, assert_denied, strategies
+from locara_verify.testing import REFUSALS, assert_allowed, assert_denied, strategies
 from locara_verify.testing.canary import Canary
 from locara_verify.testing.network import NetworkRefused, refused
 from locara_verify.testing.sessions import find_app
@@ -53,6 +54,27 @@ def test_a_denial_is_handed_back_and_its_reason_compared() -> None:
 def test_what_is_no_such_denial_fails(call, expected, words) -> None:
     with pytest.raises(AssertionError, match=words):
         assert_denied(call, **expected)
+
+
+@pytest.mark.parametrize("code", sorted(CODES))
+def test_a_code_that_says_no_grant_is_a_denial_and_no_other_is(code) -> None:
+    call = raising(CallError("x", code=code, capability="net", because="no grant of net"))
+    with pytest.raises(AssertionError, match=f"the call was refused: {code}"):
+        assert_allowed(call)
+    for expected in (
+        {},
+        {"because": "net"},
+        {"code": "capability_denied"},
+        {"code": "unknown_command", "because": "net"},
+    ):
+        if code in REFUSALS and expected.get("code", code) == code:
+            assert assert_denied(call, **expected).code == code
+        else:
+            with pytest.raises(AssertionError):
+                assert_denied(call, **expected)
+    for other in ({"because": "models"}, {"because": "models", "code": code}):
+        with pytest.raises(AssertionError):
+            assert_denied(call, **other)
 
 
 def test_another_error_is_neither() -> None:
