@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import random
 import socket
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,7 +23,7 @@ from locara_verify.strategies import manifests
 from locara_verify.testing import REFUSALS, assert_allowed, assert_denied, strategies
 from locara_verify.testing.canary import Canary
 from locara_verify.testing.network import NetworkRefused, refused
-from locara_verify.testing.sessions import find_app
+from locara_verify.testing.sessions import Session, find_app
 
 
 def raising(error: Exception):
@@ -122,6 +123,39 @@ def test_each_session_is_asked_what_it_was_told(tmp_path) -> None:
         sessions.opened[told].said.append(b"xx" + canary.token("a.txt").encode().hex().encode())
         with pytest.raises(AssertionError, match=r"told the secret of a\.txt"):
             canary.assert_silent()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        lambda token: {"text": token},
+        lambda token: {token: [1]},
+        lambda token: CallError(f"no {token}", code="busy"),
+        lambda token: CallError("no", code="io_error", because=f"no {token}"),
+        lambda token: CallError("no", code="io_error", capability=token),
+        lambda token: CallError("no", code="io_error", fix=f"say {token}"),
+        lambda token: CapabilityDenied("no", capability="net", because=f"no {token}"),
+        lambda token: CapabilityDenied("no", capability=token, because="no"),
+        lambda token: CapabilityDenied("no", capability="net", because="no", fix=token),
+    ],
+)
+def test_a_secret_in_a_reply_or_an_error_is_told(tmp_path, reply) -> None:
+    canary = Canary(tmp_path / "canaries")
+    canary("a.txt")
+    answer = reply(canary.token("a.txt"))
+
+    def call(_command: str, _arguments: object) -> object:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    session = Session(None, SimpleNamespace(client=SimpleNamespace(call=call)))  # type: ignore[arg-type]
+    canary.sessions = SimpleNamespace(opened=[session])  # type: ignore[assignment]
+    canary.assert_silent()
+    with suppress(CallError, CapabilityDenied):
+        session.call("fs.read", path="x")
+    with pytest.raises(AssertionError, match=r"told the secret of a\.txt"):
+        canary.assert_silent()
 
 
 def test_a_secret_is_found_in_text_as_in_bytes(tmp_path) -> None:
