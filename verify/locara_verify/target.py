@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import stat
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from locara.errors import LocaraError, ManifestError
 from locara.records import dataclass
@@ -19,7 +20,13 @@ if TYPE_CHECKING:
 
 MANIFEST: Final = "locara.json"
 EXCLUDED: Final = frozenset({"node_modules", ".git", ".locara", "__pycache__"})
-"""Folders that are no part of an app: tools write them, the runtime never reads them."""
+"""Folders that are no part of an app: tools write them, the runtime never reads them. Below what it does read, the
+built page and ``db``, such a name is one like any other."""
+
+PAGE: Final = "dist"
+"""Where the built page lies when the manifest does not say."""
+Parts: TypeAlias = tuple[str, ...]
+"""A path below the app, name by name."""
 
 _MANIFEST_READ_LIMIT: Final = 32 << 20
 
@@ -44,8 +51,8 @@ class Entry:
 class Target:
     """A source tree with its manifest. ``problems`` says why ``manifest`` is None when it is.
 
-    ``digest`` is ``sha256:<hex>`` over names, kinds and contents of all files outside EXCLUDED folders:
-    equal digests mean equal trees, whatever the times, the owners or the place on disk.
+    ``digest`` is ``sha256:<hex>`` over names, kinds and contents of all files outside EXCLUDED folders, and of all that
+    the runtime reads: equal digests mean equal trees, whatever the times, the owners or the place on disk.
     """
 
     path: Path
@@ -73,7 +80,7 @@ def load(path: Path) -> Target:
     """Read the app at ``path`` without running anything of it. Raises TargetError."""
     root = _root(path)
     data = _manifest_bytes(root)
-    entries = tuple(walk(root))
+    entries = tuple(walk(root, read_whole(data)))
     manifest, grants, problems = _compile(data)
     return Target(root, data, manifest, grants, problems, entries, digest_of(entries))
 
@@ -121,11 +128,30 @@ def _compile(data: bytes) -> tuple[Manifest | None, Grants | None, tuple[Problem
         return None, None, error.problems
 
 
-def walk(root: Path) -> Iterator[Entry]:
-    """Every file below ``root`` outside EXCLUDED folders. Links are recorded, never followed."""
+def read_whole(manifest: bytes) -> tuple[Parts, ...]:
+    """The folders of which the runtime may read every file, as a manifest names them, valid or not."""
+    try:
+        out = json.loads(manifest)["build"]["out"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        out = None
+    named = (out if isinstance(out, str) else PAGE, "db")
+    return tuple(parts for name in named if (parts := PurePosixPath(name).parts))
+
+
+def is_part(path: Parts, whole: tuple[Parts, ...]) -> bool:
+    """Whether a folder is a part of the app, or leads to one."""
+    if EXCLUDED.isdisjoint(path):
+        return True
+    return any(path[: len(part)] == part[: len(path)] for part in whole)
+
+
+def walk(root: Path, whole: tuple[Parts, ...] = ()) -> Iterator[Entry]:
+    """Every file below ``root`` that is a part of the app, of ``whole`` folders each one. Links are recorded, never
+    followed."""
     for folder, names, file_names in os.walk(root, onerror=_refuse):
+        here = Path(folder).relative_to(root).parts
         links = [name for name in names if Path(folder, name).is_symlink()]
-        names[:] = sorted(name for name in names if name not in EXCLUDED and name not in links)
+        names[:] = sorted(name for name in names if name not in links and is_part((*here, name), whole))
         for name in sorted([*file_names, *links]):
             path = Path(folder, name)
             yield _entry(path, path.relative_to(root).as_posix())

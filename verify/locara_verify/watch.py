@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from locara_verify.target import EXCLUDED
+from locara_verify.target import MANIFEST, is_part, read_whole
 
 _POLL: Final = 0.4
 _QUIET: Final = 0.3
@@ -20,9 +20,14 @@ Mark = frozenset[tuple[str, int, int, int, int]]
 def mark(root: Path) -> Mark:
     """Names, rights, sizes, times and numbers of all files and links of the app; unreadable folders count as empty."""
     found = set()
+    try:
+        whole = read_whole((root / MANIFEST).read_bytes())
+    except OSError:
+        whole = ()
     for folder, names, files in os.walk(root):
+        here = Path(folder).relative_to(root).parts
         links = [name for name in names if Path(folder, name).is_symlink()]
-        names[:] = [name for name in names if name not in EXCLUDED and name not in links]
+        names[:] = [name for name in names if name not in links and is_part((*here, name), whole)]
         for name in (*files, *links):
             path = Path(folder, name)
             try:

@@ -45,10 +45,10 @@ def test_what_changes_the_digest_changes_the_mark(app: Path, name: str) -> None:
     assert wait_for_change(app, seen, sleep=lambda _seconds: None) == mark(app) != seen
 
 
-@pytest.mark.parametrize("folder", ["node_modules", ".git", ".locara", "dist/__pycache__"])
+@pytest.mark.parametrize("folder", ["node_modules", ".git", ".locara", "src/__pycache__"])
 def test_what_is_no_part_of_the_app_is_no_change(app: Path, folder: str) -> None:
     digest, seen = load(app).digest, mark(app)
-    (app / folder).mkdir()
+    (app / folder).mkdir(parents=True)
     (app / folder / "x").write_text("x")
     assert (load(app).digest, mark(app)) == (digest, seen)
 
