@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import fields, replace
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +22,7 @@ from locara_verify.plan import Task, longest_first
 from locara_verify.progress import Forecast
 from locara_verify.session import Settings
 from locara_verify.target import load
+from locara_verify.verdict import Result
 
 
 def test_a_budget_of_time_ends_the_run_and_one_of_examples_scales_it() -> None:
@@ -144,6 +146,18 @@ def test_each_file_beside_the_app_is_a_part_of_the_key(monkeypatch, tmp_path, na
     assert len(seen) == 7
 
 
+@pytest.mark.parametrize("name", ["a.py", "rules.toml", "list.json"])
+def test_code_is_known_by_its_content_and_not_by_its_time(tmp_path, name) -> None:
+    place, seen = tmp_path / name, set()
+    for text in ("one", "two", "owt"):
+        place.write_text(text)
+        os.utime(place, (1, 1))
+        seen.add(cache._tree(tmp_path, contents=True))
+    assert len(seen) == 3
+    os.utime(place, (2, 2))
+    assert cache._tree(tmp_path, contents=True) in seen
+
+
 def test_nothing_wrong_undecided_or_measured_is_kept(hooks, make_check, tmp_path) -> None:
     make, task, _ = hooks
     known, keep = make()
@@ -261,3 +275,12 @@ def test_what_did_not_pass_is_remembered_and_the_rest_stays(report, tmp_path) ->
     assert last.read(path) == ("LC104", "LC201", "LC901")
     path.write_text("{")
     assert last.read(path) == ()
+
+
+@pytest.mark.parametrize("result", Result)
+def test_each_rule_that_was_not_shown_to_hold_is_remembered(report, tmp_path, result) -> None:
+    path, made = tmp_path / "last.json", report().judgement
+    outcomes = tuple(replace(outcome, result=result) for outcome in made.outcomes)
+    last.write(path, replace(made, outcomes=outcomes))
+    held = result in (Result.PASSED, Result.WARNED)
+    assert last.read(path) == (() if held else tuple(outcome.rule.id for outcome in outcomes))
