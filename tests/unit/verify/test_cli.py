@@ -14,6 +14,7 @@ from locara.errors import LocaraError, UsageError
 from locara_verify import cli, replay
 from locara_verify.budget import PROFILES, limited
 from locara_verify.cli import ReplayVerb, guarded
+from locara_verify.cli import Verify as VerifyVerb
 from locara_verify.evidence import EvidenceError
 from locara_verify.options import Run
 from locara_verify.plan import Selection
@@ -97,6 +98,24 @@ def test_whatever_is_raised_is_no_pass(error, code, tmp_path, monkeypatch, capsy
 
     assert guarded(action) == code
     assert capsys.readouterr().err.startswith(("error: ", "error: interrupted"))
+
+
+def test_a_run_that_fails_leaves_no_report_of_another(make_app, tmp_path, monkeypatch) -> None:
+    paths = [tmp_path / "one.json", tmp_path / "two.xml"]
+    for path in paths:
+        path.write_text("PASSED")
+    parser = argparse.ArgumentParser()
+    VerifyVerb().add_arguments(parser)
+    args = parser.parse_args([
+        str(make_app()), "--progress", "none", "--report", f"json={paths[0]}", "--report", f"junit={paths[1]}",
+    ])  # fmt: skip
+
+    def prepare(_settings: object) -> None:
+        raise UsageError("the choice of rules leaves nothing to run")
+
+    monkeypatch.setattr("locara_verify.session.prepare", prepare)
+    assert VerifyVerb().run(args) == Exit.USAGE
+    assert [path.exists() for path in paths] == [False, False]
 
 
 @pytest.mark.parametrize("interrupted", [False, True])

@@ -340,8 +340,20 @@ def test_a_result_counts_once_and_only_of_a_worker_that_ended_well(run, tmp_path
     monkeypatch.setenv("SCRIBBLE_STATUS", "1")
     assert "ended with status 1" in run("scribbles")[0].reason
     monkeypatch.delenv("SCRIBBLE_STATUS")
-    (tmp_path / "scribble").write_text(result * 2)
-    assert run("scribbles")[0].result is None
+    late = {
+        "another result": result,
+        "a cut line": '{"type": "progress"',
+        "no JSON": "well\n",
+        "no object": "[]\n",
+        "no type": "{}\n",
+        "a reason": '{"type": "inconclusive", "reason": "no"}\n',
+        "a finding": '{"type": "finding", "finding": {"rule": "LC001", "message": "bad"}}\n',
+        "no progress": '{"type": "progress", "done": "1", "total": 1, "note": ""}\n',
+    }
+    for name, text in late.items():
+        (tmp_path / "scribble").write_text(result + text)
+        (event,) = run("scribbles")
+        assert (event.result, bool(event.reason)) == (None, True), name
 
 
 def test_a_check_that_hangs_is_killed_with_all_it_started(run, tmp_path) -> None:

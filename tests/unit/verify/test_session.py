@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from locara.errors import UsageError
 from locara_verify import replay, session
 from locara_verify.budget import PROFILES
 from locara_verify.events import CheckFinished, Event
-from locara_verify.plan import Plan, Task
+from locara_verify.plan import Plan, Selection, Task
 from locara_verify.report.value import Report
 from locara_verify.session import Settings
 from locara_verify.target import load
@@ -87,6 +90,18 @@ def test_each_finding_can_be_replayed(run, strict) -> None:
     (path,) = made.replays.values()
     told = replay.read(Path(path))
     assert (told.rule, told.check, told.seed, told.strict) == ("LC001", "finds", 7, strict)
+
+
+def test_nothing_is_imported_from_inside_the_app(make_app, monkeypatch) -> None:
+    app, choice = make_app(), Selection(only=("LC001",))
+    inside = [str(app), str(app / "dist"), f"{app}/../{app.name}", str(app / "absent")]
+    monkeypatch.setattr("sys.path", [*inside, *sys.path])
+    session.prepare(Settings(app, PROFILES["quick"], 7, choice))
+    assert not set(inside) & set(sys.path)
+    module = SimpleNamespace(__file__=str(app / "dist/judge.py"))
+    monkeypatch.setitem(sys.modules, "judge_of_the_app", module)
+    with pytest.raises(UsageError, match="judge_of_the_app was loaded from inside the app"):
+        session.prepare(Settings(app, PROFILES["quick"], 7, choice))
 
 
 @pytest.mark.parametrize("seconds", [None, 0.0])
