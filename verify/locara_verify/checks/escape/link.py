@@ -43,6 +43,21 @@ KEEP_PROBLEMS: Final = 20
 Json = Any
 
 
+@cache
+def spelled(words: str) -> tuple[str, ...]:
+    """Words as they are, and as they stand in a text of JSON."""
+    return tuple({words, *(json.dumps(words, ensure_ascii=way)[1:-1] for way in (False, True))})
+
+
+def says(data: str | bytes, words: str) -> bool:
+    """Whether a frame holds these words in one of their spellings."""
+    text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
+    return any(form in text for form in spelled(words))
+
+
+TRACE_FORMS: Final = tuple((form, trace) for trace in TRACES for form in spelled(trace))
+
+
 class Gone(Exception):
     """The app ended its stream, or did not answer in time: nothing more can be asked."""
 
@@ -140,11 +155,11 @@ class Link:
         if wrong:
             self.note("shape", wrong, sent)
         text = raw.decode("utf-8", "replace")
-        for trace in TRACES:
-            if says(text, trace) and not says(sent, trace):
+        for form, trace in TRACE_FORMS:
+            if form in text and not says(sent, trace):
                 self.note("trace", f"a reply holds {trace!r}", sent)
         for path in self.host_paths:
-            if says(text, path) and not says(sent, path):
+            if any(form in text for form in spelled(path)) and not says(sent, path):
                 self.note("path", "a reply names a path of the host", sent)
         for name in self.tokens.found(raw):
             # What the attacker put in may come back to the attacker; what was never sent may not.
@@ -162,18 +177,6 @@ class Link:
             return self.ask("app.info").ok
         except Gone:
             return False
-
-
-@cache
-def spelled(words: str) -> tuple[str, ...]:
-    """Words as they are, and as they stand in a text of JSON."""
-    return tuple({words, *(json.dumps(words, ensure_ascii=way)[1:-1] for way in (False, True))})
-
-
-def says(data: str | bytes, words: str) -> bool:
-    """Whether a frame holds these words in one of their spellings."""
-    text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
-    return any(form in text for form in spelled(words))
 
 
 def shown(data: bytes, longest: int = 400) -> str:
