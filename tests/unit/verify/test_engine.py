@@ -23,7 +23,7 @@ MODULE = """
 import os, signal, subprocess, sys, time
 from locara.errors import LocaraError
 from locara_verify.check import CheckResult, check
-from locara_verify.finding import Finding
+from locara_verify.finding import Finding, Severity
 from locara_verify.wire import result_to_json
 from locara_verify.worker import send
 
@@ -127,6 +127,14 @@ def scribbles(ctx):
              and os.readlink(f"/proc/self/fd/{fd}").startswith("pipe:")]
     os.write(max(pipes), open(os.environ["SCRIBBLE"], "rb").read())
     os._exit(int(os.environ.get("SCRIBBLE_STATUS", "0")))
+
+@behaviour("notes_and_raises")
+def notes_and_raises(ctx):
+    for n in range(20):
+        Finding("LC001", f"note {n}", severity=Severity.NOTE)
+    Finding("LC001", "bad 0")
+    Finding("LC001", "warning 0", severity=Severity.WARNING)
+    raise RuntimeError("the app is dead")
 
 def answer():
     # by hand, on the descriptor of the protocol
@@ -268,6 +276,7 @@ def test_a_check_that_gives_no_result_has_a_reason(run, name, reason) -> None:
     [
         ("found_and_raises", "the app is dead", [f"bad {n}" for n in range(5)]),
         ("found_and_dies", "killed by signal 9", ["bad 0"]),
+        ("notes_and_raises", "the app is dead", [*(f"note {n}" for n in range(5)), "bad 0", "warning 0"]),
         ("found_and_hangs", "no result within 2 s", ["bad 0"]),
         ("found_by_a_fork", "nothing of its own", []),
         ("foreign_and_raises", "LC999", []),

@@ -7,7 +7,7 @@ from locara_verify.checks.escape.live import Trial as LiveTrial
 from locara_verify.checks.escape.live import result as live_result
 from locara_verify.checks.log.trial import Trial as LogTrial
 from locara_verify.checks.models.probe import MOST_FINDINGS, Tally
-from locara_verify.finding import MOST_OF_A_RULE, Finding, first_of_each
+from locara_verify.finding import MOST_OF_A_RULE, Finding, Severity, first_of_each
 from locara_verify.tally import Tally as EffectTally
 
 
@@ -63,3 +63,10 @@ def test_a_true_thing_leaves_no_finding() -> None:
     log.holds("LC407", "m", "b", fault=False)
     assert log.result().findings == ()
     assert log.result().attempts == {"LC407": 1}
+
+
+def test_findings_of_little_weight_crowd_out_none_that_weighs_more() -> None:
+    weights = (Severity.NOTE, Severity.WARNING, None)
+    many = [Finding("LC407", str(number), severity=weight) for weight in weights for number in range(20)]
+    kept = first_of_each(many)
+    assert [found.severity for found in kept] == [weight for weight in weights for _ in range(MOST_OF_A_RULE)]
