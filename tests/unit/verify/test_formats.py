@@ -21,6 +21,7 @@ from locara_verify.verdict import Result, RuleOutcome, judge
 
 NOTE = Finding("LC001", "of little weight", severity=Severity.NOTE)
 BROAD = Finding("LC007", "every host is granted", file="locara.json", line=9)
+WORSE = Finding("LC007", "it weighs more", severity=Severity.ERROR, file="locara.json", line=10)
 KNOWN = Finding("LC002", "it is known", because="for long", file="db/schema.sql", line=3)
 LESS = Finding("LC210", "it weighs less", severity=Severity.WARNING, file="a b/ä.txt", line=7)
 FIRST = Finding(
@@ -42,7 +43,9 @@ def whole(report, make_rule, make_check, make_finished) -> Callable[..., Report]
         one = make_check("one", "LC001", "LC002", "LC007")
         two, three = make_check("two", "LC201", "LC210", "LC310"), make_check("three", "LC901")
         events = (
-            make_finished(one, CheckResult((NOTE, KNOWN, BROAD), {"LC001": 3, "LC002": 1, "LC007": 2})),
+            make_finished(
+                one, CheckResult((NOTE, KNOWN, BROAD, WORSE), {"LC001": 3, "LC002": 1, "LC007": 2})
+            ),
             make_finished(
                 two,
                 CheckResult(
@@ -151,6 +154,7 @@ def test_sarif_has_each_finding_at_its_place_and_each_rule_without_a_verdict(who
     places = {
         NOTE.message: ("locara.json", {"startLine": 1}),
         BROAD.message: ("locara.json", {"startLine": 9}),
+        WORSE.message: ("locara.json", {"startLine": 10}),
         KNOWN.message: ("db/schema.sql", {"startLine": 3}),
         LESS.message: ("a%20b/%C3%A4.txt", {"startLine": 7}),
         FIRST.message: ("locara.json", {"startLine": 14, "startColumn": 5}),
@@ -195,7 +199,7 @@ def test_junit_has_a_case_for_each_rule_and_its_counts_are_those_of_its_cases(wh
     assert all(finding.message in text for _, finding in found(made))
 
 
-@pytest.mark.parametrize("limit", [100, 3])
+@pytest.mark.parametrize("limit", [100, 9, 3])
 @pytest.mark.parametrize("case", CASES)
 def test_github_has_a_line_for_each_that_counts_or_counts_the_rest(whole, monkeypatch, case, limit) -> None:
     monkeypatch.setattr(github, "LIMIT", limit)
