@@ -128,6 +128,10 @@ def scribbles(ctx):
     os.write(max(pipes), open(os.environ["SCRIBBLE"], "rb").read())
     os._exit(int(os.environ.get("SCRIBBLE_STATUS", "0")))
 
+@behaviour("raises_each")
+def raises_each(ctx):
+    raise eval(os.environ["RAISES"])
+
 @behaviour("notes_and_raises")
 def notes_and_raises(ctx):
     for n in range(20):
@@ -287,6 +291,36 @@ def test_what_a_check_found_outlives_its_end(run, name, reason, messages) -> Non
     assert event.result is None
     assert reason in event.reason
     assert [found.message for found in event.findings] == messages
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "OSError(5, 'x')",
+        "PermissionError(13, 'x')",
+        "TimeoutError()",
+        "MemoryError()",
+        "RecursionError()",
+        "AssertionError()",
+        "LookupError()",
+        "StopIteration()",
+        "LocaraError('x')",
+        "KeyboardInterrupt()",
+        "SystemExit(0)",
+        "GeneratorExit()",
+    ],
+)
+def test_whatever_a_check_raises_is_no_result(run, monkeypatch, error) -> None:
+    monkeypatch.setenv("RAISES", error)
+    (event,) = run("raises_each")
+    assert event.result is None
+    assert event.reason
+
+
+def test_an_app_that_changes_before_a_check_looks_is_not_judged(run, make_app) -> None:
+    app = make_app("another")
+    (event,) = run("good", app=app, known=lambda _task: (app / "dist/late.js").write_text("x") and None)
+    assert (event.result, event.reason) == (None, "the app changed while it was being verified")
 
 
 def test_what_was_found_in_time_and_read_too_late_counts(run, tmp_path) -> None:
