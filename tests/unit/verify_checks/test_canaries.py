@@ -238,6 +238,8 @@ def test_the_victim_is_seen_to_live_and_to_die() -> None:
     assert not victim.alive()
 
 
+RESTORED = {signal.SIGPIPE, signal.SIGXFSZ}
+"""What Python ignores, and those it starts do not."""
 STEALTHY = {signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH}
 """What ends nobody and stops nobody who did not ask for it."""
 
@@ -246,6 +248,8 @@ STEALTHY = {signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH}
     "number", sorted(signal.Signals(n) for n in range(1, 32) if n in signal.valid_signals())
 )
 def test_the_victim_tells_each_signal(number: signal.Signals) -> None:
+    if number not in RESTORED and signal.getsignal(number) is signal.SIG_IGN:
+        pytest.skip("whoever started these tests had it ignored, and so does what they start")
     victim = canaries.Victim.start()
     try:
         os.kill(victim.pid, number)
