@@ -112,6 +112,8 @@ def test_no_known_frame_is_lost() -> None:
     assert STREAMS - {attack.name for attack in frames.fatal()} == set()
     depths = [max(attack.data.count(b"["), attack.data.count(b"{")) for attack in frames.refused()]
     assert {depth > frames.MAX_DEPTH for depth in depths} == {True, False}
+    edges = {tuple(sorted(attack.codes)) for attack in frames.refused() if attack.name.endswith(" deep")}
+    assert edges == {("bad_frame",), ("bad_request",)}, "as deep as may be, and deeper"
     ids = [attack for attack in frames.refused() if attack.name.startswith("id ")]
     assert len(ids) == len(frames.BAD_IDS) > 15
 
