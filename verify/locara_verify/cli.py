@@ -322,7 +322,7 @@ def _check_destinations(places: list[Path], app: Path) -> None:
     root = app.resolve()
     for path in places:
         place = path.resolve()
-        if inside(place, root) and not EXCLUDED.intersection(place.relative_to(root).parts[:-1]):
+        if inside(place, root) and EXCLUDED.isdisjoint(place.relative_to(root).parts[:-1][:1]):
             raise UsageError(
                 f"a report at {path} would change the app that was verified",
                 fix="write it outside the app, or below its .locara folder",

@@ -210,9 +210,9 @@ def _handle(state: _State, entry: _Running, message: object) -> None:
             if not (isinstance(done, int) and isinstance(total, int) and isinstance(note, str)):
                 raise WireError("progress without numbers")
             state.emit(CheckProgress(entry.task, done, total, note))
-        case "finding" if entry.result is None and not entry.reason:
+        case "finding" if entry.result is None:  # also what was on its way when the check was stopped
             found = finding_from_json(message.get("finding"), entry.task.check.rules)
-            if has_room(entry.found, found.rule_id):
+            if has_room(entry.found, found.rule_id, found.severity):
                 entry.found.append(found)
             _halt_at_first(state, entry.task, found)
         case "result" if entry.result is None and not entry.reason:

@@ -69,19 +69,20 @@ def overheard(listener: Callable[[Finding], None]) -> Iterator[None]:
 
 
 MOST_OF_A_RULE = 5
-"""Findings of one rule that a check keeps: more of them show nothing new, and must not crowd out another rule's."""
+"""Findings of one rule and weight that a check keeps: more of them show nothing new, and must not crowd out others."""
 
 
-def has_room(findings: Sequence[Finding], rule: str) -> bool:
-    """Whether a check that has these findings keeps a further one of this rule."""
-    return sum(found.rule_id == rule for found in findings) < MOST_OF_A_RULE
+def has_room(findings: Sequence[Finding], rule: str, severity: Severity | None = None) -> bool:
+    """Whether a check that has these findings keeps a further one of this rule and weight."""
+    alike = sum(found.rule_id == rule and found.severity is severity for found in findings)
+    return alike < MOST_OF_A_RULE
 
 
 def first_of_each(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """The findings in order without those that are too many of their own rule."""
     kept: list[Finding] = []
     for found in findings:
-        if has_room(kept, found.rule_id):
+        if has_room(kept, found.rule_id, found.severity):
             kept.append(found)
     return tuple(kept)
 

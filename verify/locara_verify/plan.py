@@ -70,7 +70,7 @@ def plan(
 ) -> Plan:
     """The plan for ``target``, which came out of a ``bundle`` or not.
 
-    A ``quick`` plan has only the checks that are quick; the rules of others are named as left out.
+    A ``quick`` plan has only the checks that are quick; the rules of others are named as left out, wholly or in part.
     Raises UsageError for unknown names or a choice that leaves nothing.
     """
     unchosen = _unchosen(rules, choice)
@@ -105,8 +105,9 @@ def plan(
     if not planned:
         raise UsageError("the choice of rules leaves nothing to run", fix="`--print-plan` shows why")
     tasks = tuple(Task(checks[name], tuple(ids)) for name, ids in sorted(wanted.items()))
+    left = {name: reasons[name] or (LONGER if quick and not checks[name].quick else None) for name in checks}
     return Plan(
-        planned, _ordered(tasks), unjudged, not_planned, choice.partial, _in_part(planned, by_rule, reasons)
+        planned, _ordered(tasks), unjudged, not_planned, choice.partial, _in_part(planned, by_rule, left)
     )
 
 

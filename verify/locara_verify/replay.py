@@ -61,16 +61,15 @@ def write_all(
     seed: int,
     budget: Budget,
     strict: bool,
-    checks: Mapping[str, str],
 ) -> dict[tuple[str, int], str]:
-    """Write one file per finding below ``where``; returns their paths by rule id and number.
+    """Write one file per finding below ``where``; returns their paths by rule id and number. Raises OSError.
 
-    ``checks`` names the check that judged each rule. Raises OSError.
+    Each names the check that made the finding: another one of the same rule need not find it again.
     """
     written: dict[tuple[str, int], str] = {}
     for outcome in judgement.outcomes:
         for number, finding in enumerate(outcome.findings):
-            replay = finding.replay or {"check": checks[outcome.rule.id], "case": None}
+            replay = finding.replay or {}
             document: dict[str, JSON] = {
                 "schema": SCHEMA,
                 "rule": outcome.rule.id,

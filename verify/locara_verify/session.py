@@ -22,7 +22,7 @@ from locara_verify.cache import ResultCache
 from locara_verify.catalogue import catalogue
 from locara_verify.events import Emit
 from locara_verify.fixtures import fixtures_dir
-from locara_verify.plan import LONGER, Plan, Selection, Task, longest_first, plan
+from locara_verify.plan import LONGER, Plan, Selection, longest_first, plan
 from locara_verify.report.app import describe
 from locara_verify.report.value import Report, Span
 from locara_verify.supply import Supply
@@ -130,11 +130,18 @@ def execute(
     if reused := sum(event.cached for event in finished):
         note = f"{reused} of {len(finished)} checks were taken from the cache: same app, same verifier, same machine"
         judgement = replace(judgement, notes=(*judgement.notes, note))
+    partly = len(made.in_part.get(LONGER, ()))
     for reason, rules in made.in_part.items():
+        if reason == LONGER:
+            continue
         note = f"{', '.join(rules)}: looked at in part: {reason}"
         judgement = replace(judgement, notes=(*judgement.notes, note))
-    if longer := sum(reason == LONGER for reason in made.not_planned.values()):
-        note = f"{longer} rules need more time than a quick run has: `--profile ci`, or `--strict` for all"
+    longer = sum(reason == LONGER for reason in made.not_planned.values())
+    if longer or partly:
+        note = (
+            f"{longer} rules need more time than a quick run has, and {partly} are looked at in part: "
+            "`--profile ci`, or `--strict` for all"
+        )
         judgement = replace(judgement, notes=(*judgement.notes, note))
     if settings.supply is not None:
         judgement = replace(judgement, notes=(*judgement.notes, settings.supply.note))
@@ -156,13 +163,11 @@ def execute(
         spans=tuple(Span.of(event) for event in finished),
         prefix=_prefix(subject.path),
         slowest=settings.slowest,
-        replays={} if settings.case is not None else _replays(settings, subject, made.tasks, judgement),
+        replays={} if settings.case is not None else _replays(settings, subject, judgement),
     )
 
 
-def _replays(
-    settings: Settings, subject: Target, tasks: tuple[Task, ...], judgement: Judgement
-) -> Mapping[tuple[str, int], str]:
+def _replays(settings: Settings, subject: Target, judgement: Judgement) -> Mapping[tuple[str, int], str]:
     return replay.write_all(
         judgement,
         subject,
@@ -170,7 +175,6 @@ def _replays(
         seed=settings.seed,
         budget=settings.budget,
         strict=settings.strict,
-        checks={rule: task.check.name for task in tasks for rule in task.rules},
     )
 
 

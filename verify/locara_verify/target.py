@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import stat
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from locara.errors import LocaraError, ManifestError
 from locara.records import dataclass
@@ -20,7 +21,15 @@ if TYPE_CHECKING:
 
 MANIFEST: Final = "locara.json"
 EXCLUDED: Final = frozenset({"node_modules", ".git", ".locara", "__pycache__"})
-"""Folders that are no part of an app: tools write them, the runtime never reads them."""
+"""Folders that are no part of an app: tools write them, the runtime never reads them. Below what it does read, the
+built page and ``db``, such a name is one like any other."""
+
+PAGE: Final = "dist"
+"""Where the built page lies when the manifest does not say."""
+Parts: TypeAlias = tuple[str, ...]
+"""A path below the app, name by name."""
+EVERYTHING: Final[tuple[Parts, ...]] = ((),)
+"""Of `walk`: no folder is left out."""
 
 BUILT: Final = ".app"
 INSIDE_BUILT: Final = "Contents/Resources/app"
@@ -52,9 +61,9 @@ class Entry:
 class Target:
     """A source tree with its manifest. ``problems`` says why ``manifest`` is None when it is.
 
-    ``digest`` is ``sha256:<hex>`` over names, kinds and contents of all files outside EXCLUDED folders:
-    equal digests mean equal trees, whatever the times, the owners or the place on disk. Where the app lies in one
-    that was built for macOS, ``built`` is that, and the digest is over all of it as well.
+    ``digest`` is ``sha256:<hex>`` over names, kinds and contents of all files outside EXCLUDED folders, and of all that
+    the runtime reads: equal digests mean equal trees, whatever the times, the owners or the place on disk. Where the
+    app lies in one that was built for macOS, ``built`` is that, and the digest is over all of it as well.
     """
 
     path: Path
@@ -83,10 +92,10 @@ def load(path: Path) -> Target:
     """Read the app at ``path`` without running anything of it. Raises TargetError."""
     root = _root(path)
     data = _manifest_bytes(root)
-    entries = tuple(walk(root))
+    entries = tuple(walk(root, read_whole(data)))
     manifest, grants, problems = _compile(data)
     built = _built_around(root)
-    around = () if built is None else walk(built, excluded=frozenset())
+    around = () if built is None else walk(built, EVERYTHING)
     digest = digest_of((*entries, *(replace(one, path=f"{_UP}{one.path}") for one in around)))
     return Target(root, data, manifest, grants, problems, entries, digest, built)
 
@@ -142,26 +151,42 @@ def _compile(data: bytes) -> tuple[Manifest | None, Grants | None, tuple[Problem
         return None, None, error.problems
 
 
-def walk(root: Path, *, excluded: frozenset[str] = EXCLUDED) -> Iterator[Entry]:
-    """Every file below ``root`` outside ``excluded`` folders, those of a folder before what is below it, by name.
+def read_whole(manifest: bytes) -> tuple[Parts, ...]:
+    """The folders of which the runtime may read every file, as a manifest names them, valid or not."""
+    try:
+        out = json.loads(manifest)["build"]["out"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        out = None
+    named = (out if isinstance(out, str) else PAGE, "db")
+    return tuple(parts for name in named if (parts := PurePosixPath(name).parts))
 
-    Links are recorded, never followed.
-    """
-    return _below(str(root), "", excluded)
+
+def is_part(path: Parts, whole: tuple[Parts, ...]) -> bool:
+    """Whether a folder is a part of the app, or leads to one."""
+    if EXCLUDED.isdisjoint(path):
+        return True
+    return any(path[: len(part)] == part[: len(path)] for part in whole)
 
 
-def _below(folder: str, name: str, excluded: frozenset[str]) -> Iterator[Entry]:
+def walk(root: Path, whole: tuple[Parts, ...] = ()) -> Iterator[Entry]:
+    """Every file below ``root`` that is a part of the app, of ``whole`` folders each one; those of a folder before what
+    is below it, by name. Links are recorded, never followed."""
+    return _below(str(root), (), whole)
+
+
+def _below(folder: str, here: Parts, whole: tuple[Parts, ...]) -> Iterator[Entry]:
     # Every check asks whether the app is still the same, and a path for each file takes as long as its digest.
     try:
         with os.scandir(folder) as listed:
             found = sorted((one.is_dir(follow_symlinks=False), one.name, one) for one in listed)
     except OSError as error:
         raise TargetError(f"{folder} cannot be read: {error.strerror}") from error
-    for is_folder, _, one in found:
+    for is_folder, name, one in found:
+        path = (*here, name)
         if not is_folder:
-            yield _entry(one, f"{name}{one.name}")
-        elif one.name not in excluded:
-            yield from _below(one.path, f"{name}{one.name}/", excluded)
+            yield _entry(one, "/".join(path))
+        elif is_part(path, whole):
+            yield from _below(one.path, path, whole)
 
 
 def _entry(found: os.DirEntry[str], relative: str) -> Entry:

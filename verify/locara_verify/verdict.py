@@ -162,7 +162,11 @@ def _outcome(
 ) -> RuleOutcome:
     judges = [event for event in events if rule.id in event.task.rules]
     findings = tuple(
-        replace(finding.with_severity(rule.severity), accepted=accept(finding))
+        replace(
+            finding.with_severity(rule.severity),
+            accepted=accept(finding),
+            replay=finding.replay or {"check": event.task.check.name, "case": None},
+        )
         for event in judges
         for finding in event.findings
         if finding.rule_id == rule.id
@@ -172,7 +176,8 @@ def _outcome(
     failing = (Severity.ERROR, Severity.WARNING) if strict else (Severity.ERROR,)
     if any(finding.severity in failing and not finding.accepted for finding in findings):
         return RuleOutcome(rule, Result.FAILED, attempts, ms, findings)
-    if reason := plan.unjudged.get(rule.id, "" if judges else "its check was never reached"):
+    if rule.id in plan.unjudged or not judges:
+        reason = plan.unjudged.get(rule.id) or "its check was never reached"
         return RuleOutcome(rule, Result.SKIPPED, attempts, ms, findings, reason)
     reasons = [reason for event in judges if (reason := _undecided(rule, event))]
     if reasons:
@@ -187,8 +192,8 @@ def _undecided(rule: Rule, event: CheckFinished) -> str:
     """Why ``event`` says nothing about ``rule``; empty when it does."""
     if event.result is None:
         return event.reason or "the check gave no result"
-    if reason := event.result.inconclusive.get(rule.id):
-        return reason
+    if rule.id in event.result.inconclusive:
+        return event.result.inconclusive[rule.id] or "the check gave no reason"
     tested = event.result.attempts.get(rule.id, 0) or any(f.rule_id == rule.id for f in event.result.findings)
     return "" if tested else f"the check {event.task.check.name} never put it to the test"
 

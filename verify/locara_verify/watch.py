@@ -8,27 +8,33 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from locara_verify.target import EXCLUDED
+from locara_verify.target import MANIFEST, is_part, read_whole
 
 _POLL: Final = 0.4
 _QUIET: Final = 0.3
 """A change is taken up when nothing has changed for so many seconds: editors and builds write in steps."""
 
-Mark = frozenset[tuple[str, int, int, int]]
+Mark = frozenset[tuple[str, int, int, int, int]]
 
 
 def mark(root: Path) -> Mark:
-    """Names, sizes, times and numbers of all files of the app; unreadable folders count as empty."""
+    """Names, rights, sizes, times and numbers of all files and links of the app; unreadable folders count as empty."""
     found = set()
+    try:
+        whole = read_whole((root / MANIFEST).read_bytes())
+    except OSError:
+        whole = ()
     for folder, names, files in os.walk(root):
-        names[:] = [name for name in names if name not in EXCLUDED]
-        for name in files:
+        here = Path(folder).relative_to(root).parts
+        links = [name for name in names if Path(folder, name).is_symlink()]
+        names[:] = [name for name in names if name not in links and is_part((*here, name), whole)]
+        for name in (*files, *links):
             path = Path(folder, name)
             try:
                 info = path.lstat()
             except OSError:
                 continue
-            found.add((str(path), info.st_size, info.st_mtime_ns, info.st_ino))
+            found.add((str(path), info.st_mode, info.st_size, info.st_mtime_ns, info.st_ino))
     return frozenset(found)
 
 

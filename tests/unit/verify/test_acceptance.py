@@ -82,6 +82,33 @@ def test_a_waiver_may_be_narrowed(load, change, fits) -> None:
     assert not load(waivers=WAIVER.replace("LC001", "LC002")).accept(FINDING)
 
 
+def test_a_waiver_of_a_file_is_none_of_a_finding_without_one(load) -> None:
+    nowhere = dataclasses.replace(FINDING, file=None)
+    assert load(waivers=WAIVER).accept(nowhere)
+    assert not load(waivers=WAIVER + 'file = "locara.json"\n').accept(nowhere)
+
+
+@pytest.mark.parametrize("length", [1, 8, 63])
+def test_a_part_of_a_fingerprint_names_nothing(load, length) -> None:
+    assert not load(waivers=WAIVER + f'finding = "{fingerprint(FINDING)[:length]}"\n').accept(FINDING)
+
+
+@pytest.mark.parametrize("key", ["LC001", "LC0", "bad", "", "*", fingerprint(FINDING)[:16]])
+def test_a_baseline_names_findings_by_their_whole_fingerprint(load, key) -> None:
+    text = json.dumps({"schema": "locara-baseline/1", "findings": {key: {"rule": "LC001", "message": "bad"}}})
+    assert load(baseline=text).accept(FINDING) == ""
+
+
+@pytest.mark.parametrize("length", [1, 40, 400, 4_000])
+def test_what_differs_in_its_last_letter_is_another_finding(length) -> None:
+    one, other = ("x" * length + end for end in "ab")
+    for part in ("message", "file"):
+        left, right = (dataclasses.replace(FINDING, **{part: text}) for text in (one, other))
+        assert fingerprint(left) != fingerprint(right)
+    left, right = (dataclasses.replace(FINDING, evidence={"key": text}) for text in (one, other))
+    assert fingerprint(left) != fingerprint(right)
+
+
 def test_a_waiver_that_has_ended_says_so_and_does_nothing(load) -> None:
     found = load(waivers=WAIVER.replace("2026-06-01", "2026-02-28"))
     assert found.accept(FINDING) == ""

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import pkgutil
+import tomllib
+from dataclasses import fields
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from locara_verify import checks
 from locara_verify.catalogue import CatalogueError, catalogue, naming, read
 from locara_verify.check import registered
 from locara_verify.explain import explain, listing
+from locara_verify.rule import Rule
 
 GOOD = """
 [[rule]]
@@ -102,3 +106,23 @@ def test_ids_and_slugs_are_used_once(tmp_path) -> None:
         read(tables(tmp_path, GOOD, GOOD.replace("one", "two")))
     with pytest.raises(CatalogueError, match="share the slug"):
         read(tables(tmp_path, GOOD, GOOD.replace("LC001", "LC002")))
+
+
+def test_each_rule_is_what_its_table_says() -> None:
+    folder = Path(str(files("locara_verify.catalogue")))
+    written = [
+        entry for table in folder.glob("*.toml") for entry in tomllib.loads(table.read_text("utf-8"))["rule"]
+    ]
+    assert {entry["id"] for entry in written} == set(catalogue())
+    for entry in written:
+        found = catalogue()[entry["id"]]
+        for part in fields(Rule):
+            if part.name in entry:
+                wanted = entry[part.name]
+                told = getattr(found, part.name)
+                assert told == (wanted.strip() if isinstance(wanted, str) else type(told)(wanted)), (
+                    found.id,
+                    part.name,
+                )
+            else:
+                assert getattr(found, part.name) == part.default, (found.id, part.name)

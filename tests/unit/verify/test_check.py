@@ -4,6 +4,7 @@ import pytest
 
 from locara_verify import checks
 from locara_verify.check import CheckResult, check, registered
+from locara_verify.finding import Finding
 
 
 def test_a_check_is_registered_under_its_name() -> None:
@@ -20,6 +21,23 @@ def test_a_check_is_registered_under_its_name() -> None:
 def test_a_check_names_its_rules_once(rules) -> None:
     with pytest.raises(ValueError, match="each once"):
         check("test/two", rules=rules)
+
+
+def test_two_results_of_a_check_are_joined_and_nothing_is_lost() -> None:
+    one = CheckResult(
+        (Finding("LC001", "a"),), {"LC001": 1, "LC002": 2}, 1, 2, 3, {"LC003": "no"}, {"x": 1}, ("m",)
+    )
+    other = CheckResult(
+        (Finding("LC002", "b"),), {"LC002": 5, "LC003": 7}, 10, 20, 30, {"LC004": "nor"}, {"y": 2}, ("n",)
+    )
+    for left, right in ((one, other), (other, one)):
+        joined = left.joined(right, "again")
+        assert joined.findings == left.findings + right.findings
+        assert joined.attempts == {"LC001": 1, "LC002": 7, "LC003": 7}
+        assert (joined.decisions, joined.attacks, joined.probes) == (11, 22, 33)
+        assert joined.inconclusive == {"LC003": "no", "LC004": "nor"}
+        assert joined.bench == {"x": 1, "y": 2}
+        assert joined.notes == (*left.notes, f"again: {right.notes[0]}")
 
 
 def test_unknown_needs_are_refused() -> None:

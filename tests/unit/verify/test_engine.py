@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from locara_verify import engine
 from locara_verify.budget import PROFILES
 from locara_verify.check import Check
+from locara_verify.checks.waiting import happens
 from locara_verify.events import CheckFinished, CheckProgress, CheckStarted
 from locara_verify.plan import Plan, Task
 from locara_verify.target import load
@@ -21,7 +23,9 @@ MODULE = """
 import os, signal, subprocess, sys, time
 from locara.errors import LocaraError
 from locara_verify.check import CheckResult, check
-from locara_verify.finding import Finding
+from locara_verify.finding import Finding, Severity
+from locara_verify.wire import result_to_json
+from locara_verify.worker import send
 
 def behaviour(name, **options):
     return check(name, rules=("LC001",), **options)
@@ -123,6 +127,34 @@ def scribbles(ctx):
              and os.readlink(f"/proc/self/fd/{fd}").startswith("pipe:")]
     os.write(max(pipes), open(os.environ["SCRIBBLE"], "rb").read())
     os._exit(int(os.environ.get("SCRIBBLE_STATUS", "0")))
+
+@behaviour("raises_each")
+def raises_each(ctx):
+    raise eval(os.environ["RAISES"])
+
+@behaviour("notes_and_raises")
+def notes_and_raises(ctx):
+    for n in range(20):
+        Finding("LC001", f"note {n}", severity=Severity.NOTE)
+    Finding("LC001", "bad 0")
+    Finding("LC001", "warning 0", severity=Severity.WARNING)
+    raise RuntimeError("the app is dead")
+
+def answer():
+    # by hand, on the descriptor of the protocol
+    pipes = [int(fd) for fd in os.listdir("/proc/self/fd") if os.path.islink(f"/proc/self/fd/{fd}")
+             and os.readlink(f"/proc/self/fd/{fd}").startswith("pipe:")]
+    send(max(pipes), {"type": "result", "result": result_to_json(CheckResult((), {"LC001": 1}))})
+
+@behaviour("answers_and_hangs")
+def answers_and_hangs(ctx):
+    answer()
+    time.sleep(600)
+
+@behaviour("answers_and_is_killed")
+def answers_and_is_killed(ctx):
+    answer()
+    os.kill(os.getpid(), 9)
 
 @behaviour("text", broken_manifest=True)
 def text(ctx):
@@ -248,6 +280,7 @@ def test_a_check_that_gives_no_result_has_a_reason(run, name, reason) -> None:
     [
         ("found_and_raises", "the app is dead", [f"bad {n}" for n in range(5)]),
         ("found_and_dies", "killed by signal 9", ["bad 0"]),
+        ("notes_and_raises", "the app is dead", [*(f"note {n}" for n in range(5)), "bad 0", "warning 0"]),
         ("found_and_hangs", "no result within 2 s", ["bad 0"]),
         ("found_by_a_fork", "nothing of its own", []),
         ("foreign_and_raises", "LC999", []),
@@ -258,6 +291,58 @@ def test_what_a_check_found_outlives_its_end(run, name, reason, messages) -> Non
     assert event.result is None
     assert reason in event.reason
     assert [found.message for found in event.findings] == messages
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "OSError(5, 'x')",
+        "PermissionError(13, 'x')",
+        "TimeoutError()",
+        "MemoryError()",
+        "RecursionError()",
+        "AssertionError()",
+        "LookupError()",
+        "StopIteration()",
+        "LocaraError('x')",
+        "KeyboardInterrupt()",
+        "SystemExit(0)",
+        "GeneratorExit()",
+    ],
+)
+def test_whatever_a_check_raises_is_no_result(run, monkeypatch, error) -> None:
+    monkeypatch.setenv("RAISES", error)
+    (event,) = run("raises_each")
+    assert event.result is None
+    assert event.reason
+
+
+def test_an_app_that_changes_before_a_check_looks_is_not_judged(run, make_app) -> None:
+    app = make_app("another")
+    (event,) = run("good", app=app, known=lambda _task: (app / "dist/late.js").write_text("x") and None)
+    assert (event.result, event.reason) == (None, "the app changed while it was being verified")
+
+
+def test_what_was_found_in_time_and_read_too_late_counts(run, tmp_path) -> None:
+    def emit(event) -> None:
+        if isinstance(event, CheckStarted):  # reads nothing until the check is over, and so is its time
+            happens(
+                lambda: any("RuntimeError" in log.read_text() for log in tmp_path.glob("work-*/*.log")), 60
+            )
+            time.sleep(1.0)
+
+    (event,) = run("found_and_raises", task_seconds=1.0, emit=emit)
+    assert (event.result, event.reason) == (None, "no result within 1 s")
+    assert [found.message for found in event.findings] == [f"bad {number}" for number in range(5)]
+
+
+@pytest.mark.parametrize("name", ["answers_and_hangs", "answers_and_is_killed"])
+def test_a_result_counts_only_of_a_check_that_came_to_its_end(run, name) -> None:
+    kept = []
+    (event,) = run(name, task_seconds=2.0, keep=lambda *told: kept.append(told))
+    assert event.result is None
+    assert event.reason
+    assert kept == []
 
 
 def test_a_check_that_comes_to_its_end_decides_what_counts(run) -> None:
@@ -298,8 +383,20 @@ def test_a_result_counts_once_and_only_of_a_worker_that_ended_well(run, tmp_path
     monkeypatch.setenv("SCRIBBLE_STATUS", "1")
     assert "ended with status 1" in run("scribbles")[0].reason
     monkeypatch.delenv("SCRIBBLE_STATUS")
-    (tmp_path / "scribble").write_text(result * 2)
-    assert run("scribbles")[0].result is None
+    late = {
+        "another result": result,
+        "a cut line": '{"type": "progress"',
+        "no JSON": "well\n",
+        "no object": "[]\n",
+        "no type": "{}\n",
+        "a reason": '{"type": "inconclusive", "reason": "no"}\n',
+        "a finding": '{"type": "finding", "finding": {"rule": "LC001", "message": "bad"}}\n',
+        "no progress": '{"type": "progress", "done": "1", "total": 1, "note": ""}\n',
+    }
+    for name, text in late.items():
+        (tmp_path / "scribble").write_text(result + text)
+        (event,) = run("scribbles")
+        assert (event.result, bool(event.reason)) == (None, True), name
 
 
 def test_a_check_that_hangs_is_killed_with_all_it_started(run, tmp_path) -> None:

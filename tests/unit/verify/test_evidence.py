@@ -11,6 +11,8 @@ from locara.trust.statement.statement import Statement
 from locara_verify import evidence
 from locara_verify.evidence import EvidenceError, differences
 from locara_verify.plan import Selection
+from locara_verify.report.value import Report
+from locara_verify.verdict import Result, RuleOutcome, Verdict
 
 CHOICE = Selection(("LC2",), (), None)
 
@@ -55,6 +57,110 @@ def test_the_statements_are_what_the_trust_part_reads(written) -> None:
     assert json.loads((folder / "summary.json").read_text())["predicate"]["verificationResult"] == "FAILED"
 
 
+@pytest.mark.parametrize("result", Result)
+def test_a_statement_says_passed_of_what_passed_alone(report, tmp_path, result) -> None:
+    made = report(only_good=True, strict=True)
+    (outcome,) = made.judgement.outcomes
+    verdict = {
+        Result.PASSED: Verdict.PASSED, Result.WARNED: Verdict.PASSED, Result.FAILED: Verdict.FAILED,
+    }.get(result, Verdict.INCONCLUSIVE)  # fmt: skip
+    judgement = replace(made.judgement, outcomes=(replace(outcome, result=result),), verdict=verdict)
+    evidence.write(tmp_path / "evidence", replace(made, judgement=judgement, replays={}), CHOICE)
+    told = json.loads((tmp_path / "evidence/test-result.json").read_text())["predicate"]
+    lists = {Result.PASSED: "passedTests", Result.WARNED: "warnedTests"}
+    names = {name: told.get(name, []) for name in ("passedTests", "warnedTests", "failedTests")}
+    assert names == {name: ["LC001"] if name == lists.get(result, "failedTests") else [] for name in names}
+    assert told["result"] == {"passed": "PASSED", "warned": "WARNED"}.get(result.value, "FAILED")
+    summary = json.loads((tmp_path / "evidence/summary.json").read_text())["predicate"]
+    assert summary["verificationResult"] == ("PASSED" if verdict is Verdict.PASSED else "FAILED")
+
+
+LOCAL = {"id": "example/notes", "kernel": {"network": "none"}}
+
+
+@pytest.mark.parametrize(
+    ("change", "local"),
+    [
+        ({}, True),
+        ({"strict": False}, False),
+        ({"interrupted": True}, False),
+        ({"partial": True}, False),
+        ({"verdict": Verdict.FAILED}, False),
+        ({"verdict": Verdict.INCONCLUSIVE}, False),
+        ({"app": {**LOCAL, "kernel": {"network": "proxy"}}}, False),
+        ({"app": None}, False),
+    ],
+)
+def test_local_alone_is_what_passed_a_whole_strict_run_without_network(
+    report, tmp_path, change, local
+) -> None:
+    made = report(only_good=True, strict=True)
+    made = replace(
+        made,
+        app=change.get("app", LOCAL),
+        strict=change.get("strict", True),
+        interrupted=change.get("interrupted", False),
+        plan=replace(made.plan, partial=change.get("partial", False)),
+        judgement=replace(made.judgement, verdict=change.get("verdict", Verdict.PASSED)),
+        replays={},
+    )
+    evidence.write(tmp_path / "evidence", made, CHOICE)
+    summary = json.loads((tmp_path / "evidence/summary.json").read_text())["predicate"]
+    assert bool(summary.get("verifiedLevels")) is local
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        Selection(),
+        Selection(("LC2", "LC001"), ("LC201",), "files and not sql"),
+        Selection(skip=("LC9",)),
+        Selection(expression="x"),
+    ],
+)
+def test_what_was_chosen_is_chosen_again(report, tmp_path, choice) -> None:
+    evidence.write(tmp_path / "evidence", replace(report(), replays={}), choice)
+    assert evidence.read(tmp_path / "evidence").selection == choice
+
+
+def test_facts_change_with_each_thing_they_are_of(report) -> None:
+    made = report(strict=True)
+    judgement = made.judgement
+    timed = tuple(replace(o, rule=replace(o.rule, timed=True)) for o in judgement.outcomes)
+
+    def outcomes(which: tuple[RuleOutcome, ...], number: int, **change: object) -> Report:
+        changed = tuple(replace(o, **change) if n == number else o for n, o in enumerate(which))
+        return replace(made, judgement=replace(judgement, outcomes=changed))
+
+    found = judgement.outcomes[2].findings
+    told = [
+        made,
+        replace(made, strict=False),
+        replace(made, seed=1),
+        replace(made, interrupted=True),
+        replace(made, digest="sha256:00"),
+        replace(made, app=LOCAL),
+        replace(made, budget=replace(made.budget, decisions=1)),
+        replace(made, plan=replace(made.plan, not_planned={})),
+        replace(made, judgement=replace(judgement, verdict=Verdict.PASSED)),
+        outcomes(judgement.outcomes, 0, attempts=4),
+        outcomes(judgement.outcomes, 0, result=Result.WARNED),
+        outcomes(judgement.outcomes, 2, findings=()),
+        outcomes(judgement.outcomes, 2, findings=(replace(found[0], message="another"),)),
+        outcomes(timed, 2, findings=found),
+        outcomes(timed, 2, findings=()),
+        outcomes(timed, 2, result=Result.PASSED),
+    ]
+    rule = replace(judgement.outcomes[0].rule, why="for another reason")
+    told.append(replace(made, plan=replace(made.plan, rules={**made.plan.rules, "LC001": rule})))
+    texts = [evidence.text_of(evidence.facts(one, CHOICE)) for one in told]
+    texts.append(evidence.text_of(evidence.facts(made, Selection())))
+    assert len(set(texts)) == len(texts)
+    for one in texts[1:]:
+        assert differences(json.loads(texts[0]), json.loads(one))
+        assert differences(json.loads(one), json.loads(texts[0]))
+
+
 def test_facts_do_not_depend_on_time_place_or_names_of_files(report) -> None:
     made = report()
     again = replace(
@@ -82,7 +188,21 @@ def test_counts_of_rules_that_race_or_measure_are_no_facts(report) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    ["flip", "grow", "cut", "remove", "add", "add a link", "sums", "no sums", "climb", "link", "empty sums"],
+    [
+        "flip",
+        "grow",
+        "cut",
+        "remove",
+        "add",
+        "add a link",
+        "sums",
+        "no sums",
+        "climb",
+        "link",
+        "empty sums",
+        "add below",
+        "flip a replay",
+    ],
 )
 def test_a_folder_that_was_touched_is_refused(written, change, tmp_path) -> None:
     folder, _ = written
@@ -111,6 +231,11 @@ def test_a_folder_that_was_touched_is_refused(written, change, tmp_path) -> None
             (tmp_path / "elsewhere.json").write_bytes(data)
             facts.unlink()
             facts.symlink_to(tmp_path / "elsewhere.json")
+        case "add below":
+            (folder / "deep/er").mkdir(parents=True)
+            (folder / "deep/er/more.json").write_text("{}")
+        case "flip a replay":
+            (folder / "replays/LC201-7f3a.json").write_text("[]\n")
         case "empty sums":
             sums.write_text("")
     with pytest.raises(EvidenceError):

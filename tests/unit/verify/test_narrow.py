@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -40,6 +41,27 @@ def test_what_widens_is_refused_whoever_proposes_it(seed) -> None:
         with pytest.raises(WideningError, match="also allow"):
             prove(before, after)
     prove(before, before)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("widening", ["net a.com:443"], "also allow net a.com:443"),
+        ("command_table", {"net.fetch"}, "open the command net.fetch"),
+        ("entitlements", {"network.client": True}, "add the entitlement network.client"),
+    ],
+)
+def test_each_part_of_the_proof_is_asked(monkeypatch, name, value, words) -> None:
+    old, new = text_of(), text_of(version="9.9.9")
+    prove(old, new)
+    if name == "widening":
+        monkeypatch.setattr(narrow, name, lambda _old, _new: value)
+    else:
+        monkeypatch.setattr(
+            narrow, name, lambda grants: value if grants.version == "9.9.9" else type(value)()
+        )
+    with pytest.raises(WideningError, match=words):
+        prove(old, new)
 
 
 @settings(max_examples=150, deadline=None)
@@ -92,6 +114,23 @@ def test_a_host_that_another_pattern_covers_goes(make_app) -> None:
     assert not widens(found.before, found.after)
     assert not widens(found.after, found.before), "the hosts are the same as before"
     assert found.diff.startswith("--- a/locara.json\n+++ b/locara.json\n")
+
+
+def test_a_proposal_that_gives_is_refused_with_its_witness(make_app, monkeypatch) -> None:
+    app = make_app(capabilities={"net": True, "fs.app-data": "read"})
+    gives = Edit("/capabilities/fs.app-data", "LC007", "its default is more")
+    takes = Edit("/capabilities/net", "LC007", "nobody asks for it")
+    monkeypatch.setattr(narrow, "proposals", lambda *_: iter((gives, takes, gives)))
+    subject = load(app)
+    found = narrow.narrow(subject)
+    assert found.edits == (takes,)
+    assert [told.partition(": ")[0] for told in found.refused] == [gives.pointer] * 2
+    assert all("it would also allow" in told for told in found.refused)
+    assert json.loads(found.after)["capabilities"] == {"fs.app-data": "read"}
+    wider = replace(found, after=edited(found.before, gives))
+    with pytest.raises(WideningError):
+        narrow.write(subject, wider)
+    assert (app / "locara.json").read_bytes() == subject.manifest_bytes
 
 
 def test_nothing_to_narrow_changes_nothing(make_app) -> None:

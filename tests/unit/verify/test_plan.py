@@ -86,9 +86,11 @@ def test_a_quick_plan_has_the_quick_checks_and_names_the_rules_of_others(rules, 
     made = plan(rules, checks, {}, target, Selection(), strict=True, quick=True)
     assert [(task.check.name, task.rules) for task in made.tasks] == [("one", ("LC001", "LC901"))]
     assert made.not_planned == {"LC201": LONGER}
+    assert made.in_part == {"no database": ("LC901",), LONGER: ("LC001",)}
     whole = plan(rules, checks, {}, target, Selection(), strict=True)
     assert set(whole.rules) == {"LC001", "LC201", "LC901"}
     assert not whole.not_planned
+    assert whole.in_part == {"no database": ("LC901",)}
 
 
 def test_a_rule_without_any_judge_is_owed_in_a_quick_plan_too(rules, make_check, target) -> None:
@@ -115,6 +117,46 @@ def test_a_check_of_the_linux_kernel_has_no_place_elsewhere(rules, make_check, t
     }
     made = plan(rules, checks, {}, target, Selection(skip=("LC901",)), strict=True)
     assert made.not_planned["LC201"] == "judges the Linux sandbox, and this is darwin"
+    monkeypatch.setattr("sys.platform", "linux")
+    made = plan(rules, checks, {}, target, Selection(skip=("LC901",)), strict=True)
+    assert set(made.rules) == {"LC001", "LC201"}
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_each_rule_is_planned_unjudged_left_out_or_named(make_rule, make_check, target, strict) -> None:
+    rules = {
+        r.id: r for r in (make_rule("LC001"), make_rule("LC201"), make_rule("LC310"), make_rule("LC901"))
+    }
+    checks = {
+        "one": make_check("one", "LC001"),
+        "two": make_check("two", "LC201", applies=lambda _target: "no"),
+    }
+    for choice in (
+        Selection(),
+        Selection(skip=("LC9",)),
+        Selection(only=("LC0", "LC3")),
+        Selection(expression="lc"),
+    ):
+        for broken in ({}, {"a.module": "SyntaxError: x"}):
+            made = plan(rules, checks, broken, target, choice, strict=strict)
+            assert {*made.rules, *made.not_planned} == set(rules)
+            assert not set(made.rules) & set(made.not_planned)
+            judged = {rule for task in made.tasks for rule in task.rules}
+            assert judged | set(made.unjudged) == set(made.rules)
+            assert all(made.not_planned.values())
+            assert all(made.unjudged.values())
+            assert made.partial == (choice != Selection())
+
+
+def test_no_rule_of_the_sandbox_is_left_out_of_a_strict_run(make_app, monkeypatch) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
+    subject = load(make_app())
+    made = session.planned(Settings(subject.path, PROFILES["strict"], 1, strict=True), subject)
+    assert not [rule for rule, reason in made.not_planned.items() if "sandbox, and this is" in reason]
+    assert sum("kernel" in task.check.needs for task in made.tasks) > 1
+    assert not made.unjudged
+    assert not made.partial
+    assert LONGER not in {*made.not_planned.values(), *made.in_part}
 
 
 def test_a_rule_without_check_is_owed_and_counts_as_skipped(rules, make_check, target) -> None:

@@ -13,11 +13,8 @@ from locara_verify.target import load
 @pytest.fixture
 def written(report, make_app, tmp_path):
     made, target = report(), load(make_app())
-    checks = {"LC201": "one", "LC007": "one"}
     where = tmp_path / "failures"
-    paths = replay.write_all(
-        made.judgement, target, where, seed=7, budget=PROFILES["ci"], strict=True, checks=checks
-    )
+    paths = replay.write_all(made.judgement, target, where, seed=7, budget=PROFILES["ci"], strict=True)
     return target, where, paths
 
 
@@ -42,18 +39,14 @@ def test_every_finding_has_a_file_that_says_enough_to_repeat_it(written) -> None
 def test_the_same_failure_has_the_same_name(written, report) -> None:
     target, where, _ = written
     before = sorted(path.name for path in where.iterdir())
-    checks = {"LC201": "one", "LC007": "one"}
-    replay.write_all(
-        report().judgement, target, where, seed=7, budget=PROFILES["ci"], strict=True, checks=checks
-    )
+    replay.write_all(report().judgement, target, where, seed=7, budget=PROFILES["ci"], strict=True)
     assert sorted(path.name for path in where.iterdir()) == before
 
 
 def test_a_replay_has_the_budget_of_the_run(report, make_app, tmp_path) -> None:
     budget, _ = limited(PROFILES["ci"], "examples=17")
     target, where = load(make_app()), tmp_path / "failures"
-    checks = {"LC201": "one", "LC007": "one"}
-    replay.write_all(report().judgement, target, where, seed=7, budget=budget, strict=True, checks=checks)
+    replay.write_all(report().judgement, target, where, seed=7, budget=budget, strict=True)
     assert {replay.read(path).budget for path in where.iterdir()} == {budget}
 
 

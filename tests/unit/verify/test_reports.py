@@ -145,6 +145,14 @@ def test_a_report_that_cannot_be_written_leaves_nothing(tmp_path) -> None:
         files.write_atomic(files.Path("/dev/full"), "text")
 
 
+def test_a_report_that_does_not_read_back_is_none(tmp_path, monkeypatch) -> None:
+    path, read = tmp_path / "report.json", files.Path.read_bytes
+    monkeypatch.setattr(files.Path, "read_bytes", lambda place: read(place)[:-1])
+    with pytest.raises(OSError, match="does not hold what was written"):
+        files.write_atomic(path, "text")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_older_report_is_removed_and_a_device_is_not(tmp_path) -> None:
     path = tmp_path / "report.json"
     path.write_text('{"verdict": "passed"}')

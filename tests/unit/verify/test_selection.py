@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from locara.errors import UsageError
+from locara_verify.catalogue import catalogue
 from locara_verify.rule import Rule
 from locara_verify.selection import expression, named
 
@@ -36,6 +37,14 @@ def rules(make_rule) -> dict[str, Rule]:
 )
 def test_a_word_names_rules_by_id_slug_area_or_prefix(rules, words, expected) -> None:
     assert named(rules, words) == expected
+
+
+def test_a_prefix_names_each_rule_that_begins_so() -> None:
+    known = catalogue()
+    for prefix in {rule[:length] for rule in known for length in (3, 4)}:
+        assert named(known, [prefix]) == {rule for rule in known if rule.startswith(prefix)}
+    for area in {rule.area for rule in known.values()}:
+        assert named(known, [area]) == {rule.id for rule in known.values() if rule.area == area}
 
 
 @pytest.mark.parametrize("word", ["LC999", "path-traversel", "", "LC", "title"])

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from locara_verify import session
+from locara.errors import UsageError
+from locara_verify import replay, session
 from locara_verify.budget import PROFILES
 from locara_verify.events import CheckFinished, Event
-from locara_verify.plan import Plan, Task
+from locara_verify.plan import Plan, Selection, Task
 from locara_verify.report.value import Report
 from locara_verify.session import Settings
 from locara_verify.target import load
@@ -18,6 +22,7 @@ from locara_verify.verdict import Result, Verdict
 
 MODULE = """
 from locara_verify.check import CheckResult, check
+from locara_verify.finding import Finding
 
 def behaviour(name):
     return check(name, rules=("LC001",))
@@ -32,6 +37,10 @@ def edits(ctx):
     (ctx.target.path / "dist" / "late.js").write_text("// not what was looked at")
     return CheckResult((), {"LC001": 1})
 
+@behaviour("finds")
+def finds(ctx):
+    return CheckResult((Finding("LC001", "bad"),), {"LC001": 1})
+
 @behaviour("removes")
 def removes(ctx):
     (ctx.target.path / "locara.json").unlink()
@@ -45,11 +54,11 @@ def run(make_app, make_rule, make_check, tmp_path, monkeypatch) -> Callable[...,
     (tmp_path / "code" / "meanwhile.py").write_text(MODULE)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'code'}:{os.environ.get('PYTHONPATH', '')}")
 
-    def go(name: str, *, interrupted_at_its_end: bool = False) -> Report:
+    def go(name: str, *, interrupted_at_its_end: bool = False, **more: object) -> Report:
         subject = load(make_app())
         check = make_check(name, "LC001", module="meanwhile")
         plan = Plan({"LC001": make_rule("LC001")}, (Task(check, check.rules),))
-        settings = Settings(subject.path, PROFILES["quick"], 7, workdir=tmp_path / "work")
+        settings = Settings(subject.path, PROFILES["quick"], 7, workdir=tmp_path / "work", **more)  # type: ignore[arg-type]
         ended: list[CheckFinished] = []
 
         def emit(event: Event) -> None:
@@ -73,6 +82,32 @@ def test_an_app_that_changes_meanwhile_was_not_verified(run, name, reason) -> No
     judgement = run(name).judgement
     assert judgement.verdict is Verdict.INCONCLUSIVE
     assert judgement.notes[0].startswith(reason)
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_each_finding_can_be_replayed(run, strict) -> None:
+    made = run("finds", strict=strict)
+    (path,) = made.replays.values()
+    told = replay.read(Path(path))
+    assert (told.rule, told.check, told.seed, told.strict) == ("LC001", "finds", 7, strict)
+
+
+def test_nothing_is_imported_from_inside_the_app(make_app, monkeypatch) -> None:
+    app, choice = make_app(), Selection(only=("LC001",))
+    inside = [str(app), str(app / "dist"), f"{app}/../{app.name}", str(app / "absent")]
+    monkeypatch.setattr("sys.path", [*inside, *sys.path])
+    session.prepare(Settings(app, PROFILES["quick"], 7, choice))
+    assert not set(inside) & set(sys.path)
+    module = SimpleNamespace(__file__=str(app / "dist/judge.py"))
+    monkeypatch.setitem(sys.modules, "judge_of_the_app", module)
+    with pytest.raises(UsageError, match="judge_of_the_app was loaded from inside the app"):
+        session.prepare(Settings(app, PROFILES["quick"], 7, choice))
+
+
+@pytest.mark.parametrize("seconds", [None, 0.0])
+def test_a_run_whose_time_is_over_starts_nothing(run, seconds) -> None:
+    (outcome,) = run("looks", seconds=seconds).judgement.outcomes
+    assert outcome.result is (Result.PASSED if seconds is None else Result.SKIPPED)
 
 
 def test_an_interrupted_run_does_not_pass_though_all_of_it_had_ended(run) -> None:

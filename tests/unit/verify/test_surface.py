@@ -1,16 +1,19 @@
-"""Budgets, forecasts, the result cache, what is remembered, and watching."""
+"""Budgets, forecasts, the result cache, and what is remembered."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
+import os
+from dataclasses import fields, replace
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from locara.errors import UsageError
-from locara_verify import cache, checks, last, watch
+from locara_verify import cache, checks, last
 from locara_verify.budget import PROFILES, limited
 from locara_verify.cache import ResultCache
 from locara_verify.check import CheckResult
@@ -19,6 +22,7 @@ from locara_verify.plan import Task, longest_first
 from locara_verify.progress import Forecast
 from locara_verify.session import Settings
 from locara_verify.target import load
+from locara_verify.verdict import Result
 
 
 def test_a_budget_of_time_ends_the_run_and_one_of_examples_scales_it() -> None:
@@ -28,6 +32,18 @@ def test_a_budget_of_time_ends_the_run_and_one_of_examples_scales_it() -> None:
     smaller, seconds = limited(quick, "examples=10")
     assert seconds is None
     assert (smaller.fuzz_examples, smaller.decisions, smaller.live_operations) == (10, 500, 60)
+    larger, _ = limited(quick, "examples=1000")
+    assert (larger.fuzz_examples, larger.decisions, larger.live_operations) == (1_000, 50_000, 1_500)
+
+
+def test_each_profile_tries_more_than_the_one_before() -> None:
+    assert list(PROFILES) == ["quick", "ci", "strict", "soak"]
+    for less, more in pairwise(PROFILES.values()):
+        for part in ("decisions", "live_operations", "fuzz_examples", "task_seconds"):
+            assert getattr(less, part) < getattr(more, part), (less.profile, more.profile, part)
+    strict = PROFILES["strict"]
+    assert (strict.decisions, strict.live_operations, strict.fuzz_examples) >= (220_000, 5_000, 2_000)
+    assert all(name == budget.profile for name, budget in PROFILES.items())
 
 
 @pytest.mark.parametrize("text", ["", "30", "0s", "examples=0", "examples=-1", "1h", "30s ", "examples=1.5"])
@@ -88,6 +104,60 @@ def test_a_clean_result_is_known_again_for_the_same_content(hooks) -> None:
     assert make()[0](task) is None
 
 
+@pytest.mark.parametrize("part", [field.name for field in fields(PROFILES["quick"])])
+def test_each_part_of_the_budget_is_a_part_of_the_key(hooks, part) -> None:
+    make, task, _ = hooks
+    make()[1](task, GOOD)
+    quick = PROFILES["quick"]
+    other = "soak" if part == "profile" else getattr(quick, part) + 1
+    assert make(budget=replace(quick, **{part: other}))[0](task) is None
+    assert make()[0](task) == GOOD
+
+
+def test_a_model_that_changes_is_another_key(hooks, monkeypatch, tmp_path) -> None:
+    make, task, _ = hooks
+    blob = tmp_path / "blob"
+    monkeypatch.setattr(cache, "_blobs", lambda _subject, _root: [blob])
+    make()[1](task, GOOD)
+    assert make()[0](task) == GOOD
+    for text in ("one", "another"):
+        blob.write_text(text)
+        assert make()[0](task) is None
+        make()[1](task, GOOD)
+
+
+@pytest.mark.parametrize("name", ["a.py", "rules.toml", "list.json", "in/side.py", "data.bin", "page.html"])
+def test_each_file_beside_the_app_is_a_part_of_the_key(monkeypatch, tmp_path, name) -> None:
+    parts = {part: tmp_path / part for part in ("locara", "locara_verify", "fixtures")}
+    for folder in parts.values():
+        (folder / "in").mkdir(parents=True)
+        (folder / name).write_text("one")
+    monkeypatch.setattr(cache, "locara", SimpleNamespace(__path__=[str(parts["locara"])]))
+    monkeypatch.setattr(cache, "locara_verify", SimpleNamespace(__path__=[str(parts["locara_verify"])]))
+    monkeypatch.setattr(cache, "fixtures_dir", lambda: parts["fixtures"])
+    seen = {cache._surroundings.__wrapped__()}
+    for folder in parts.values():
+        for change in (
+            lambda place: place.write_text("another"),
+            lambda place: place.rename(place.with_name("new" + place.suffix)),
+        ):
+            change(folder / name)
+            seen.add(cache._surroundings.__wrapped__())
+    assert len(seen) == 7
+
+
+@pytest.mark.parametrize("name", ["a.py", "rules.toml", "list.json"])
+def test_code_is_known_by_its_content_and_not_by_its_time(tmp_path, name) -> None:
+    place, seen = tmp_path / name, set()
+    for text in ("one", "two", "owt"):
+        place.write_text(text)
+        os.utime(place, (1, 1))
+        seen.add(cache._tree(tmp_path, contents=True))
+    assert len(seen) == 3
+    os.utime(place, (2, 2))
+    assert cache._tree(tmp_path, contents=True) in seen
+
+
 def test_nothing_wrong_undecided_or_measured_is_kept(hooks, make_check, tmp_path) -> None:
     make, task, _ = hooks
     known, keep = make()
@@ -95,9 +165,11 @@ def test_nothing_wrong_undecided_or_measured_is_kept(hooks, make_check, tmp_path
     keep(task, CheckResult((), {"LC001": 1}, inconclusive={"LC001": "no"}))
     assert known(task) is None
     assert not (tmp_path / "results").exists()
-    alone = Task(make_check("alone", "LC001", exclusive=True), ("LC001",))
-    keep(alone, GOOD)
-    assert known(alone) is None
+    for how in ("exclusive", "steady"):
+        alone = Task(make_check("alone", "LC001", **{how: True}), ("LC001",))
+        keep(alone, GOOD)
+        assert known(alone) is None
+        assert not (tmp_path / "results").exists()
 
 
 def test_a_strict_run_and_a_replay_know_nothing(hooks) -> None:
@@ -205,21 +277,10 @@ def test_what_did_not_pass_is_remembered_and_the_rest_stays(report, tmp_path) ->
     assert last.read(path) == ()
 
 
-def test_a_change_is_taken_up_when_it_has_come_to_rest(tmp_path) -> None:
-    (tmp_path / "a").write_text("1")
-    (tmp_path / "node_modules").mkdir()
-    seen = watch.mark(tmp_path)
-    (tmp_path / "node_modules" / "x").write_text("not a part of the app")
-    assert watch.mark(tmp_path) == seen
-    marks = [
-        seen,
-        seen,
-        frozenset({("a", 1, 1, 1)}),
-        frozenset({("a", 2, 2, 1)}),
-        frozenset({("a", 2, 2, 1)}),
-    ]
-    slept: list[float] = []
-    found = watch.wait_for_change(tmp_path, seen, sleep=slept.append, look=lambda _root: marks.pop(0))
-    assert found == frozenset({("a", 2, 2, 1)})
-    assert marks == []
-    assert len(slept) == 4
+@pytest.mark.parametrize("result", Result)
+def test_each_rule_that_was_not_shown_to_hold_is_remembered(report, tmp_path, result) -> None:
+    path, made = tmp_path / "last.json", report().judgement
+    outcomes = tuple(replace(outcome, result=result) for outcome in made.outcomes)
+    last.write(path, replace(made, outcomes=outcomes))
+    held = result in (Result.PASSED, Result.WARNED)
+    assert last.read(path) == (() if held else tuple(outcome.rule.id for outcome in outcomes))

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
 
 import pytest
 
-from locara_verify.target import EXCLUDED, TargetError, load
+from locara.core.declarations import Build
+from locara_verify import watch
+from locara_verify.target import EXCLUDED, PAGE, TargetError, load, read_whole
 
 
 def test_an_app_is_loaded_with_its_grants(make_app) -> None:
@@ -68,11 +71,53 @@ def test_two_links_differ_by_where_they_point(make_app) -> None:
 def test_folders_of_tools_are_no_part_of_the_app(make_app, name) -> None:
     app = make_app()
     before = load(app).digest
-    (app / "dist" / name).mkdir()
-    (app / "dist" / name / "file").write_text("x")
-    (app / name).mkdir()
-    (app / name / "file").write_text("x")
+    for folder in ("", "packages/one", "distant", "src/dist", "src/db"):
+        (app / folder / name).mkdir(parents=True)
+        (app / folder / name / "file").write_text("x")
     assert load(app).digest == before
+
+
+@pytest.mark.parametrize("name", sorted(EXCLUDED))
+@pytest.mark.parametrize(
+    ("build", "folder"),
+    [
+        (None, "dist"),
+        ({}, "dist"),
+        ({"out": "out/page"}, "out/page"),
+        ({"out": "out"}, "out/deep/er"),
+        ({"out": "NAME/page"}, "NAME/page"),
+        (None, "db"),
+        ("damaged", "dist"),
+    ],
+)
+def test_a_folder_that_the_runtime_reads_is_a_part_of_the_app_whatever_its_names(
+    make_app, build, folder, name
+) -> None:
+    folder = folder.replace("NAME", name)
+    more = {} if build is None else {"build": json.loads(json.dumps(build).replace("NAME", name))}
+    app = make_app(**more)
+    seen = {load(app).digest}
+    (app / folder / name).mkdir(parents=True)
+    for text in ("one", "another"):
+        (app / folder / name / "page.js").write_text(text)
+        subject = load(app)
+        assert f"{folder}/{name}/page.js" in {entry.path for entry in subject.entries}
+        seen.add(subject.digest)
+    assert len(seen) == 3
+    marked = watch.mark(app)
+    (app / folder / name / "page.js").write_text("a longer one")
+    assert watch.mark(app) != marked
+
+
+def test_the_page_lies_where_the_manifest_says_by_default() -> None:
+    assert Build().out == PAGE
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"[]", b"{", b'{"build": 3}', b'{"build": {"out": [1]}}', b"[" * 100_000, b"\xff"]
+)
+def test_a_manifest_that_cannot_be_read_names_no_other_folder(data) -> None:
+    assert read_whole(data) == ((PAGE,), ("db",))
 
 
 def test_names_that_are_no_text_have_a_place_in_the_digest(make_app) -> None:
@@ -89,6 +134,20 @@ def test_a_link_is_not_followed_out_of_the_app(make_app, tmp_path) -> None:
     app = make_app()
     (app / "out").symlink_to(outside)
     assert not [entry for entry in load(app).entries if "secret" in entry.path]
+
+
+@pytest.mark.parametrize("folder", ["dist", "public", "."])
+def test_a_folder_that_cannot_be_read_is_no_empty_one(make_app, monkeypatch, folder) -> None:
+    app, look = make_app(), os.scandir
+
+    def scandir(path):
+        if Path(path) == app / folder:
+            raise PermissionError(13, "Permission denied", str(path))
+        return look(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(TargetError, match="cannot be read"):
+        load(app)
 
 
 def test_a_broken_manifest_is_a_target_with_problems(make_app) -> None:

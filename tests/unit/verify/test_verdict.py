@@ -94,14 +94,43 @@ def test_a_test_of_one_rule_is_none_of_another(make_rule, make_check, make_finis
     assert [outcome.result for outcome in judgement.outcomes] == [Result.PASSED, Result.INCONCLUSIVE]
 
 
-@pytest.mark.parametrize("reason", ["no", "the control failed"])
+def test_a_finding_of_one_rule_is_no_test_of_another(make_rule, make_check, make_finished) -> None:
+    one, two = make_rule("LC001"), make_rule("LC201")
+    event = make_finished(make_check("c", "LC001", "LC201"), CheckResult((Finding("LC001", "bad"),)))
+    judgement = judge(plan_of(one, two), [event], strict=True)
+    assert [outcome.result for outcome in judgement.outcomes] == [Result.FAILED, Result.INCONCLUSIVE]
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("no", "no"),
+        ("the control failed", "the control failed"),
+        (" ", " "),
+        ("", "the check gave no reason"),
+    ],
+)
 def test_a_check_that_says_it_could_not_judge_is_believed(
-    make_rule, make_check, make_finished, reason
+    make_rule, make_check, make_finished, reason, told
 ) -> None:
     rule = make_rule("LC001")
     said = CheckResult((), {"LC001": 900}, inconclusive={"LC001": reason})
     judgement = judge(plan_of(rule), [make_finished(make_check("c", "LC001"), said)], strict=False)
-    assert (judgement.verdict, judgement.outcomes[0].reason) == (Verdict.INCONCLUSIVE, reason)
+    assert (judgement.verdict, judgement.outcomes[0].reason) == (Verdict.INCONCLUSIVE, told)
+
+
+def test_a_finding_is_repeated_by_the_check_that_made_it(make_rule, make_check, make_finished) -> None:
+    rule, own = make_rule("LC001"), {"check": "two", "case": {"path": "x"}}
+    events = [
+        make_finished(make_check(name, "LC001"), CheckResult((Finding("LC001", name, replay=replay),)))
+        for name, replay in (("one", None), ("two", own), ("three", None))
+    ]
+    events.append(replace(make_finished(make_check("four", "LC001")), before=(Finding("LC001", "four"),)))
+    (outcome,) = judge(plan_of(rule), events, strict=False).outcomes
+    assert [found.replay and found.replay["check"] for found in outcome.findings] == [
+        "one", "two", "three", "four",
+    ]  # fmt: skip
+    assert outcome.findings[1].replay == own
 
 
 def test_what_is_accepted_lifts_nothing_else(make_rule, make_check, make_finished) -> None:
@@ -140,6 +169,19 @@ def test_a_rule_that_nothing_judges_is_skipped(make_rule) -> None:
     judgement = judge(plan_of(make_rule("LC001"), unjudged={"LC001": "no check"}), [], strict=False)
     assert judgement.outcomes[0].result is Result.SKIPPED
     assert judgement.verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("partial", [False, True])
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_choice_of_rules_changes_nothing_of_how_they_are_judged(
+    make_rule, make_check, make_finished, strict, partial
+) -> None:
+    rule = make_rule("LC001", severity=Severity.WARNING)
+    event = make_finished(make_check("c", "LC001"), CheckResult((Finding("LC001", "hm"),), {"LC001": 1}))
+    whole = plan_of(rule)
+    assert judge(replace(whole, partial=partial), [event], strict=strict) == judge(
+        whole, [event], strict=strict
+    )
 
 
 def test_a_plan_without_rules_proves_nothing() -> None:

@@ -110,6 +110,29 @@ def test_commands_follow_the_capabilities() -> None:
     assert "embed.create" not in full
 
 
+EMPTY: dict[str, tuple[object, ...]] = {
+    "net": (False,),
+    "fs.user-selected": (False,),
+    "fs.user-paths": ({}, {"documents": False}),
+    "models": ([],),
+    "tools": ([],),
+    "shared-folders": ([],),
+    "clipboard": ({}, {"read": False, "write": False}),
+    "notifications": ({}, {"modes": []}),
+    "background": ({}, {"mode": False}),
+    "open-external": ({}, {"hosts": []}),
+    **{f"device.{device}": (False,) for device in policy.DEVICES},
+}
+
+
+@pytest.mark.parametrize("key", EMPTY)
+def test_an_empty_declaration_opens_nothing(key: str) -> None:
+    manifest = {"modalities": ["text-to-text", "text-to-embedding", "speech-to-text"]}
+    nothing = policy.commands({**manifest, "capabilities": {}})
+    for value in EMPTY[key]:
+        assert policy.commands({**manifest, "capabilities": {key: value}}) == nothing
+
+
 def test_a_question_of_no_kind_is_an_error_of_the_caller() -> None:
     with pytest.raises(ValueError, match="kind"):
         policy.judge({}, {"kind": "everything"})

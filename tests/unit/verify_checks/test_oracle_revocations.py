@@ -48,6 +48,26 @@ def test_what_an_entry_does(entry: dict[str, Any], wanted: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("signed_at", "after", "wanted"),
+    [
+        (None, None, "block"),
+        (None, NOW, "block"),
+        (NOW, None, "block"),
+        (NOW - 1, NOW, "allow"),
+        (NOW, NOW, "block"),
+        (NOW + 1, NOW, "block"),
+    ],
+)
+def test_who_does_not_say_when_it_was_signed_signed_it_afterwards(
+    signed_at: float | None, after: float | None, wanted: str
+) -> None:
+    entry = {"signer": "ci"} | ({} if after is None else {"signedAfter": after})
+    subject = SUBJECT | {"signed_at": signed_at}
+    assert action(listed(entry), None, subject, "run", latest=NOW) == wanted
+    assert action(listed(entry), None, subject | {"signer": "cd"}, "run", latest=NOW) == "allow"
+
+
+@pytest.mark.parametrize(
     ("days", "operation", "networked", "wanted"),
     [
         (7, "run", True, "allow"),

@@ -210,6 +210,7 @@ class Victim:
     """An innocent process of the same user: it must be alive, unsignalled, when the attack is over."""
 
     process: subprocess.Popen[bytes]
+    stopped: bool = False
 
     @classmethod
     def start(cls, owner: int | None = None) -> Victim:
@@ -223,11 +224,15 @@ class Victim:
         return self.process.pid
 
     def alive(self) -> bool:
-        """Tell whether it still runs."""
-        return self.process.poll() is None
+        """Tell whether it still runs, and was never stopped."""
+        if self.process.poll() is None and os.waitpid(self.pid, os.WNOHANG | os.WUNTRACED)[0]:
+            self.stopped = True
+        return self.process.poll() is None and not self.stopped
 
     def close(self) -> None:
-        """End it."""
+        """End it, stopped or not."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
         if self.process.stdin is not None:
             self.process.stdin.close()
         self.process.wait(timeout=30)

@@ -98,9 +98,11 @@ class Sinks:
             for key, _ in self._selector.select():
                 if key.data is None:
                     return
-                self._take(key.data)
+                with self._changed:
+                    self._take(key.data)
 
-    def _take(self, sink: Sink) -> None:
+    def _take(self, sink: Sink) -> bool:
+        """Count one hit that has arrived, if there is one. The caller holds the lock."""
         try:
             if sink.listener.type == socket.SOCK_DGRAM:
                 data, _ = sink.listener.recvfrom(65_536)
@@ -110,10 +112,15 @@ class Sinks:
                     connection.setblocking(False)
                     data = self._first_bytes(connection)
         except OSError:
-            return
-        with self._changed:
-            sink.received.append(data)
-            self._changed.notify_all()
+            return False
+        sink.received.append(data)
+        self._changed.notify_all()
+        return True
+
+    def _take_all(self) -> None:
+        for sink in self.sinks.values():
+            while self._take(sink):
+                pass
 
     @staticmethod
     def _first_bytes(connection: socket.socket) -> bytes:
@@ -123,13 +130,15 @@ class Sinks:
             return b""
 
     def hits(self) -> dict[str, int]:
-        """Hits of each sink since it was opened or last cleared."""
+        """Hits of each sink since it was opened or last cleared, the latest that has arrived among them."""
         with self._changed:
+            self._take_all()
             return {name: sink.hits for name, sink in self.sinks.items()}
 
     def clear(self) -> None:
         """Forget what was counted so far."""
         with self._changed:
+            self._take_all()
             for sink in self.sinks.values():
                 sink.received.clear()
 

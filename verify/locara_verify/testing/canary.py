@@ -25,7 +25,10 @@ class Canary:
     _tree: Tree | None = None
 
     def __call__(self, name: str = "secret.txt") -> Path:
-        """Plant one more file and return its path; its content is a secret."""
+        """Plant one more file and return its path; its content is a secret. Raises AssertionError when one that was
+        planted before was changed: the new state is what later ones are compared with."""
+        __tracebackhide__ = True
+        self._assert_unchanged()
         self.folder.mkdir(parents=True, exist_ok=True)
         if self._tree is None:
             self._tree = Tree(self.folder)
@@ -48,10 +51,13 @@ class Canary:
     def assert_silent(self) -> None:
         """Assert that no file was changed and that no session was told a secret. The fixture does it at the end."""
         __tracebackhide__ = True
-        changed = () if self._tree is None else self._tree.changes()
-        if changed:
-            raise AssertionError(f"canaries were touched: {'; '.join(changed)}")
+        self._assert_unchanged()
         for session in () if self.sessions is None else self.sessions.opened:
             for said in session.said:
                 if names := self.found_in(said):
                     raise AssertionError(f"the app was told the secret of {', '.join(names)}: {said[:300]!r}")
+
+    def _assert_unchanged(self) -> None:
+        __tracebackhide__ = True
+        if self._tree is not None and (changed := self._tree.changes()):
+            raise AssertionError(f"canaries were touched: {'; '.join(changed)}")

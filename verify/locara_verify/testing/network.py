@@ -17,6 +17,8 @@ _EVENTS = frozenset(
         "socket.bind",
         "socket.getaddrinfo",
         "socket.gethostbyname",
+        "socket.gethostbyaddr",
+        "socket.getnameinfo",
     }
 )
 
@@ -62,4 +64,4 @@ def refused() -> Iterator[NoNetwork]:
     try:
         yield state
     finally:
-        _state.remove(state)
+        _state[:] = [one for one in _state if one is not state]  # two that have refused as much are equal

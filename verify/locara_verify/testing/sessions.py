@@ -111,7 +111,10 @@ class Session:
         try:
             result = self.client.call(command, arguments)
         except LocaraError as error:
-            self.said.append(error.diagnostics().encode("utf-8", "backslashreplace"))
+            members = [
+                getattr(error, name, None) for name in ("code", "message", "capability", "because", "fix")
+            ]
+            self.said.append("\n".join(filter(None, members)).encode("utf-8", "backslashreplace"))
             raise
         self.said.append(json.dumps(result, ensure_ascii=False).encode("utf-8", "backslashreplace"))
         return result

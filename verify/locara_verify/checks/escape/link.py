@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import field
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from locara.records import dataclass
@@ -40,6 +41,21 @@ TIMEOUT: Final = 25.0
 KEEP_PROBLEMS: Final = 20
 
 Json = Any
+
+
+@cache
+def spelled(words: str) -> tuple[str, ...]:
+    """Words as they are, and as they stand in a text of JSON."""
+    return tuple({words, *(json.dumps(words, ensure_ascii=way)[1:-1] for way in (False, True))})
+
+
+def says(data: str | bytes, words: str) -> bool:
+    """Whether a frame holds these words in one of their spellings."""
+    text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
+    return any(form in text for form in spelled(words))
+
+
+TRACE_FORMS: Final = tuple((form, trace) for trace in TRACES for form in spelled(trace))
 
 
 class Gone(Exception):
@@ -139,11 +155,11 @@ class Link:
         if wrong:
             self.note("shape", wrong, sent)
         text = raw.decode("utf-8", "replace")
-        for trace in TRACES:
-            if trace in text and trace.encode() not in sent:
+        for form, trace in TRACE_FORMS:
+            if form in text and not says(sent, trace):
                 self.note("trace", f"a reply holds {trace!r}", sent)
         for path in self.host_paths:
-            if path in text and path.encode() not in sent and json.dumps(path)[1:-1].encode() not in sent:
+            if any(form in text for form in spelled(path)) and not says(sent, path):
                 self.note("path", "a reply names a path of the host", sent)
         for name in self.tokens.found(raw):
             # What the attacker put in may come back to the attacker; what was never sent may not.

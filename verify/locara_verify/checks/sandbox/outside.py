@@ -11,12 +11,13 @@ import contextlib
 import ctypes
 import os
 import secrets
+import select
 import shutil
 import socket
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import field
 from pathlib import Path
@@ -47,64 +48,63 @@ class Canaries:
     """Listeners of every kind with a count of what reached each."""
 
     hits: dict[str, int] = field(default_factory=dict)
-    sockets: list[socket.socket] = field(default_factory=list)
+    sockets: list[tuple[str, socket.socket]] = field(default_factory=list)
+    threads: list[threading.Thread] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def hit(self, name: str) -> None:
-        """Count one."""
-        with self.lock:
-            self.hits[name] = self.hits.get(name, 0) + 1
+    end: tuple[socket.socket, socket.socket] = field(default_factory=socket.socketpair)
 
     def take(self) -> dict[str, int]:
-        """The counts since the last call."""
+        """The counts since the last call, the latest that has arrived among them."""
         with self.lock:
+            for name, sock in self.sockets:
+                self._count(name, sock)
             counted, self.hits = self.hits, {}
         return counted
 
     def listen(self, name: str, family: int, address: object) -> socket.socket:
         """A stream listener that counts connections."""
-        sock = socket.socket(family)
-        sock.bind(address)  # type: ignore[arg-type]
-        sock.listen(64)
-        self._serve(name, sock, self._accept)
-        return sock
+        return self._serve(name, socket.socket(family), address)
 
     def receive(self, name: str, family: int, address: object) -> socket.socket:
         """A datagram socket that counts and, over UDP, answers."""
-        sock = socket.socket(family, socket.SOCK_DGRAM)
-        sock.bind(address)  # type: ignore[arg-type]
-        self._serve(name, sock, self._datagrams)
-        return sock
+        return self._serve(name, socket.socket(family, socket.SOCK_DGRAM), address)
 
     def close(self) -> None:
-        """Close them; their threads end."""
-        for sock in self.sockets:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+        """End their threads, and close them."""
+        self.end[0].send(b"x")
+        for thread in self.threads:
+            thread.join()
+        for sock in (*self.end, *(sock for _, sock in self.sockets)):
             sock.close()
 
-    def _serve(self, name: str, sock: socket.socket, loop: Callable[[str, socket.socket], None]) -> None:
-        self.sockets.append(sock)
-        threading.Thread(target=loop, args=(name, sock), name=f"canary-{name}", daemon=True).start()
+    def _serve(self, name: str, sock: socket.socket, address: object) -> socket.socket:
+        sock.bind(address)  # type: ignore[arg-type]
+        sock.setblocking(False)
+        if sock.type == socket.SOCK_STREAM:
+            sock.listen(64)
+        thread = threading.Thread(target=self._loop, args=(name, sock), name=f"canary-{name}", daemon=True)
+        self.sockets.append((name, sock))
+        self.threads.append(thread)
+        thread.start()
+        return sock
 
-    def _accept(self, name: str, sock: socket.socket) -> None:
+    def _loop(self, name: str, sock: socket.socket) -> None:
+        while self.end[1] not in select.select([sock, self.end[1]], [], [])[0]:
+            with self.lock:
+                self._count(name, sock)
+
+    def _count(self, name: str, sock: socket.socket) -> None:
+        """Count what has arrived, empty datagrams too. The caller holds the lock."""
         while True:
             try:
-                client, _ = sock.accept()
+                if sock.type == socket.SOCK_DGRAM:
+                    _, sender = sock.recvfrom(64)
+                else:
+                    client, sender = sock.accept()[0], None
+                    client.close()
             except OSError:
                 return
-            self.hit(name)
-            client.close()
-
-    def _datagrams(self, name: str, sock: socket.socket) -> None:
-        while True:
-            try:
-                data, sender = sock.recvfrom(64)
-            except OSError:
-                return
-            if not data and not sender:
-                return
-            self.hit(name)
+            self.hits[name] = self.hits.get(name, 0) + 1
             if sender:
                 with contextlib.suppress(OSError):
                     sock.sendto(b"ok", sender)
