@@ -190,7 +190,7 @@ def _everywhere(ctx: Context, place: Path) -> Iterator[tuple[object, object, str
 def _warnings(ctx: Context) -> Iterator[tuple[object, object, str]]:
     """A warning stops nothing, and whoever is let through is handed its words, with the age of lists beside it."""
     digest = "sha256:" + "ab" * 32
-    grants, none = _grants(ctx, models=[f"m@{digest}"]), ctx.workdir / "no-policy.json"
+    grants, none = _grants(ctx, models=[f"m@{digest}"]), ctx.fresh_dir("policy") / "none.json"
     ways: dict[str, Callable[..., tuple[str, ...]]] = {
         "a start": partial(refuse_revoked, grants=grants),
         "an installation": partial(refuse_install, grants=grants, origin=Origin(), update=False),
