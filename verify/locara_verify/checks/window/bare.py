@@ -8,9 +8,27 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from itertools import product
 from typing import Any
+from unittest.mock import MagicMock
 
 PREFIX = "settings: "
+ANSWERS = "answers: "
+OWN = "locara://app/index.html"
+AWAY = (
+    "about:blank", "data:text/html,x", "blob:null/x", "file:///etc/hostname", "locara://other/", "locara:///index.html",
+    "webkit://gpu", "javascript:void(location='about:blank')",
+)  # fmt: skip
+"""Places that need no network and are none of the page's own."""
+_FURTHER = (
+    "http://127.0.0.1:9/",
+    "https://app/",
+    "locara://app",
+    "locara://app.example/",
+    "LOCARA://app@x/",
+    "",
+)
 KEEPS = "keeps-what-it-was-shown"
 ASKS = "asks"
 """The title of a page that has asked for everything by itself: now a person clicks, of which a browser takes more."""
@@ -24,9 +42,55 @@ def main() -> None:
 
     from gi.repository import GLib  # noqa: PLC0415 - the host has said which versions  # isort: skip
 
+    print(
+        f"\n{ANSWERS}{json.dumps([*_wrong_ways(host), *_wrong_rights(host), *_old_tokens(host)])}", flush=True
+    )
     GLib.timeout_add(1_000, _tell)
     GLib.timeout_add(50, _click)
     host.main()
+
+
+def _wrong_ways(host: Any) -> Iterator[str]:  # noqa: ANN401 - modules have no types here
+    """Answers to the question where a page may go that depend on more than the address: on a click, a form, a
+    redirect. Only the page's own address is let through, and only in its own window."""
+    kinds, engine = host.WebKit2.PolicyDecisionType, host.WebKit2.NavigationType
+    ways = [engine(number) for number in range(6)]
+    for kind, way, told in product((kinds.NAVIGATION_ACTION, kinds.NEW_WINDOW_ACTION), ways, (False, True)):
+        for place in (OWN, *AWAY, *_FURTHER):
+            decision = MagicMock()
+            action = decision.get_navigation_action.return_value
+            for name in ("is_user_gesture", "is_redirect", "is_for_main_frame", "get_frame_name"):
+                getattr(action, name).return_value = told
+            action.get_navigation_type.return_value = way
+            action.get_mouse_button.return_value = action.get_modifiers.return_value = int(told)
+            action.get_request.return_value.get_uri.return_value = place
+            answered = host.Host._decide(MagicMock(), None, decision, kind)
+            goes = not (decision.ignore.called and answered)
+            if goes != (place == OWN and kind == kinds.NAVIGATION_ACTION) or decision.use.called:
+                yield f"{kind.value_nick} by {way.value_nick} to {place or 'nowhere'}"
+
+
+def _wrong_rights(host: Any) -> Iterator[str]:  # noqa: ANN401 - as above
+    """Kinds of permission that an engine can ask for and that are not denied."""
+    for name in dir(host.WebKit2):
+        if name.endswith("PermissionRequest"):
+            request = MagicMock(spec=getattr(host.WebKit2, name))
+            request.allow, request.deny = MagicMock(), MagicMock()
+            if not host.Host._refuse_permission(MagicMock(), None, request) or request.allow.called:
+                yield name
+            elif not request.deny.called:
+                yield f"{name}, unanswered"
+
+
+def _old_tokens(host: Any) -> Iterator[str]:  # noqa: ANN401 - as above
+    """Whether a document has the token of the one before it."""
+    window = MagicMock(_bridge=host.Bridge())
+    tokens = [window._bridge.token]
+    for _ in range(2):
+        host.Host._renew(window)
+        tokens.append(window._bridge.token)
+    if len({*tokens}) != len(tokens):
+        yield "the token of the document before"
 
 
 def _click() -> bool:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Final
 
-from locara_verify.checks.window.bare import ASKS
+from locara_verify.checks.window.bare import ASKS, AWAY
 
 # One line a way. {http}, {ws} and {stun} lead to the sinks.
 WAYS: Final = {
@@ -36,11 +36,6 @@ WAYS: Final = {
 }
 LEAVING: Final = ("form", "refresh", "navigate")
 """In a plain view each of these ends the page, so each has a page of its own there."""
-AWAY: Final = (
-    "about:blank", "data:text/html,x", "blob:null/x", "file:///etc/hostname", "locara://other/", "locara:///index.html",
-    "webkit://gpu", "javascript:void(location='about:blank')",
-)  # fmt: skip
-"""Places that need no network and are none of the page's own."""
 
 SURE: Final = frozenset({"fetch", "beacon", "css", "image", "script", "frame", "form", "refresh", "navigate"})
 """Ways that reach a plain view on every machine: a control without them proves nothing."""
