@@ -37,6 +37,7 @@ MODULES: Final = (
     "locara_verify.checks.desktop.sessions",
     "locara_verify.checks.desktop.unread",
     "locara_verify.checks.escape.arguments",
+    "locara_verify.checks.escape.asked_first",
     "locara_verify.checks.escape.audit",
     "locara_verify.checks.escape.bounds",
     "locara_verify.checks.escape.frames",
