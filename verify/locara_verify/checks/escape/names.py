@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import Any, Final
 
+from locara.core.grant import Grants
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.escape.arena import open_arena
 from locara_verify.checks.escape.entry_points import live_commands
@@ -45,6 +46,17 @@ def compare_tables(trial: Trial, live: Iterable[str], expected: frozenset[str]) 
         trial.fail(
             UNDECLARED, "the app lacks commands its manifest opens", ", ".join(sorted(expected - found))
         )
+
+
+def compare_handlers(trial: Trial, grants: Grants, expected: frozenset[str]) -> None:
+    """What a server would find a handler for, which no command tells, against the same reading."""
+    from locara.runtime.commands import table  # noqa: PLC0415 - only live checks load the runtime
+
+    found = frozenset(table(grants))
+    trial.tried(UNDECLARED)
+    if found != expected:
+        odd = ", ".join(sorted(found ^ expected))
+        trial.fail(UNDECLARED, "handlers and commands of the app are not the same", odd)
 
 
 def call_absent(trial: Trial, absent: Iterable[str]) -> None:
@@ -123,6 +135,7 @@ def attack(trial: Trial) -> None:
             "app.info answers under its exact name",
         )
     compare_tables(trial, live, arena.commands)
+    compare_handlers(trial, arena.ctx.grants, arena.commands)
     call_absent(trial, every_command() - arena.commands)
     call_tricks(trial, share(arena.ctx, 0.12))
     attack_powerless(trial)
