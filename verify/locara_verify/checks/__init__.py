@@ -48,6 +48,7 @@ MODULES: Final = (
     "locara_verify.checks.escape.log_files",
     "locara_verify.checks.escape.names",
     "locara_verify.checks.escape.network",
+    "locara_verify.checks.escape.nearly",
     "locara_verify.checks.escape.order",
     "locara_verify.checks.escape.outside",
     "locara_verify.checks.escape.paths",
