@@ -41,6 +41,10 @@ POISON: Final = {
     "SSH_AUTH_SOCK": "/tmp/locara-poison",  # noqa: S108
     "DBUS_SESSION_BUS_ADDRESS": "unix:path=/tmp/locara-poison",
     "XDG_RUNTIME_DIR": "/tmp/locara-poison",  # noqa: S108
+    **dict.fromkeys(
+        ("LOCARA_DEBUG", "LOCARA_ENTRY", "LOCARA_PROXY", "WEBKIT_INSPECTOR_SERVER"), "locara-poison"
+    ),
+    **dict.fromkeys(("TZ", "LANGUAGE", "LC_ALL", "GTK_MODULES", "HTTPS_PROXY", "TMP"), "locara-poison"),
 }
 _NOBODY: Final = 65534
 _GONE_SECONDS: Final = 5.0
@@ -81,7 +85,7 @@ def run(ctx: Context) -> CheckResult:
             inside = run_probes(
                 plan, there, ["env_secret", "inherited_fd", "init_environ"], part=app_part(ctx)
             )
-            outer = _outer_process(plan, there)
+            outer = [*_outer_process(plan, there), *carried(plan.environment, app_plan(ctx).environment)]
     faults = [*judge(inside.facts, plan), *outer, *_folders(plan), *_left_open(plan)]
     faults += [
         f"the probe {name} succeeded" for name, outcome in inside.outcomes.items() if outcome == "open"
@@ -93,6 +97,12 @@ def run(ctx: Context) -> CheckResult:
         probes=14 + len(_STREAMS) + len(_FAILS) + len(inside.outcomes),
         inconclusive={"LC104": f"the control of {', '.join(unproven)} failed"} if unproven else {},
     )
+
+
+def carried(clean: Mapping[str, str], careless: Mapping[str, str]) -> list[str]:
+    """Variables of a plan that are other ones when it is made by a careless launcher."""
+    names = sorted(name for name in clean.keys() | careless.keys() if clean.get(name) != careless.get(name))
+    return [f"the launcher's variables say what {name} is inside" for name in names]
 
 
 def judge(facts: Mapping[str, Any], plan: LaunchPlan) -> list[str]:
