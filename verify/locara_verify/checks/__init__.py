@@ -56,6 +56,7 @@ MODULES: Final = (
     "locara_verify.checks.escape.protected",
     "locara_verify.checks.escape.quota",
     "locara_verify.checks.escape.remembered",
+    "locara_verify.checks.escape.rooted",
     "locara_verify.checks.escape.swap",
     "locara_verify.checks.escape.tunnels",
     "locara_verify.checks.escape.walk",
