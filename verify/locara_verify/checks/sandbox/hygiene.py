@@ -86,6 +86,11 @@ def run(ctx: Context) -> CheckResult:
                 plan, there, ["env_secret", "inherited_fd", "init_environ"], part=app_part(ctx)
             )
             outer = [*_outer_process(plan, there), *carried(plan.environment, app_plan(ctx).environment)]
+        with contextlib.chdir(ctx.fresh_dir("elsewhere")):
+            outer += [
+                f"{path} is on the import path, by where the launcher stands"
+                for path in set(app_plan(ctx).import_path) ^ set(plan.import_path)
+            ]
     faults = [*judge(inside.facts, plan), *outer, *_folders(plan), *_left_open(plan)]
     faults += [
         f"the probe {name} succeeded" for name, outcome in inside.outcomes.items() if outcome == "open"

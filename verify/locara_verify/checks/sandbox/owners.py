@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from locara.durable import write_whole
 from locara.errors import SandboxError
 from locara.sandbox.linux.identity import ordinary_identity
 from locara.sandbox.plan import Source
@@ -36,6 +37,7 @@ def run(ctx: Context) -> CheckResult:
             made(ctx, tally, dest, part)
     finally:
         os.umask(before)
+    foretold(ctx, tally)
     if os.getuid() == 0:
         for (dest, part), whose in itertools.product(_KINDS, (0, _OTHER)):
             found(ctx, tally, (dest, part), whose)
@@ -59,6 +61,37 @@ def made(ctx: Context, tally: Tally, dest: str, part: str) -> None:
     told = f"{dest}/{part}: {seen.st_mode & 0o777:04o} of user {seen.st_uid}"
     tally.judge(RULE, seen.st_mode & 0o077 == 0, "a folder that a start makes is open to others", told)
     tally.twin(RULE, seen.st_uid == owner, f"a folder that a start makes is the app's ({told})")
+
+
+def foretold(ctx: Context, tally: Tally) -> None:
+    """The names under which a file was drafted are links to something else when it is written again: a folder that
+    came from somebody else can hold any name that can be foretold."""
+    folder, canary, opens = ctx.fresh_dir("foretold"), ctx.fresh_dir("beside") / "canary", os.open
+    canary.write_bytes(b"as it was")
+    drafts: list[Path] = []
+
+    def noted(path: object, flags: int, *more: int, **named: int) -> int:
+        if flags & os.O_CREAT and isinstance(path, str | os.PathLike):
+            drafts.append(Path(path))
+        return opens(path, flags, *more, **named)  # type: ignore[arg-type]
+
+    os.open = noted  # type: ignore[assignment]
+    try:
+        for number in range(3):
+            write_whole(folder / "kept.json", f"{number}".encode())
+            for draft in {one for one in drafts if not os.path.lexists(one)}:
+                draft.symlink_to(canary)
+    finally:
+        os.open = opens
+    held = canary.read_bytes() == b"as it was" and not (folder / "kept.json").is_symlink()
+    tally.judge(
+        RULE, held, "a draft was written through a link of a name that can be foretold", str(drafts[:1])
+    )
+    tally.twin(
+        RULE,
+        bool(drafts) and (folder / "kept.json").read_bytes() == b"2",
+        "a file is drafted and put in place",
+    )
 
 
 def exchanged(ctx: Context, tally: Tally, dest: str, part: str) -> None:
