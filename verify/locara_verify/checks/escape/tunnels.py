@@ -55,6 +55,8 @@ def special_addresses(rng: random.Random) -> Iterator[str]:
     yield from (
         "::ffff:127.0.0.1",
         "fe80::1%lo",
+        "2606:4700::1%lo",
+        "2606:4700::1%1",
         "127.1",
         "0x7f000001",
         "2130706433",
