@@ -185,6 +185,16 @@ def run(ctx: Context) -> CheckResult:
                 findings.append(
                     _finding("the proxy leaves for an address that is not public", str(answer), tunnel)
                 )
+    for many in (2, 8, 16, 64, 400):  # among so many that a list may be cut
+        public = [f"93.184.{number // 250}.{number % 250 + 1}" for number in range(many)]
+        for place in (0, many // 2, many):
+            tunnel = connect(grants, f"{GRANTED}:443", [*public[:place], "127.0.0.1", *public[place:]])
+            tried += 1
+            if tunnel.dialled:
+                told = f"place {place} of {many + 1}"
+                findings.append(
+                    _finding("one private address among public ones was passed over", told, tunnel)
+                )
     tunnel = connect(grants, f"{GRANTED}:443", PUBLIC[:1], ["127.0.0.1"])
     if tunnel.dialled != ((PUBLIC[0], 443),) or len(tunnel.asked) != 1:
         because = "a name is resolved once, and the address that was judged is the one that is dialled"
