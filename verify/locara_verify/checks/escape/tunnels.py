@@ -43,6 +43,7 @@ _REPLY_BYTES: Final = 4_096
 _SECONDS: Final = 20.0
 _END_SECONDS: Final = 4.0  # less than a proxy waits for the end of a head
 MOST_TUNNELS: Final = 64
+CROWDS: Final = (2, 8, 16, 64, 400)
 
 
 def special_addresses(rng: random.Random) -> Iterator[str]:
@@ -185,16 +186,8 @@ def run(ctx: Context) -> CheckResult:
                 findings.append(
                     _finding("the proxy leaves for an address that is not public", str(answer), tunnel)
                 )
-    for many in (2, 8, 16, 64, 400):  # among so many that a list may be cut
-        public = [f"93.184.{number // 250}.{number % 250 + 1}" for number in range(many)]
-        for place in (0, many // 2, many):
-            tunnel = connect(grants, f"{GRANTED}:443", [*public[:place], "127.0.0.1", *public[place:]])
-            tried += 1
-            if tunnel.dialled:
-                told = f"place {place} of {many + 1}"
-                findings.append(
-                    _finding("one private address among public ones was passed over", told, tunnel)
-                )
+    findings += crowds(grants)
+    tried += 3 * len(CROWDS)
     tunnel = connect(grants, f"{GRANTED}:443", PUBLIC[:1], ["127.0.0.1"])
     if tunnel.dialled != ((PUBLIC[0], 443),) or len(tunnel.asked) != 1:
         because = "a name is resolved once, and the address that was judged is the one that is dialled"
@@ -215,6 +208,17 @@ def run(ctx: Context) -> CheckResult:
     return CheckResult(
         findings=tuple(findings[:5]), attempts={POLICY: tried + 1}, attacks=tried + 1, inconclusive=twin
     )
+
+
+def crowds(grants: Grants) -> Iterator[Finding]:
+    """One private address among so many public ones that a list of them may be cut."""
+    for many in CROWDS:
+        public = [f"93.184.{number // 250}.{number % 250 + 1}" for number in range(many)]
+        for place in (0, many // 2, many):
+            tunnel = connect(grants, f"{GRANTED}:443", [*public[:place], "127.0.0.1", *public[place:]])
+            if tunnel.dialled:
+                told = f"place {place} of {many + 1}"
+                yield _finding("one private address among public ones was passed over", told, tunnel)
 
 
 def heads(grants: Grants) -> Iterator[tuple[str, str]]:
