@@ -73,8 +73,9 @@ def called(command: Any, args: Mapping[str, Any]) -> list[tuple[str, object]]:  
     def effect(what: str) -> Any:  # noqa: ANN401 - stands for any method of a tree
         def happens(path: str, *_more: object) -> object:
             done.append((what, path))
-            answers = {"open_read": lambda: os.open(os.devnull, os.O_RDONLY), "entries": lambda: ([], False)}
-            return answers.get(what, lambda: Metadata("file", 0, 0) if what == "metadata" else 0)()
+            if what == "open_read":
+                return os.open(os.devnull, os.O_RDONLY)
+            return {"entries": ([], False), "metadata": Metadata("file", 0, 0)}.get(what, 0)
 
         return happens
 

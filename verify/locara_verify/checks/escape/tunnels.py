@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import json
+import os
 import random
 import select
 import socket
@@ -186,7 +187,7 @@ def run(ctx: Context) -> CheckResult:
                 findings.append(
                     _finding("the proxy leaves for an address that is not public", str(answer), tunnel)
                 )
-    findings += crowds(grants)
+    findings += [*crowds(grants), *straight()]
     tried += 3 * len(CROWDS)
     tunnel = connect(grants, f"{GRANTED}:443", PUBLIC[:1], ["127.0.0.1"])
     if tunnel.dialled != ((PUBLIC[0], 443),) or len(tunnel.asked) != 1:
@@ -208,6 +209,26 @@ def run(ctx: Context) -> CheckResult:
     return CheckResult(
         findings=tuple(findings[:5]), attempts={POLICY: tried + 1}, attacks=tried + 1, inconclusive=twin
     )
+
+
+def straight() -> Iterator[Finding]:
+    """The proxy's own way to an address is straight, whatever the launcher's variables say of other proxies."""
+    from locara.sandbox.proxy import direct_dial  # noqa: PLC0415 - only here without the proxy
+
+    names = [f"{name}_PROXY" for name in ("ALL", "HTTPS", "HTTP", "SOCKS", "TCP", "LOCARA")]
+    before = dict(os.environ)
+    with socket.create_server(("127.0.0.1", 0)) as aim, socket.create_server(("127.0.0.1", 0)) as other:
+        aim.settimeout(_END_SECONDS)
+        for name in (*names, *map(str.lower, names)):
+            os.environ[name] = f"http://127.0.0.1:{other.getsockname()[1]}"
+        try:
+            with direct_dial("127.0.0.1", aim.getsockname()[1]):
+                met = select.select([aim, other], [], [], _END_SECONDS)[0]
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+        if met != [aim]:
+            yield Finding(POLICY, "a variable says where a tunnel goes", because="another server was dialled")
 
 
 def crowds(grants: Grants) -> Iterator[Finding]:

@@ -73,11 +73,11 @@ def _wrong_ways(host: Any) -> Iterator[str]:  # noqa: ANN401 - as above
     redirect. Only the page's own address is let through, and only in its own window."""
     kinds, engine = host.WebKit2.PolicyDecisionType, host.WebKit2.NavigationType
     ways = [engine(number) for number in range(6)]
-    window = _Stub()
+    window: Any = _Stub()
     window._reports = _Stub()
     for kind, way, told in product((kinds.NAVIGATION_ACTION, kinds.NEW_WINDOW_ACTION), ways, (False, True)):
         for place in (OWN, *AWAY, *_FURTHER):
-            facts = dict.fromkeys(
+            facts: dict[str, Any] = dict.fromkeys(
                 ("is_user_gesture", "is_redirect", "is_for_main_frame", "get_frame_name"), told
             )
             facts |= {"get_mouse_button": int(told), "get_modifiers": int(told), "get_navigation_type": way}
@@ -90,7 +90,7 @@ def _wrong_ways(host: Any) -> Iterator[str]:  # noqa: ANN401 - as above
 
 def _wrong_rights(host: Any) -> Iterator[str]:  # noqa: ANN401 - as above
     """Kinds of permission that an engine can ask for and that are not denied."""
-    window = _Stub()
+    window: Any = _Stub()
     window._reports = _Stub()
     for name in dir(host.WebKit2):
         if name.endswith("PermissionRequest"):
@@ -102,7 +102,7 @@ def _wrong_rights(host: Any) -> Iterator[str]:  # noqa: ANN401 - as above
 
 def _old_tokens(host: Any) -> Iterator[str]:  # noqa: ANN401 - as above
     """Whether a document has the token of the one before it."""
-    window = _Stub()
+    window: Any = _Stub()
     window._bridge, window._content = host.Bridge(), _Stub()
     tokens = [window._bridge.token]
     for _ in range(2):
