@@ -191,6 +191,8 @@ def _show(
         for word in ("forged", "inner")
         if word in commands
     ]
+    if "told" in commands:
+        findings.append(_finding(f"the window {where} told its page the token of the channel", {}))
     findings += [
         _finding(f"the window {where} let its page have what it asked for: {command}", {})
         for command in commands
@@ -206,7 +208,7 @@ def _show(
         loose = sorted(name for name in CLOSED if (settings or {}).get(name))
         if loose:
             findings.append(_finding(f"the engine is set more openly than a window may: {loose}", {}))
-    if not findings and ("began" not in commands or not ended or not lives):
+    if not findings and (not {"began", "watched"} <= {*commands} or not ended or not lives):
         return findings, [f"the page {where} did not run to its end ({', '.join(commands[-3:]) or 'silent'})"]
     return findings, []
 
