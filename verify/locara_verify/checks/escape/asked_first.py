@@ -11,6 +11,7 @@ import typing
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import product
+from types import SimpleNamespace
 from typing import Any, Final, Literal
 from unittest.mock import MagicMock
 
@@ -41,12 +42,12 @@ def run(_ctx: Context) -> CheckResult:
     """Each command with a root and a path, at each kind of place, with each choice."""
     from locara.runtime.commands import registered  # noqa: PLC0415 - loads every command
 
-    tally, seen = Tally(), set()
+    tally, seen, session = Tally(), set(), MagicMock()
     for name, command in registered().items():
         if not {"root", "path"} <= command.args.model_fields.keys():
             continue
         for (root, known), more in product(PLACES.items(), choices(command.args)):
-            done = called(command, {**more, "root": root, "path": "one/a.txt"})
+            done = called(session, command, {**more, "root": root, "path": "one/a.txt"})
             asked: set[object] = set()
             for what, words in done:
                 if what == "asked":
@@ -63,7 +64,7 @@ def run(_ctx: Context) -> CheckResult:
     return tally.result()
 
 
-def called(command: Any, args: Mapping[str, Any]) -> list[tuple[str, object]]:  # noqa: ANN401 - a registered command
+def called(session: Any, command: Any, args: Mapping[str, Any]) -> list[tuple[str, object]]:  # noqa: ANN401 - a registered command
     """What one call asked for and did, in its order; how it ends does not matter."""
     from locara.runtime.call import Call  # noqa: PLC0415 - as above
     from locara.runtime.trees import Metadata  # noqa: PLC0415
@@ -79,14 +80,13 @@ def called(command: Any, args: Mapping[str, Any]) -> list[tuple[str, object]]:  
 
         return happens
 
-    session = MagicMock()
     session.gate.require = lambda asked, **_more: done.append(
         (
             "asked",
             (getattr(asked, "root", None), getattr(asked, "path", None), getattr(asked, "access", None)),
         )
     )
-    session.files.tree = lambda _root: MagicMock(**{what: effect(what) for what in EFFECTS})
+    session.files.tree = lambda _root: SimpleNamespace(**{what: effect(what) for what in EFFECTS})
     with suppress(Exception):
         command.run(session, Call(1, command.name, lambda _event: None), command.checked(dict(args)))
     return done
