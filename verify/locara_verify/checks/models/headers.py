@@ -43,6 +43,10 @@ def lies(metadata: dict[str, gguf.Value], tensors: Sequence[gguf.Tensor]) -> Ite
     for at in (0, 1, len(tensors) - 1):
         for shift in (1, 32, -32, *EDGES):
             yield f"offset of tensor {at} moved by {shift}", file(offsets={at: shift})
+            yield (
+                f"offset of tensor {at} moved by {shift}, and room for it",
+                file(offsets={at: shift}) + bytes(8_192),
+            )
     whole = file()
     for cut in (0, 3, 4, 8, 23, 24, 60, len(whole) // 3, len(whole) - 1):
         yield f"cut after {cut} bytes", whole[:cut]

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import random
+import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -41,6 +42,7 @@ def all_of_it(ctx: Context, tally: Tally, host: Server, rng: random.Random) -> N
     revoked(ctx, tally, host)
     to_this_machine(ctx, tally, host, rng)
     told_apart(ctx, tally, host, rng)
+    straight(ctx, tally, host, rng)
     patience.all_of_it(ctx, tally, host, rng)
 
 
@@ -190,6 +192,22 @@ def told_apart(ctx: Context, tally: Tally, host: Server, rng: random.Random) -> 
     )
     if not any(b"range:" in request.lower() for request in asked.get("two", [])):
         tally.undecided(RULE, "the allow twin failed: the second mirror was not asked for the rest")
+
+
+def straight(ctx: Context, tally: Tally, host: Server, rng: random.Random) -> None:
+    """A download goes to its server, whatever the person's variables say of proxies."""
+    data = rng.randbytes(2_000)
+    host.answers = lambda _request: answer(200, body=data)
+    names = [f"{name}_PROXY" for name in ("ALL", "HTTPS", "HTTP", "SOCKS")]
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        proxy = f"http://127.0.0.1:{other.getsockname()[1]}"
+        with environment(**dict.fromkeys((*names, *map(str.lower, names)), proxy)):
+            code, _ = _got(ctx.fresh_dir("straight") / "cache", host, data)
+        met = bool(select.select([other], [], [], 0)[0])
+    tally.attacks += 2 * len(names)
+    tally.expect(RULE, not met, "a variable says which proxy a download goes through", code or "taken")
+    if code and not met:
+        tally.undecided(RULE, f"the allow twin failed: a download beside variables of proxies: {code}")
 
 
 def through_links(ctx: Context, tally: Tally, host: Server, rng: random.Random) -> None:
