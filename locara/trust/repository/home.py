@@ -131,7 +131,7 @@ class Home:
         with _writing(name):
             self._sweep()
             for file, data in metadata.items():
-                _write(self.path / name / "metadata" / _metadata_name(file), data)
+                _write(self.path / name / "metadata" / file, data)
             for path, data in targets.items():
                 _write(self.path / name / "targets" / quote(path, safe=""), data)
             for folder in ("metadata/root_history", "metadata", "targets", ""):
@@ -144,12 +144,12 @@ class Home:
             self._sweep()
 
     def metadata(self, name: str) -> bytes | None:
-        """A metadata file of the last whole copy."""
-        return _read(self.good / "metadata" / _metadata_name(name), MAX_TARGETS)
+        """A metadata file of the last whole copy, by the name that `verify` asks for."""
+        return _read(self.good / "metadata" / name, MAX_TARGETS)
 
     def seen_metadata(self, name: str) -> bytes | None:
-        """A metadata file as far as it was ever verified."""
-        return _read(self.seen / _metadata_name(name), MAX_TARGETS)
+        """A metadata file as far as it was ever verified, by the name that `verify` asks for."""
+        return _read(self.seen / name, MAX_TARGETS)
 
     def target(self, path: str) -> bytes | None:
         """The bytes kept for a target in the last whole copy, unverified."""
@@ -174,13 +174,6 @@ def check_root(root: bytes) -> None:
     except UpdateRefused as error:
         if error.code != "mixed":  # the root is sound, and nothing lies behind it yet
             raise
-
-
-def _metadata_name(name: str) -> str:
-    """The name of a file on the disk: a role may be called anything, and only the history of roots has a folder."""
-    if name.startswith("root_history/"):
-        return name
-    return quote(name, safe="")
 
 
 def _changed(name: str) -> UpdateRefused:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field
 from datetime import UTC, datetime
 from typing import Final, TypeVar
+from urllib.parse import quote
 
 from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Timestamp
 
@@ -61,6 +62,11 @@ class VerifiedSet:
 def root_name(version: int) -> str:
     """The file of a root: every version is kept, because each is trusted through the one before."""
     return f"root_history/{version}.root.json"
+
+
+def role_file(name: str) -> str:
+    """The file of a role: a role may be called anything, and no name of one is a path."""
+    return f"{quote(name, safe='')}.json"
 
 
 def verify(read: Read, root: bytes, wanted: Iterable[str], *, at: float | None) -> VerifiedSet:
@@ -148,7 +154,7 @@ class _Verifier:
         meta = found.snapshot.meta.get(f"{name}.json")
         if meta is None:
             raise UpdateRefused(f"the snapshot does not know the role {name}", code="mixed")
-        data = self._file(f"{name}.json", MAX_TARGETS)
+        data = self._file(role_file(name), MAX_TARGETS)
         meta.verify_length_and_hashes(data)
         part = self._load(Targets, data, delegator, name)
         _same_version(name, part.version, meta.version)

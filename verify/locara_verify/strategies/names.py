@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
+from urllib.parse import quote
 
 INTROSPECTION = (
     "__class__", "__init__", "__dict__", "__globals__", "__getattribute__", "__import__", "_private",
@@ -30,6 +31,9 @@ NOT_NAMES = (
     "app.info()", "a" * 65_537, "app." * 4096,
     "%61pp.info", "app%2einfo", "\u202eofni.ppa",
 )  # fmt: skip
+_TAILS = "@?#;,|&=+~!$%^*:/\\\t\r\x01-_"
+"""Signs behind which, or before which, a careless reader sees something else than a name: a version, a query, a
+user."""
 CONFUSABLES = str.maketrans({"a": "а", "e": "е", "o": "о", "p": "р", "c": "с", "i": "і", "s": "ѕ", ".": "．"})
 
 
@@ -74,6 +78,12 @@ def variants(name: str) -> tuple[str, ...]:
         name.replace("i", "ı"),
         name.replace("s", "ſ"),
         name.replace("k", "\u212a"),
+        *(f"{name}{sign}1" for sign in _TAILS),
+        *(f"1{sign}{name}" for sign in _TAILS),
+        quote(name, safe="").replace(".", "%2e"),
+        "".join(f"%{ord(c):02x}" for c in name),
+        f'"{name}"',
+        f"[{name}]",
     )
     return tuple(dict.fromkeys(candidate for candidate in candidates if candidate != name))
 
@@ -87,6 +97,11 @@ def corpus(open_commands: Iterable[str], all_commands: Iterable[str]) -> tuple[s
     names.update(dict.fromkeys(INTROSPECTION))
     names.update(dict.fromkeys(NOT_NAMES))
     return tuple(name for name in names if name not in opened)
+
+
+def always(open_command: str) -> tuple[str, ...]:
+    """The names that every run tries: what is no name at all, and each spelling of a command that answers everybody."""
+    return (*NOT_NAMES, *variants(open_command))
 
 
 def draw(rng: random.Random, names: Sequence[str]) -> str:

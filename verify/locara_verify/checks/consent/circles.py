@@ -30,6 +30,8 @@ RULE: Final = "LC415"
 NOW: Final = 1_790_000_000.0
 WEEK: Final = 7 * 86_400.0
 CASES: Final = 60
+_SIGNS: Final = 40
+"""Of the 64 signs of a digest, at least so many differ between two of them, but once in a thousand million."""
 APPS: Final = ("acme/one", "acme/two", "other/three")
 
 
@@ -210,3 +212,25 @@ def apart(maker: Maker) -> Iterator[Finding]:
         yield Finding(
             RULE, "circles of apps do not each have one folder of their own", because=str(places)[:600]
         )
+    yield from confused()
+
+
+def confused() -> Iterator[Finding]:
+    """Circles that are one text when their names are put together, and names that differ in a few signs alone: another
+    circle of the same name would be found by trying."""
+    from locara.runtime.shared_folders import folder_name  # noqa: PLC0415 - only here by its name
+
+    alike = (
+        (("x/y", "zz/w"), ("x/yz", "z/w")),
+        (("x/y", "y-a/b"), ("x/yy-a", "b/b")),
+        (("a/b", "c/d", "e/f"), ("a/b", "c/de", "f/f")),
+        (("a/bc", "d/e"), ("a/b", "cd/e")),
+        (("a/b", "c/d"), ("a/d", "c/b")),
+    )
+    for one, other in alike:
+        names = [folder_name(circle, "notes") for circle in (one, other)]
+        turned = folder_name(reversed(one), "notes")
+        differ = sum(a != b for a, b in zip(*names, strict=False))
+        if turned != names[0] or len(names[0]) != len(names[1]) or differ < _SIGNS:
+            told = f"{one} and {other} differ in {differ} signs: {names}"
+            yield Finding(RULE, "two circles of apps can have one folder", because=told)

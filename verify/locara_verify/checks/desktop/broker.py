@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from locara.errors import CallError
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.descriptors import open_count
 from locara_verify.checks.desktop import spans, unread
@@ -311,6 +312,31 @@ def _badges(ctx: Context, tally: Tally) -> None:
         tally.twin(NOTES, [note.badge for note in desk.notes.shown] == [9_999], "a count is shown")
 
 
+_NO_PAGES: Final = (
+    *(
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "mailto:a@b.example",
+        "smb://b.example/x",
+    ),
+    *("--help", "-v", "//b.example/", "/usr/bin/true", "C:\\x", "\\\\b.example\\x", "evil.desktop", "", " "),
+    *(
+        f"http://{GRANTED_HOST}/",
+        f"HTTPS://{GRANTED_HOST}/",
+        f"https://{GRANTED_HOST}",
+        f" https://{GRANTED_HOST}/",
+    ),
+    *(
+        f"https://a@{GRANTED_HOST}/",
+        f"https://{GRANTED_HOST}:8443/",
+        f"https://{GRANTED_HOST}/\n",
+        "https://127.0.0.1/",
+    ),
+)
+"""What nothing that opens pages may be given, whoever asked before."""
+
+
 def pages(ctx: Context, tally: Tally) -> None:
     """Addresses in every spelling, for what is granted and what is near it."""
     manifest, grants = manifest_of(ctx, {"open-external": {"hosts": [GRANTED_HOST, WILD_HOST]}})
@@ -336,6 +362,14 @@ def pages(ctx: Context, tally: Tally) -> None:
                 not wrong,
                 "the browser was started with what is not granted",
                 f"{wrong}: {ascii(address)[:120]}",
+            )
+        for address in _NO_PAGES:
+            before = len(desk.pages())
+            with contextlib.suppress(CallError):
+                desk.desktop.opener.open(address)
+            told = f"{address!a}: {desk.pages()[before:]}"
+            tally.judge(
+                PAGES, len(desk.pages()) == before, "the browser was started with what is no page", told
             )
         plain = f"https://{GRANTED_HOST}/plain"
         peer.ask(op="open-external", url=plain)

@@ -87,7 +87,8 @@ def run(ctx: Context) -> CheckResult:
     )
 
 
-def _folder(case: Case, files: int = 3) -> Path:
+def new_folder(case: Case, files: int = 3) -> Path:
+    """A folder to be handed over: some files of one byte, and an empty folder."""
     folder = case.ctx.fresh_dir("handed")
     (folder / "sub").mkdir()
     for number in range(files):
@@ -96,7 +97,7 @@ def _folder(case: Case, files: int = 3) -> Path:
 
 
 @contextlib.contextmanager
-def _asked(case: Case, *answers: Sequence[Path]) -> Iterator[Peer]:
+def answering(case: Case, *answers: Sequence[Path]) -> Iterator[Peer]:
     """A broker whose person gives these answers, in this order, whatever is asked."""
     with talking(granted(case.ctx, "read-write"), Services(picker=ScriptedPicker(answers))) as peer:
         yield peer
@@ -104,7 +105,7 @@ def _asked(case: Case, *answers: Sequence[Path]) -> Iterator[Peer]:
 
 def answers(case: Case) -> str | None:
     """A person's dialog that gives more, or something else, than the app asked for."""
-    folder = _folder(case)
+    folder = new_folder(case)
     one, two = folder / "000", folder / "001"
     wrong = (
         ("file", [one, two]),
@@ -116,7 +117,7 @@ def answers(case: Case) -> str | None:
         for multiple in (False, True):
             if multiple and len(answer) > 1:
                 continue
-            with _asked(case, answer) as peer:
+            with answering(case, answer) as peer:
                 reply = peer.ask(op="pick", kind=kind, access="read", multiple=multiple)
                 told = f"asked for one {kind}, given {len(answer)}"
                 case.judge(
@@ -127,7 +128,7 @@ def answers(case: Case) -> str | None:
                 )
                 held = sum(map(open_on, answer))
                 case.judge(FORGERY, held > 0, "what was refused is still held open", f"{held} descriptors")
-    with _asked(case, [one, two]) as peer:
+    with answering(case, [one, two]) as peer:
         both = peer.ask(op="pick", kind="file", access="read", multiple=True)
         return (
             None
@@ -138,10 +139,10 @@ def answers(case: Case) -> str | None:
 
 def counted(case: Case) -> str | None:
     """Nearly as many handles as there may be, and more than the rest; and room again after one was given back."""
-    folder = _folder(case, MOST_HANDLES)
+    folder = new_folder(case, MOST_HANDLES)
     files = sorted(path for path in folder.iterdir() if path.is_file())
     first = MOST_HANDLES - 6
-    with _asked(case, files[:first], files[:7], files[:6], files[:1], files[:1]) as peer:
+    with answering(case, files[:first], files[:7], files[:6], files[:1], files[:1]) as peer:
         some = peer.ask(op="pick", kind="file", access="read", multiple=True)
         if not some.ok or not some.reply["handles"]:
             return f"{first} files could not be picked ({some.reply})"
@@ -185,7 +186,7 @@ def reopened(case: Case) -> str | None:
             """All of it."""
             return self._found
 
-    place = _folder(case) / "000"
+    place = new_folder(case) / "000"
     services = Services(picker=ScriptedPicker([[place]], remembers=True), memory=Remembers())
     with talking(granted(case.ctx, "read-write"), services) as peer:
         picked = peer.ask(op="pick", kind="file", access="read", remember=True).reply["handles"][0]
@@ -197,9 +198,9 @@ def reopened(case: Case) -> str | None:
 
 def drafts(case: Case) -> str | None:
     """Replacements that are begun and never ended: counted, hidden, and gone with the app."""
-    folder = _folder(case)
+    folder = new_folder(case)
     before = sorted(path.name for path in folder.iterdir())
-    with _asked(case, [folder]) as peer:
+    with answering(case, [folder]) as peer:
         handle = peer.ask(op="pick", kind="directory", access="read-write").reply["handles"][0]["handle"]
         begun = 0
         for _ in range(MOST_PENDING + 2):
@@ -227,9 +228,9 @@ def turned(case: Case) -> None:
         "a pipe": lambda place, _: os.mkfifo(place),
         "a folder": lambda place, _: place.mkdir(),
     }
-    folder, beside = _folder(case, len(ways)), case.ctx.fresh_dir("beside") / "file"
+    folder, beside = new_folder(case, len(ways)), case.ctx.fresh_dir("beside") / "file"
     beside.write_bytes(b"beside")
-    with _asked(case, [folder]) as peer:
+    with answering(case, [folder]) as peer:
         handle = peer.ask(op="pick", kind="directory", access="read-write").reply["handles"][0]["handle"]
         for number, (what, make) in enumerate(ways.items()):
             for name in (f"{number:03}", f"new-{number}"):
@@ -247,8 +248,8 @@ def turned(case: Case) -> None:
 
 def used_once(case: Case) -> str | None:
     """A draft that has ended does nothing more, also where its descriptor is another's by now."""
-    one, two = _folder(case), _folder(case)
-    with _asked(case, [one], [two]) as peer:
+    one, two = new_folder(case), new_folder(case)
+    with answering(case, [one], [two]) as peer:
         pick = {"op": "pick", "kind": "directory", "access": "read-write"}
         first, second = (peer.ask(**pick).reply["handles"][0]["handle"] for _ in range(2))
         for end, again in itertools.product(("commit", "abort"), repeat=2):
@@ -273,7 +274,7 @@ def names(case: Case, rng: random.Random) -> None:
         files = [folder / f"{name}{at:03}" for at in range(_LISTED)]
         for file in files:
             file.touch()
-        with _asked(case, [folder], files[:_PICKED]) as peer:
+        with answering(case, [folder], files[:_PICKED]) as peer:
             told: list[str] = []
             following: int | None = 0
             handle = peer.ask(op="pick", kind="directory", access="read").reply["handles"][0]["handle"]
@@ -299,10 +300,10 @@ def names(case: Case, rng: random.Random) -> None:
 
 def let_go(case: Case) -> None:
     """Requests again and again, each with its end: the broker holds no more descriptors than before."""
-    folder = _folder(case)
+    folder = new_folder(case)
     one = folder / "000"
     answers = [[folder], *([one, folder / "none"], [one]) * _AGAIN]
-    with _asked(case, *answers) as peer:
+    with answering(case, *answers) as peer:
         handle = peer.ask(op="pick", kind="directory", access="read-write").reply["handles"][0]["handle"]
 
         def on(operation: str, path: str = "", **more: Any) -> Answer:  # noqa: ANN401 - anything JSON holds
@@ -346,13 +347,13 @@ def let_go(case: Case) -> None:
 
 def nameless(case: Case) -> None:
     """Requests and picks that fail in every way: no answer says where on this machine anything lies."""
-    folder = _folder(case)
+    folder = new_folder(case)
     (folder / "sub/inner").touch()
     (folder / "link").symlink_to("000")
     os.mkfifo(folder / "pipe")
     long = "x" * 300
     odd = ("none", "none/deep", "000/below", "link", "pipe", long)
-    with _asked(case, [folder], *([folder / name] for name in odd)) as peer:
+    with answering(case, [folder], *([folder / name] for name in odd)) as peer:
         pick = {"op": "pick", "kind": "file", "access": "read"}
         handle = peer.ask(**{**pick, "kind": "directory", "access": "read-write", "recursive": True})
         key = handle.reply["handles"][0]["handle"]
@@ -384,9 +385,9 @@ def _tells_no_place(case: Case, answer: Answer, folder: Path, message: dict[str,
 
 def overwritten(case: Case) -> str | None:
     """`create` where something is, and `remove` where more is below: nothing is lost."""
-    folder = _folder(case)
+    folder = new_folder(case)
     (folder / "sub/inner").write_bytes(b"inner")
-    with _asked(case, [folder]) as peer:
+    with answering(case, [folder]) as peer:
         asked = {"op": "pick", "kind": "directory", "access": "read-write", "recursive": True}
         handle = peer.ask(**asked).reply["handles"][0]["handle"]
         for path in ("000", "sub/inner", "sub"):
@@ -408,8 +409,8 @@ def overwritten(case: Case) -> str | None:
 
 def odd_requests(case: Case, rng: random.Random) -> None:
     """Requests that no runtime makes: each is answered, and the broker still knows what was picked."""
-    folder = _folder(case)
-    with _asked(case, [folder]) as peer:
+    folder = new_folder(case)
+    with answering(case, [folder]) as peer:
         handle = peer.ask(op="pick", kind="directory", access="read").reply["handles"][0]["handle"]
         for operation in _OPERATIONS:
             for odd in _ODD:
@@ -445,8 +446,8 @@ def _survives(case: Case, asks: Callable[[], Answer], operation: str, because: s
 def used(case: Case) -> None:
     """What was ended names nothing any more, also when something else has come in its place: a draft that was put in
     place or given up, and a handle that was released."""
-    folder = _folder(case)
-    with _asked(case, [folder], *[[folder / "001"]] * 2) as peer:
+    folder = new_folder(case)
+    with answering(case, [folder], *[[folder / "001"]] * 2) as peer:
         pick = {"op": "pick", "kind": "directory", "access": "read-write"}
         handle = peer.ask(**pick).reply["handles"][0]["handle"]
 
@@ -500,7 +501,7 @@ _FAILURES: Final[tuple[Exception, ...]] = (
     *(RuntimeError(_WORDS), ValueError(_WORDS), KeyError(_WORDS), OSError(_WORDS), UnicodeError(_WORDS)),
     *(OSError(5, _WORDS, _WORDS), FileNotFoundError(2, "gone", _WORDS), PermissionError(13, "no", _WORDS, 0, _WORDS)),
 )  # fmt: skip
-_OUTSIDE: Final[tuple[dict[str, Any], ...]] = (
+OUTSIDE: Final[tuple[dict[str, Any], ...]] = (
     {"op": "pick", "kind": "file", "access": "read"}, {"op": "dropped"}, {"op": "kept"},
     {"op": "reopen", "grant": "x"}, {"op": "forget", "grant": "x"}, {"op": "clipboard-read"},
     {"op": "notify", "modes": ["alert"], "title": "t"}, {"op": "open-external", "url": f"https://{GRANTED_HOST}/"},
@@ -516,7 +517,7 @@ def faulty(case: Case) -> None:
     document = json.loads(case.ctx.target.manifest_bytes)
     document["capabilities"] |= {**EVERYTHING, "fs.user-selected": "read-write"}
     grants = compile_grants(parse_manifest(json.dumps(document).encode()))
-    folder, launch = _folder(case), Launch("ocr", Limits(memory=1, cpu=1, wall=1.0))
+    folder, launch = new_folder(case), Launch("ocr", Limits(memory=1, cpu=1, wall=1.0))
     for error in (*_FAILURES, SandboxError(_WORDS, code="launch_failed")):
         fails: Any = _Fails(error)
         desktop = Desktop(fails, fails, fails, fails, fails)
@@ -525,7 +526,7 @@ def faulty(case: Case) -> None:
         kept = Services(picker=ScriptedPicker([[folder / "000"]], remembers=True), memory=fails)
         remember = {"op": "pick", "kind": "file", "access": "read", "remember": True}
         begins = Services(programs=Starter(plan=fails, launches={"ocr": lambda _options: launch}))
-        ways = ((services, _OUTSIDE), (judged, (remember,)), (kept, (remember,)), (begins, _OUTSIDE[-2:-1]))
+        ways = ((services, OUTSIDE), (judged, (remember,)), (kept, (remember,)), (begins, OUTSIDE[-2:-1]))
         for outside, asked in ways:
             with talking(grants, outside) as peer:
                 for message in asked:

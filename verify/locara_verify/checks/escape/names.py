@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import Any, Final
 
+from locara.core.grant import Grants
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.escape.arena import open_arena
 from locara_verify.checks.escape.entry_points import live_commands
@@ -22,7 +23,7 @@ PLAUSIBLE: Final[dict[str, Any]] = {
     "root": "$APP_DATA", "path": "x", "sql": "SELECT 1", "key": "theme", "model": "m",
     "url": "https://example.com/",
 }  # fmt: skip
-CODES: Final = frozenset({"unknown_command", "bad_request", "bad_frame"})
+CODES: Final = frozenset({"unknown_command", "bad_frame"})
 
 
 def every_command() -> frozenset[str]:
@@ -47,6 +48,17 @@ def compare_tables(trial: Trial, live: Iterable[str], expected: frozenset[str]) 
         )
 
 
+def compare_handlers(trial: Trial, grants: Grants, expected: frozenset[str]) -> None:
+    """What a server would find a handler for, which no command tells, against the same reading."""
+    from locara.runtime.commands import table  # noqa: PLC0415 - only live checks load the runtime
+
+    found = frozenset(table(grants))
+    trial.tried(UNDECLARED)
+    if found != expected:
+        odd = ", ".join(sorted(found ^ expected))
+        trial.fail(UNDECLARED, "handlers and commands of the app are not the same", odd)
+
+
 def call_absent(trial: Trial, absent: Iterable[str]) -> None:
     """Every command of the product that this manifest does not open: absent, and told which line would open
     it."""
@@ -68,15 +80,19 @@ def call_absent(trial: Trial, absent: Iterable[str]) -> None:
 
 
 def call_tricks(trial: Trial, count: int) -> None:
-    """Names that are no command, enumerated and then at random."""
+    """Names that are no command: all of one command that needs no arguments, then of any, then at random."""
     arena, rng = trial.arena, trial.arena.ctx.rng("escape-names")
+    sure = names.always("app.info")
     corpus = list(names.corpus(arena.commands, every_command()))
     rng.shuffle(corpus)
-    for number in range(count):
-        name = corpus[number] if number < min(len(corpus), count * 3 // 4) else names.draw(rng, corpus)
+    for number in range(-len(sure), count):
+        if number < 0:
+            name = sure[number]
+        else:
+            name = corpus[number] if number < min(len(corpus), count * 3 // 4) else names.draw(rng, corpus)
         if name in arena.commands:
             continue
-        args = {} if rng.random() < 0.5 else PLAUSIBLE
+        args = {} if number < 0 or rng.random() < 0.5 else PLAUSIBLE
         reply = arena.link.ask(name, args)
         trial.tried(TRICKS)
         if reply.ok or reply.code not in CODES:
@@ -88,7 +104,7 @@ def call_tricks(trial: Trial, count: int) -> None:
             )
         elif reply.code == "bad_frame" and not lone_surrogate(name):
             trial.fail(TRICKS, "an odd name was taken for a broken frame", f"{name[:80]!r}", name[:200])
-        arena.ctx.progress(number, count, "names")
+        arena.ctx.progress(max(number, 0), count, "names")
 
 
 def lone_surrogate(text: str) -> bool:
@@ -119,6 +135,7 @@ def attack(trial: Trial) -> None:
             "app.info answers under its exact name",
         )
     compare_tables(trial, live, arena.commands)
+    compare_handlers(trial, arena.ctx.grants, arena.commands)
     call_absent(trial, every_command() - arena.commands)
     call_tricks(trial, share(arena.ctx, 0.12))
     attack_powerless(trial)

@@ -48,6 +48,8 @@ ASTRAY: Final = (
     ),
     *("/etc/passwd", "sub/up/canary", "pipe", "dangling"),
 )
+ODD: Final = ("a:b", "back\\slash", "nul.txt", "COM1 .txt", "end.", "blank ", "\u202etxt.b", "line\u2028end")
+"""Names of files that are there and that no portable path has."""
 _WRITES: Final = ("create", "append", "replace")
 _DATAGRAM: Final = 65_536
 
@@ -154,6 +156,8 @@ def folders(ctx: Context) -> tuple[Path, Path]:
     (outside / "other").write_bytes(SECRET)
     (picked / "a.txt").write_bytes(b"a")
     (picked / "sub/b.txt").write_bytes(b"b")
+    for name in ODD:
+        (picked / name).write_bytes(b"odd")
     links = {
         "out": "../outside",
         "same": "a.txt",
@@ -277,7 +281,7 @@ def go_astray(case: Case, peer: Peer, handle: str) -> None:
     names = {entry["name"] for entry in listed.reply.get("entries", ())}
     odd = sorted(names & {"out", "same", "folder", "dangling", "pipe"})
     case.judge(LINKS, bool(odd), "a listing tells of links and special files", str(odd))
-    for path in ASTRAY:
+    for path in (*ASTRAY, *ODD):
         for mode in ("read", *_WRITES):
             if path == "twin" and mode in ("read", "replace"):
                 continue  # its bytes are in the folder, whatever else they are called; replacing gives new ones

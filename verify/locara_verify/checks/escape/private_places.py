@@ -241,6 +241,10 @@ def _judged(world: World, findings: list[Finding]) -> int:
         private |= dict.fromkeys((place, *place.parents))
         if str(place) not in LENT:
             private |= dict.fromkeys((place / "below", place / "a/b"))
+        else:  # what is only called like a place of the person's own is the system's
+            private |= dict.fromkeys(
+                place.with_name(f"{place.name}{more}") / "a/b" for more in ("-evil", "2", ".d")
+            )
     ordinary = [*map(Path, NOBODYS), *(Path(place) / "anna/disk" for place in LENT)]
     for place in private:
         if judge.refusal(place) is None:

@@ -41,6 +41,7 @@ def run(ctx: Context) -> CheckResult:
         _steps(tally, rng, folder, tree, alone=alone)
     _removing(tally, ctx.fresh_dir("quota-remove"))
     _shared(tally, ctx.fresh_dir("quota-shared"))
+    _beside(tally, ctx.fresh_dir("quota-beside"))
     return tally.result()
 
 
@@ -136,6 +137,22 @@ def _shared(tally: Tally, top: Path) -> None:
                 tally.judge(
                     RULE, not over, "a folder holds more than its quota", f"{root}: {mode}, {size} bytes"
                 )
+
+
+def _beside(tally: Tally, top: Path) -> None:
+    """What links of a folder lead to is not in it: neither the bytes nor the names there count, or an app would learn
+    of them by what it may still write."""
+    folder, outside = top / "folder", top / "outside"
+    for place in (folder, outside):
+        place.mkdir()
+    for number in range(_NAMES):
+        (outside / f"{number}").write_bytes(bytes(_BYTES))
+    (folder / "to-a-folder").symlink_to(outside)
+    (folder / "to-a-file").symlink_to(outside / "0")
+    for alone in (True, False):
+        tree = BoundedTree(LocalTree(folder), folder, max_bytes=_BYTES, max_files=_NAMES, alone=alone)
+        fits = _taken(partial(tree.write, f"fits-{alone}", bytes(_BYTES // 4), "create"))
+        tally.judge(RULE, fits, "what links lead to counts as the app's own", f"alone: {alone}")
 
 
 def _taken(change: Callable[[], object]) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import json
+import os
 import random
 import select
 import socket
@@ -43,6 +44,7 @@ _REPLY_BYTES: Final = 4_096
 _SECONDS: Final = 20.0
 _END_SECONDS: Final = 4.0  # less than a proxy waits for the end of a head
 MOST_TUNNELS: Final = 64
+CROWDS: Final = (2, 8, 16, 64, 400)
 
 
 def special_addresses(rng: random.Random) -> Iterator[str]:
@@ -55,6 +57,8 @@ def special_addresses(rng: random.Random) -> Iterator[str]:
     yield from (
         "::ffff:127.0.0.1",
         "fe80::1%lo",
+        "2606:4700::1%lo",
+        "2606:4700::1%1",
         "127.1",
         "0x7f000001",
         "2130706433",
@@ -183,6 +187,8 @@ def run(ctx: Context) -> CheckResult:
                 findings.append(
                     _finding("the proxy leaves for an address that is not public", str(answer), tunnel)
                 )
+    findings += [*crowds(grants), *straight()]
+    tried += 3 * len(CROWDS)
     tunnel = connect(grants, f"{GRANTED}:443", PUBLIC[:1], ["127.0.0.1"])
     if tunnel.dialled != ((PUBLIC[0], 443),) or len(tunnel.asked) != 1:
         because = "a name is resolved once, and the address that was judged is the one that is dialled"
@@ -203,6 +209,37 @@ def run(ctx: Context) -> CheckResult:
     return CheckResult(
         findings=tuple(findings[:5]), attempts={POLICY: tried + 1}, attacks=tried + 1, inconclusive=twin
     )
+
+
+def straight() -> Iterator[Finding]:
+    """The proxy's own way to an address is straight, whatever the launcher's variables say of other proxies."""
+    from locara.sandbox.proxy import direct_dial  # noqa: PLC0415 - only here without the proxy
+
+    names = [f"{name}_PROXY" for name in ("ALL", "HTTPS", "HTTP", "SOCKS", "TCP", "LOCARA")]
+    before = dict(os.environ)
+    with socket.create_server(("127.0.0.1", 0)) as aim, socket.create_server(("127.0.0.1", 0)) as other:
+        aim.settimeout(_END_SECONDS)
+        for name in (*names, *map(str.lower, names)):
+            os.environ[name] = f"http://127.0.0.1:{other.getsockname()[1]}"
+        try:
+            with direct_dial("127.0.0.1", aim.getsockname()[1]):
+                met = select.select([aim, other], [], [], _END_SECONDS)[0]
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+        if met != [aim]:
+            yield Finding(POLICY, "a variable says where a tunnel goes", because="another server was dialled")
+
+
+def crowds(grants: Grants) -> Iterator[Finding]:
+    """One private address among so many public ones that a list of them may be cut."""
+    for many in CROWDS:
+        public = [f"93.184.{number // 250}.{number % 250 + 1}" for number in range(many)]
+        for place in (0, many // 2, many):
+            tunnel = connect(grants, f"{GRANTED}:443", [*public[:place], "127.0.0.1", *public[place:]])
+            if tunnel.dialled:
+                told = f"place {place} of {many + 1}"
+                yield _finding("one private address among public ones was passed over", told, tunnel)
 
 
 def heads(grants: Grants) -> Iterator[tuple[str, str]]:

@@ -178,7 +178,7 @@ class Walk:
         links = sorted(self.model.links)
         if links:
             path = self.rng.choice(links) + self.rng.choice(("", "/secret.txt", "/x"))
-            command = self.rng.choice(("fs.read", "fs.stat", "fs.list", "fs.write"))
+            command = self.rng.choice(("fs.read", "fs.stat", "fs.list", "fs.write", "fs.remove", "fs.mkdir"))
             ok, code, _ = self.ask(command, path)
             self.expect(LINKS, not ok, command, path, code)
 

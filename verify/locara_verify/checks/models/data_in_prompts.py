@@ -132,7 +132,11 @@ def described(number: int, text: str) -> tuple[Made, Made]:
     return tuple(  # type: ignore[return-value]
         make(
             f"{kind}-{number}", echo(f"{kind}-{number}"), says=words,
-            takes={"type": "object", "title": words, "properties": {words: {"description": words, "enum": [words]}}},
+            takes={
+                "type": "object", "title": words, "required": [words], "examples": [words, {words: [words]}],
+                "properties": {words: {"description": words, "enum": [words], "default": words}},
+                "allOf": [{"description": words, "default": {words: words}, "examples": [[words]]}],
+            },
         )
         for kind, words in (("evil", text), ("fair", harmless(text)))
     )  # fmt: skip

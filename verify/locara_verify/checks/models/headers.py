@@ -43,6 +43,10 @@ def lies(metadata: dict[str, gguf.Value], tensors: Sequence[gguf.Tensor]) -> Ite
     for at in (0, 1, len(tensors) - 1):
         for shift in (1, 32, -32, *EDGES):
             yield f"offset of tensor {at} moved by {shift}", file(offsets={at: shift})
+            yield (
+                f"offset of tensor {at} moved by {shift}, and room for it",
+                file(offsets={at: shift}) + bytes(8_192),
+            )
     whole = file()
     for cut in (0, 3, 4, 8, 23, 24, 60, len(whole) // 3, len(whole) - 1):
         yield f"cut after {cut} bytes", whole[:cut]
@@ -68,6 +72,7 @@ def table_lies(
         (2**62, 4),
         (2**63, 2),
         (1,) * 5,
+        *((*norm.dimensions, *(1,) * more) for more in (4, 5, 7, 60)),
         (129,),
         (2**31, 2**31, 4),
         (128, 2**57 + 1),
@@ -85,11 +90,11 @@ def table_lies(
         for torn in (items + items // 2, items - 1, 1):
             body = bytes(torn * rows // items * block)
             yield (
-                f"rows of {torn} in blocks of {items}, whole together",
+                f"rows of {torn} in blocks of {items}, type {kind}, whole together",
                 with_tensor(replace(norm, kind=kind, dimensions=(torn, rows), data=body)),
             )
     for name in ("", "x" * 64, "x" * 4_000, "a\0b", "\0", "a\0"):
-        yield f"tensor name {name[:20]!r}", with_tensor(replace(norm, name=name))
+        yield f"tensor name {name[:20]!r} of {len(name)}", with_tensor(replace(norm, name=name))
     for at in range(1, len(tensors)):  # beside each other and apart
         for other in {0, at - 1}:
             named = replace(tensors[at], name=tensors[other].name)

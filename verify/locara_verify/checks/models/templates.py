@@ -132,6 +132,9 @@ _METHODS: Final = (
 _GROWN: Final = (
     *(f"{{{{ 'x'.{method}(4000000)|length }}}}" for method in ("center", "ljust", "rjust", "zfill")),
     "{{ 'x\t'.expandtabs(4000000)|length }}",
+    "{{ ('%4000000d' % 1)|length }}",
+    "{{ ('%(a)4000000s' % {'a': 'x'})|length }}",
+    "{{ ('%*d' % (4000000, 1))|length }}",
     "{{ '{:4000000}'.format('x')|length }}",
     "{{ '{a:4000000}'.format_map({'a': 'x'})|length }}",
     _LONG + "{{ n.s.join(['x'] + ['x'] * 64)|length }}",

@@ -35,6 +35,23 @@ SECONDS: Final = 10.0
 MOST: Final = 1 << 16
 INSIDE: Final = "what the page says"
 OUTSIDE: Final = "what lies beside the page"
+_ASKED: Final = (
+    "file",
+    "path",
+    "name",
+    "src",
+    "url",
+    "page",
+    "f",
+    "open",
+    "load",
+    "root",
+    "dir",
+    "static",
+    "raw",
+    "@fs",
+)
+"""What servers of files are asked by in a query."""
 PRODUCTS: Final = "locara.cli.run, locara.runtime.main, locara.runtime.launch, locara.ui.run"
 
 Json = Any
@@ -136,6 +153,9 @@ def stage(ctx: Context) -> Iterator[Stage]:
     (out / "index.html").write_text(f"<head></head>{INSIDE}")
     (folder / "secret.txt").write_text(OUTSIDE)
     (out / "link.txt").symlink_to("../secret.txt")
+    (folder / "out-evil").mkdir()
+    (folder / "out-evil/secret.txt").write_text(OUTSIDE)
+    (out / "near.txt").symlink_to("../out-evil/secret.txt")
     pages = Pages()
     pages.attach(cast("Any", runtime), lambda _running: None)
     bridge = Bridge(0, token=token, pages=pages, out=out, entry="index.html")
@@ -228,7 +248,41 @@ def elsewhere(on: Stage) -> list[Request]:
         f"{FRAMES}%00",
         f"http://evil.example{FRAMES}/x",
     )
+    made += [
+        Request(method, target, (host,), origin, None)
+        for target in spelled(host)
+        for method, origin in (("GET", None), ("GET", own), ("POST", own))
+    ]
     return made + [Request("POST", target, (host,), own, token) for target in targets]
+
+
+def spelled(host: str) -> tuple[str, ...]:
+    """The address of the frames as a careless reader would find it again; who has no token is told nothing there."""
+    area, name = FRAMES.removeprefix("/").split("/")
+    return (
+        *(
+            f"//{area}/{name}",
+            f"/{area}//{name}",
+            f"/./{area}/{name}",
+            f"/{area}/./{name}",
+            f"/x/../{area}/{name}",
+        ),
+        *(
+            f"{FRAMES}{more}"
+            for more in ("/", "//", "/.", "/x/..", "%2f", "%20", ";x", "?x", "#x", ".js", "%00", "\\")
+        ),
+        *(
+            f"/{area}%2f{name}",
+            f"\\{area}\\{name}",
+            f"/{area}\\{name}",
+            f"http://{host}{FRAMES}",
+            FRAMES.upper(),
+        ),
+        "/" + "".join(f"%{ord(letter):02x}" for letter in area) + f"/{name}",
+        f"/{area}/" + "".join(f"%{ord(letter):02x}" for letter in name),
+        FRAMES.replace("_", "%5f"),
+        FRAMES.replace("_", "%255f"),
+    )
 
 
 @check(NAME, rules=(RULE,))
@@ -324,8 +378,24 @@ def rebound(tally: Tally, on: Stage) -> None:
 
 def beside(tally: Tally, on: Stage, rng: random.Random) -> None:
     """No path leads out of the folder of the built page."""
-    aims = ("secret.txt", "../secret.txt", "link.txt", str(Path(on.bridge.out).parent / "secret.txt"))
+    secret = str(Path(on.bridge.out).parent / "secret.txt")
+    aims = ("secret.txt", "../secret.txt", "link.txt", secret, "../out-evil/secret.txt", "near.txt")
     listed = [attack.text for attack in paths.corpus(aims)]
+    asked = (
+        f"{page}?{name}={aim}"
+        for page in ("/", "/none", FRAMES)
+        for name in _ASKED
+        for aim in (secret, aims[1])
+    )
+    for target in asked:
+        status, answer = on.ask(Request("GET", target, (on.bridge.host,), None, None).data(""))
+        tally.attacks += 1
+        tally.expect(
+            RULE,
+            OUTSIDE.encode() not in answer,
+            "a query named a file beside the page",
+            f"{status} for {target}",
+        )
     for text in (*aims, *rng.sample(listed, 150)):
         target = "/" + "".join(
             letter if "!" <= letter <= "~" else f"%{ord(letter) & 0xFF:02x}" for letter in text

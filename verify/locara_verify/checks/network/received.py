@@ -8,6 +8,7 @@ import io
 import json
 import os
 import random
+import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -40,6 +41,8 @@ def all_of_it(ctx: Context, tally: Tally, host: Server, rng: random.Random) -> N
     local_sources(ctx, tally, rng)
     revoked(ctx, tally, host)
     to_this_machine(ctx, tally, host, rng)
+    told_apart(ctx, tally, host, rng)
+    straight(ctx, tally, host, rng)
     patience.all_of_it(ctx, tally, host, rng)
 
 
@@ -146,6 +149,65 @@ def _inspect() -> Callable[[Path], None]:
     from locara.cli.model_files import inspect  # noqa: PLC0415 - loads the framework
 
     return inspect
+
+
+def told_apart(ctx: Context, tally: Tally, host: Server, rng: random.Random) -> None:
+    """A mirror breaks off, and the next goes on: what the first marked its answer with is told to no other."""
+    from locara.models.cache import ModelCache  # noqa: PLC0415 - loads the framework
+    from locara.models.fetch import Wanted, fetch  # noqa: PLC0415
+    from locara.models.web import Url, Web  # noqa: PLC0415
+
+    data, mark = rng.randbytes(4_000), f"m{rng.getrandbits(64):016x}"
+    half, asked = data[:1_500], dict[str, list[bytes]]()
+    marks = (
+        f'ETag: "{mark}"',
+        f"Last-Modified: {mark}",
+        f"Set-Cookie: {mark}={mark}",
+        f"X-Linked-ETag: {mark}",
+    )
+
+    def reply(request: bytes) -> bytes:
+        asked.setdefault("one" if b"/one.gguf" in request.split(b"\r\n")[0] else "two", []).append(request)
+        if b"/one.gguf" in request.split(b"\r\n")[0]:
+            return (
+                answer(404)
+                if b"range:" in request.lower()
+                else _plain(half, f"Content-Length: {len(data)}", *marks)
+            )
+        return answer(
+            206, f"Content-Range: bytes {len(half)}-{len(data) - 1}/{len(data)}", body=data[len(half) :]
+        )
+
+    host.answers = reply
+    sources = tuple(Url.parse(host.url(f"/{name}.gguf")) for name in ("one", "two"))
+    fetch(
+        ModelCache(ctx.fresh_dir("apart") / "cache"),
+        Wanted(Digest.of(data), len(data), sources, {"id": "demo"}),
+        web=Web(timeout=10.0),
+    )
+    tally.attacks += len(marks)
+    told = [request for request in asked.get("two", []) if mark.encode() in request]
+    tally.expect(
+        RULE, not told, "what one mirror marked its answer with was told to another", ascii(told[:1])[:300]
+    )
+    if not any(b"range:" in request.lower() for request in asked.get("two", [])):
+        tally.undecided(RULE, "the allow twin failed: the second mirror was not asked for the rest")
+
+
+def straight(ctx: Context, tally: Tally, host: Server, rng: random.Random) -> None:
+    """A download goes to its server, whatever the person's variables say of proxies."""
+    data = rng.randbytes(2_000)
+    host.answers = lambda _request: answer(200, body=data)
+    names = [f"{name}_PROXY" for name in ("ALL", "HTTPS", "HTTP", "SOCKS")]
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        proxy = f"http://127.0.0.1:{other.getsockname()[1]}"
+        with environment(**dict.fromkeys((*names, *map(str.lower, names)), proxy)):
+            code, _ = _got(ctx.fresh_dir("straight") / "cache", host, data)
+        met = bool(select.select([other], [], [], 0)[0])
+    tally.attacks += 2 * len(names)
+    tally.expect(RULE, not met, "a variable says which proxy a download goes through", code or "taken")
+    if code and not met:
+        tally.undecided(RULE, f"the allow twin failed: a download beside variables of proxies: {code}")
 
 
 def through_links(ctx: Context, tally: Tally, host: Server, rng: random.Random) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.escape.arena import Arena, open_arena
 from locara_verify.checks.escape.live import Trial, conduct
 from locara_verify.checks.escape.processes import Network, family, network_of
+from locara_verify.checks.offline.outward import outward
 from locara_verify.context import Context
+from locara_verify.finding import Finding
 from locara_verify.oracle import sinks as sink
 from locara_verify.oracle.canaries import CanaryError
 
@@ -36,8 +39,14 @@ def without_network(target: Any) -> str | None:  # noqa: ANN401 - a Target, impo
 def run(ctx: Context) -> CheckResult:
     """Run the app's work inside counting sinks; a packet anywhere is a finding."""
     prove_counters()
-    with sink.open_sinks(ctx.fresh_dir("sinks")) as sinks, open_arena(ctx) as arena:
-        return conduct(Trial(arena, (RULE,)), lambda trial: attack(trial, sinks))
+    with sink.open_sinks(ctx.fresh_dir("sinks")) as sinks, outward() as told, open_arena(ctx) as arena:
+        trial = Trial(arena, (RULE,))
+        result = conduct(trial, lambda trial: attack(trial, sinks))
+    asked = [
+        Finding(RULE, "the launcher asked something of the network while the app worked", because=one)
+        for one in told[:3]
+    ]
+    return replace(result, findings=(*result.findings, *asked))
 
 
 def prove_counters() -> None:

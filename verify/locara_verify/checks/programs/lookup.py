@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from locara.sandbox.host import find_bwrap
+from locara.sandbox.desktop import programs
+from locara.sandbox.host import SEARCH, find_bwrap
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.programs.confined import launches
 from locara_verify.checks.programs.stage import has_programs
@@ -40,6 +41,20 @@ def run(ctx: Context) -> CheckResult:
                 tally.judge(
                     RULE, held, "a variable says which program is started", f"{what}: PATH={path}: {place}"
                 )
+        for name in NAMES if not path.startswith("/") else ():
+            with _standing(folder, path):
+                told = programs.find(name, {"PATH": path})
+            held = told is None or (told.startswith("/") and folder != Path(os.path.realpath(told)).parent)
+            tally.judge(
+                RULE, held, "a program of the session lies in the folder one stands in", f"{name}: {told}"
+            )
+    for place in map(Path, SEARCH.split(":")):
+        # One that is not there is judged by the folder that it would be made in.
+        seen = next(one for one in (place, *place.parents) if one.exists()).stat()
+        held = place.is_absolute() and seen.st_uid == 0 and not seen.st_mode & 0o002
+        tally.judge(
+            RULE, held, "programs are looked for where others can put them", f"{place}: {seen.st_mode:o}"
+        )
     return tally.result()
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from locara.core.grant import Grants, compile_grants
 from locara.core.manifest import parse_manifest
-from locara.sandbox.entitlements import entitlements, entitlements_plist, refused_entitlements
+from locara.sandbox.entitlements import HELPER, entitlements, entitlements_plist, refused_entitlements
 from locara_verify.check import CheckResult, check
 from locara_verify.context import Context
 from locara_verify.finding import Finding
@@ -92,6 +92,8 @@ def run(ctx: Context) -> CheckResult:
         for found in wrong
         if not refused_entitlements(found)
     ]
+    if {f"{_SECURITY}app-sandbox": True, f"{_SECURITY}inherit": True} != HELPER:
+        findings.append(_finding(f"a helper carries more or less than what it inherits: {sorted(HELPER)}"))
     shipped = [
         entry.path
         for entry in ctx.target.entries

@@ -41,6 +41,10 @@ POISON: Final = {
     "SSH_AUTH_SOCK": "/tmp/locara-poison",  # noqa: S108
     "DBUS_SESSION_BUS_ADDRESS": "unix:path=/tmp/locara-poison",
     "XDG_RUNTIME_DIR": "/tmp/locara-poison",  # noqa: S108
+    **dict.fromkeys(
+        ("LOCARA_DEBUG", "LOCARA_ENTRY", "LOCARA_PROXY", "WEBKIT_INSPECTOR_SERVER"), "locara-poison"
+    ),
+    **dict.fromkeys(("TZ", "LANGUAGE", "LC_ALL", "GTK_MODULES", "HTTPS_PROXY", "TMP"), "locara-poison"),
 }
 _NOBODY: Final = 65534
 _GONE_SECONDS: Final = 5.0
@@ -81,7 +85,12 @@ def run(ctx: Context) -> CheckResult:
             inside = run_probes(
                 plan, there, ["env_secret", "inherited_fd", "init_environ"], part=app_part(ctx)
             )
-            outer = _outer_process(plan, there)
+            outer = [*_outer_process(plan, there), *carried(plan.environment, app_plan(ctx).environment)]
+        with contextlib.chdir(ctx.fresh_dir("elsewhere")):
+            outer += [
+                f"{path} is on the import path, by where the launcher stands"
+                for path in set(app_plan(ctx).import_path) ^ set(plan.import_path)
+            ]
     faults = [*judge(inside.facts, plan), *outer, *_folders(plan), *_left_open(plan)]
     faults += [
         f"the probe {name} succeeded" for name, outcome in inside.outcomes.items() if outcome == "open"
@@ -93,6 +102,12 @@ def run(ctx: Context) -> CheckResult:
         probes=14 + len(_STREAMS) + len(_FAILS) + len(inside.outcomes),
         inconclusive={"LC104": f"the control of {', '.join(unproven)} failed"} if unproven else {},
     )
+
+
+def carried(clean: Mapping[str, str], careless: Mapping[str, str]) -> list[str]:
+    """Variables of a plan that are other ones when it is made by a careless launcher."""
+    names = sorted(name for name in clean.keys() | careless.keys() if clean.get(name) != careless.get(name))
+    return [f"the launcher's variables say what {name} is inside" for name in names]
 
 
 def judge(facts: Mapping[str, Any], plan: LaunchPlan) -> list[str]:
@@ -140,17 +155,41 @@ def _outer_process(plan: LaunchPlan, there: Outside) -> list[str]:
     """bubblewrap itself stays alive beside the app: it must carry neither the secret nor the person's
     paths.
     """
+    before = listening()
     with waiting(plan) as process:
+        heard = listening() - before
         environ = Path(f"/proc/{process.pid}/environ")
         carried = environ.read_bytes() if os.access(environ, os.R_OK) else b""
         words = Path(f"/proc/{process.pid}/cmdline").read_bytes().split(b"\0")
     faults = []
     if there.secret_value.encode() in carried or ENV_NAME.encode() in carried or b"locara-poison" in carried:
         faults.append("the process beside the app carries the launcher's environment")
+    if heard:
+        faults.append(f"beside the app something listens that did not before: {', '.join(sorted(heard))}")
     data = next(str(source.path) for source in plan.sources if source.dest == "/data").encode()
     if any(data in word for word in words):
         faults.append("the app's data directory is on a command line")
     return faults
+
+
+def listening() -> set[str]:
+    """Where this process listens on the machine: TCP and UDP of both kinds, and sockets with and without a file."""
+    mine, found = set[str](), set[str]()
+    for fd in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names alone
+        with contextlib.suppress(OSError):
+            mine.add(os.readlink(f"/proc/self/fd/{fd}"))  # noqa: PTH115 - as it is told
+    for table in ("tcp", "tcp6", "udp", "udp6", "unix"):
+        with contextlib.suppress(OSError):
+            for line in Path(f"/proc/self/net/{table}").read_text("utf-8", "replace").splitlines()[1:]:
+                words = line.split()
+                listens, inode = (
+                    (words[3] == "00010000" or len(words) > 7, words[6])
+                    if table == "unix"
+                    else (words[3] in ("0A", "07"), words[9])
+                )
+                if listens and f"socket:[{inode}]" in mine:
+                    found.add(f"{table} {words[-1] if table == 'unix' else words[1]}")
+    return found
 
 
 def _folders(plan: LaunchPlan) -> list[str]:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import itertools
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from locara.durable import write_whole
+from locara.errors import SandboxError
 from locara.sandbox.linux.identity import ordinary_identity
 from locara.sandbox.plan import Source
 from locara.sandbox.profile import DATA, DATA_PARTS, SHARED
@@ -34,9 +37,12 @@ def run(ctx: Context) -> CheckResult:
             made(ctx, tally, dest, part)
     finally:
         os.umask(before)
+    foretold(ctx, tally)
     if os.getuid() == 0:
         for (dest, part), whose in itertools.product(_KINDS, (0, _OTHER)):
             found(ctx, tally, (dest, part), whose)
+        for dest, part in _KINDS:
+            exchanged(ctx, tally, dest, part)
     return tally.result()
 
 
@@ -55,6 +61,65 @@ def made(ctx: Context, tally: Tally, dest: str, part: str) -> None:
     told = f"{dest}/{part}: {seen.st_mode & 0o777:04o} of user {seen.st_uid}"
     tally.judge(RULE, seen.st_mode & 0o077 == 0, "a folder that a start makes is open to others", told)
     tally.twin(RULE, seen.st_uid == owner, f"a folder that a start makes is the app's ({told})")
+
+
+def foretold(ctx: Context, tally: Tally) -> None:
+    """The names under which a file was drafted are links to something else when it is written again: a folder that
+    came from somebody else can hold any name that can be foretold."""
+    folder, canary, opens = ctx.fresh_dir("foretold"), ctx.fresh_dir("beside") / "canary", os.open
+    canary.write_bytes(b"as it was")
+    drafts: list[Path] = []
+
+    def noted(path: object, flags: int, *more: int, **named: int) -> int:
+        if flags & os.O_CREAT and isinstance(path, str | os.PathLike):
+            drafts.append(Path(path))
+        return opens(path, flags, *more, **named)  # type: ignore[arg-type]
+
+    os.open = noted  # type: ignore[assignment]
+    try:
+        for number in range(3):
+            write_whole(folder / "kept.json", f"{number}".encode())
+            for draft in {one for one in drafts if not os.path.lexists(one)}:
+                draft.symlink_to(canary)
+    finally:
+        os.open = opens
+    held = canary.read_bytes() == b"as it was" and not (folder / "kept.json").is_symlink()
+    tally.judge(
+        RULE, held, "a draft was written through a link of a name that can be foretold", str(drafts[:1])
+    )
+    tally.twin(
+        RULE,
+        bool(drafts) and (folder / "kept.json").read_bytes() == b"2",
+        "a file is drafted and put in place",
+    )
+
+
+def exchanged(ctx: Context, tally: Tally, dest: str, part: str) -> None:
+    """A folder that a start has open and looks at is exchanged for a link, at that very moment: what the link leads to
+    is not given away."""
+    top, look = ctx.fresh_dir("exchanged").resolve(), os.fstat
+    place, outside, moved = top / "data", top / "outside", top / "moved"
+    one = place / part
+    for folder in (one, outside):
+        folder.mkdir(parents=True)
+
+    def looks(fd: int) -> os.stat_result:
+        seen = look(fd)
+        if os.readlink(f"/proc/self/fd/{fd}") == str(one) and not moved.exists():  # noqa: PTH115 - as it is told
+            one.rename(moved)
+            one.symlink_to(outside)
+        return seen
+
+    os.fstat = looks
+    try:
+        with suppress(SandboxError):
+            _prepared(ctx, dest, place)
+    finally:
+        os.fstat = look
+    told = f"{dest}/{part}: it is now of user {outside.stat().st_uid}"
+    given = outside.stat().st_uid != 0
+    tally.judge(RULE, not given, "what a link led to was given away by a start of root", told)
+    tally.twin(RULE, moved.exists(), f"the folder {dest}/{part} is looked at while it is open")
 
 
 def found(ctx: Context, tally: Tally, kind: tuple[str, str], whose: int) -> None:

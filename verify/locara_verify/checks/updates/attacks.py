@@ -339,7 +339,8 @@ def _clock_set_back(ctx: Context) -> Trial:
 
 
 def _names_that_lead_out(ctx: Context) -> Iterator[Trial]:
-    """Roles and targets whose names are paths. Taken or refused: outside the client's home nothing may change."""
+    """Roles and targets whose names are paths. Outside the client's home nothing changes, and nothing is read: what a
+    role is called makes no difference to the update."""
     around = ctx.fresh_dir("around")
     for name in (
         "../../evil",
@@ -350,6 +351,9 @@ def _names_that_lead_out(ctx: Context) -> Iterator[Trial]:
         "..\\evil",
         "evil\0",
         "%2e%2e/evil",
+        "root_history/evil",
+        "root_history/1.root",
+        "root_history/../../evil",
     ):
         trial = new_trial(ctx, name)
         forge = trial.forge
@@ -372,6 +376,7 @@ def _names_that_lead_out(ctx: Context) -> Iterator[Trial]:
         trial.judge(
             ONLINE, changed, "a name out of metadata became a path outside", f"{name!a}: {code or 'taken'}"
         )
+        trial.judge(ONLINE, bool(code), "a role's name stops the update", f"{name!a}: {code}")
         yield trial
 
 

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Final
 from locara.records import dataclass
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.waiting import happens
-from locara_verify.checks.window.bare import KEEPS, PREFIX
-from locara_verify.checks.window.page import AWAY, SURE, WAYS, groups, write_page
+from locara_verify.checks.window.bare import ANSWERS, AWAY, KEEPS, PREFIX
+from locara_verify.checks.window.page import SURE, WAYS, groups, write_page
 from locara_verify.checks.window.plans import no_window
 from locara_verify.context import Context
 from locara_verify.finding import Finding
@@ -93,6 +93,12 @@ class _Seen:
         """How the engine is set, None where it did not say."""
         told = [line for line in self.output if line.startswith(PREFIX)]
         return dict(json.loads(told[-1].removeprefix(PREFIX))) if told else None
+
+    @property
+    def answers(self) -> list[str] | None:
+        """Questions of the engine that the view answers wrongly, None where it did not say."""
+        told = [line for line in self.output if line.startswith(ANSWERS)]
+        return list(json.loads(told[-1].removeprefix(ANSWERS))) if told else None
 
 
 Opened = Callable[
@@ -185,6 +191,8 @@ def _show(
         for word in ("forged", "inner")
         if word in commands
     ]
+    if "told" in commands:
+        findings.append(_finding(f"the window {where} told its page the token of the channel", {}))
     findings += [
         _finding(f"the window {where} let its page have what it asked for: {command}", {})
         for command in commands
@@ -193,13 +201,14 @@ def _show(
     if "left" in commands:
         findings.append(_finding(f"the window {where} let its page go elsewhere: {last}", {}))
     if where != "in its sandbox":
-        settings = seen.settings
-        if settings is None and not findings:
-            return findings, ["the engine did not say how it is set"]
+        settings, answers = seen.settings, seen.answers
+        if (settings is None or answers is None) and not findings:
+            return findings, ["the engine did not say how it is set and what it is answered"]
+        findings += [_finding(f"the view lets its page have: {wrong}", {}) for wrong in (answers or [])[:5]]
         loose = sorted(name for name in CLOSED if (settings or {}).get(name))
         if loose:
             findings.append(_finding(f"the engine is set more openly than a window may: {loose}", {}))
-    if not findings and ("began" not in commands or not ended or not lives):
+    if not findings and (not {"began", "watched"} <= {*commands} or not ended or not lives):
         return findings, [f"the page {where} did not run to its end ({', '.join(commands[-3:]) or 'silent'})"]
     return findings, []
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Final
 
-from locara_verify.checks.window.bare import ASKS
+from locara_verify.checks.window.bare import ASKS, AWAY
 
 # One line a way. {http}, {ws} and {stun} lead to the sinks.
 WAYS: Final = {
@@ -36,11 +36,6 @@ WAYS: Final = {
 }
 LEAVING: Final = ("form", "refresh", "navigate")
 """In a plain view each of these ends the page, so each has a page of its own there."""
-AWAY: Final = (
-    "about:blank", "data:text/html,x", "blob:null/x", "file:///etc/hostname", "locara://other/", "locara:///index.html",
-    "webkit://gpu", "javascript:void(location='about:blank')",
-)  # fmt: skip
-"""Places that need no network and are none of the page's own."""
 
 SURE: Final = frozenset({"fetch", "beacon", "css", "image", "script", "frame", "form", "refresh", "navigate"})
 """Ways that reach a plain view on every machine: a control without them proves nothing."""
@@ -53,6 +48,32 @@ const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
 addEventListener("pagehide", () => say("left"));
 const add = (tag, more) => document.body.appendChild(Object.assign(document.createElement(tag), more));
 """
+_SPIES: Final = """
+const spied = () => {
+  let told = false;
+  const { apply, getPrototypeOf, ownKeys } = Reflect, begins = /^[0-9a-f]{64}/, test = begins.test, replaced = [];
+  const look = (value) => { if (typeof value === "string" && apply(test, begins, [value])) told = true; };
+  const owners = [String, Array, Map, Function, TextEncoder].map((type) => type.prototype);
+  owners.push(JSON, getPrototypeOf(webkit.messageHandlers.locara));
+  for (const owner of owners) for (const name of ownKeys(owner)) {
+    const real = Object.getOwnPropertyDescriptor(owner, name).value;
+    if (typeof real !== "function" || name === "constructor" || name === Symbol.iterator) continue;
+    replaced.push([owner, name, real]);
+  }
+  const spy = (real) => function () {
+    "use strict";
+    look(this);
+    for (let at = 0; at < arguments.length; at++) look(arguments[at]);
+    return apply(real, this, arguments);
+  };
+  const spies = replaced.map(([, , real]) => spy(real));
+  for (let at = 0; at < replaced.length; at++) try { replaced[at][0][replaced[at][1]] = spies[at]; } catch {}
+  say("watched");
+  for (let at = 0; at < replaced.length; at++) try { replaced[at][0][replaced[at][1]] = replaced[at][2]; } catch {}
+  if (told) say("told");
+};
+"""
+"""Every method that the channel could call by its name is replaced by one that looks for the token."""
 _FORGERIES: Final = """
   const forged = JSON.stringify({ id: 7, cmd: "forged", args: {} });
   const post = (text) => { try { webkit.messageHandlers.locara.postMessage(text); } catch {} };
@@ -60,6 +81,7 @@ _FORGERIES: Final = """
   for (const text of guesses) post(text);
   add("iframe", { src: "inner.html" });
   add("iframe", { srcdoc: `<script src="inner.js"></scr` + `ipt>` });
+  spied();
   JSON.stringify = () => forged; Array.prototype.push = Map.prototype.get = () => forged;
   try { window.__locara_inbox("guess", forged, ""); } catch {}
 """
@@ -144,7 +166,8 @@ def write_page(folder: Path, *, http: str, stun: str, names: tuple[str, ...]) ->
         f"{_ASKED % {'asks': ASKS}}{_LEAVE % {'tries': goes, 'away': json.dumps(AWAY)}}" if everything else ""
     )
     script = (
-        f"{_PRELUDE}\n(async () => {{\n  await sleep(300); say('began'); await sleep(300);\n{tries}\n{_FORGERIES}\n"
+        f"{_PRELUDE}{_SPIES}\n(async () => {{\n  await sleep(300); say('began'); await sleep(300);\n{tries}\n"
+        f"{_FORGERIES}\n"
         f"{after}  await sleep(1500); say('ended');\n}})();\n"
     )
     (folder / "index.html").write_text(

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.sandbox.control import controls
+from locara_verify.checks.sandbox.hygiene import carried, dirty
 from locara_verify.checks.sandbox.inside.registry import probes
 from locara_verify.checks.sandbox.outside import outside
 from locara_verify.checks.sandbox.plans import run_probes
 from locara_verify.checks.sandbox.probes import judge
 from locara_verify.checks.window.plans import no_window, window_of
 from locara_verify.context import Context
-from locara_verify.finding import JSON
+from locara_verify.finding import JSON, Finding
 
 BY_DESIGN: Final = frozenset(
     {
@@ -37,7 +39,11 @@ _PLACES: Final = {"scratch": "/tmp", "app": "/page", "manifest": "/page/index.ht
 @check("window.probes", rules=("LC431",), needs=frozenset({"kernel"}), applies=no_window)
 def run_all(ctx: Context) -> CheckResult:
     """Every probe in the window's real launch plan, against a control on the same host."""
-    return _probe(ctx, [name for name in probes() if name not in BY_DESIGN])
+    probed = _probe(ctx, [name for name in probes() if name not in BY_DESIGN])
+    with window_of(ctx) as clean, dirty(), window_of(ctx) as careless:
+        faults = carried(clean.environment, careless.environment)
+    found = tuple(Finding("LC431", fault, because="planned again by a careless launcher") for fault in faults)
+    return replace(probed, findings=(*probed.findings, *found))
 
 
 def replay(ctx: Context, case: Mapping[str, JSON]) -> CheckResult:

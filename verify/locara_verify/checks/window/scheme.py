@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -22,8 +24,11 @@ _WALKS: Final = (
     ("..", "canary.txt"),
     ("deep", "..", "..", "canary.txt"),
     ("deep", "away", "..", "canary.txt"),
+    ("..", "page-evil", "canary.txt"),
 )
 """Ways to the canary that the folder itself offers; each is spelled anew every time."""
+_JOINS: Final = ("/", "//", "/./", "%2f", "%2F", "%252f", "\\", "%5c", "%5C/")
+_DOTS: Final = ("..", "%2e%2e", ".%2E", "%252e%252e", "....//..")
 
 _HEADS: Final = (
     "locara://app/", "locara://app//", "LOCARA://app/", "locara:///", "locara://app.evil/", "locara://x@app/",
@@ -40,8 +45,7 @@ def run(ctx: Context) -> CheckResult:
     rng = ctx.rng("window.scheme")
     findings: list[Finding] = []
     count = ctx.profile.fuzz_examples
-    for _ in range(count):
-        uri = _address(rng, page)
+    for uri in itertools.chain(_joined(), (_address(rng, page) for _ in range(count))):
         served = serve(str(page), uri, "index.html")
         if served is None:
             continue
@@ -117,10 +121,18 @@ def _stage(folder: Path) -> tuple[Path, bytes]:
     (page / "deep").mkdir(parents=True)
     (page / "index.html").write_bytes(b"<!doctype html>")
     (page / "deep" / "page.js").write_bytes(b"1")
-    (folder / "canary.txt").write_bytes(canary)
+    (folder / "page-evil").mkdir()
+    for place in (folder, folder / "page-evil"):
+        (place / "canary.txt").write_bytes(canary)
     (page / "out").symlink_to(folder)
     (page / "deep" / "away").symlink_to(folder / "canary.txt")
     return page, canary
+
+
+def _joined() -> Iterator[str]:
+    """Each way to the canary, with each sign that may stand for a slash between each spelling of its climbs."""
+    for walk, join, dots in itertools.product(_WALKS, _JOINS, _DOTS):
+        yield "locara://app/" + join.join(dots if part == ".." else part for part in walk)
 
 
 def _address(rng: Random, page: Path) -> str:
