@@ -19,6 +19,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -387,6 +388,7 @@ def two_readings(files: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
                 good[: end + at] + struct.pack("<L", other) + good[end + at + 4 :],
             )
     yield from _members_said_twice(good, files)
+    yield from _seams(good)
     for name, text in (
         ("another name", b"\x01" + struct.pack("<L", zlib.crc32(b"app/" + some.encode())) + b"app/evil.js"),
         ("a wide size", struct.pack("<Q", 3)),
@@ -445,6 +447,46 @@ def _members_said_twice(good: bytes, files: Mapping[str, bytes]) -> Iterator[tup
     first, second = good.find(name), good.rfind(name)
     yield "another name before a member", good[:first] + swapped + good[first + len(name) :]
     yield "another name in the list", good[:second] + swapped + good[second + len(name) :]
+
+
+def _seams(good: bytes) -> Iterator[tuple[str, bytes]]:
+    """Something at each place where two parts of an archive meet, with every number in it put right; comments in the
+    list, and one that is announced at the end and is not there."""
+    end = good.rindex(b"PK\x05\x06")
+    (at,) = struct.unpack_from("<L", good, end + 16)
+    entries, place = list[bytes](), at
+    while place < end:
+        stop = place + 46 + sum(struct.unpack_from("<3H", good, place + 28))
+        entries.append(good[place:stop])
+        place = stop
+    starts = [*(struct.unpack_from("<L", one, 42)[0] for one in entries), at]
+    members = [good[one:other] for one, other in pairwise(starts)]
+
+    def joined(seam: int = -1, more: bytes = b"", listed: list[bytes] = entries) -> bytes:
+        """The archive with ``more`` before this member; behind the members, the list and its last entry it is next."""
+        body, text = b"", b""
+        for number, (member, entry) in enumerate(zip(members, listed, strict=True)):
+            body += more if number == seam else b""
+            text += entry[:42] + struct.pack("<L", len(body)) + entry[46:]
+            body += member
+        body += more if seam == len(members) else b""
+        behind = more if seam == len(members) + 1 else b""
+        text += more if seam == len(members) + 2 else b""
+        return (
+            body + text + behind + good[end : end + 12] + struct.pack("<LL", len(text), len(body)) + good[-2:]
+        )
+
+    if joined() != good:
+        raise ValueError("an archive cannot be taken apart and put together again")
+    for what, more in (("words", b"evil"), ("a member", members[1]), ("an entry of the list", entries[1])):
+        for seam in range(len(members) + 3):
+            yield f"{what} at seam {seam} of {len(members) + 2}", joined(seam, more)
+    for number in range(len(entries)):
+        with_comment = entries[number][:32] + struct.pack("<H", 4) + entries[number][34:] + b"evil"
+        listed = [*entries[:number], with_comment, *entries[number + 1 :]]
+        yield f"a comment of member {number}", joined(listed=listed)
+    for length in (1, 0xFFFF):
+        yield f"a comment of {length} bytes that is not there", good[:-2] + struct.pack("<H", length)
 
 
 def _flagged(good: bytes, flag: int) -> bytes:

@@ -13,6 +13,7 @@ from typing import Final
 
 import locara
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.sandbox.surroundings import STRANGE, USUAL, strange
 from locara_verify.context import Context
 from locara_verify.finding import Finding
 
@@ -231,17 +232,21 @@ def run(_ctx: Context) -> CheckResult:
     loud = [sample for sample in HONEST if list(faults(read(sample)))]
     blind += [sample for sample in ENDLESS if not list(endless(read(sample)))]
     loud += [sample for sample in BOUNDED if list(endless(read(sample)))]
+    blind += [sample for sample in STRANGE if not list(strange(read(sample)))]
+    loud += [sample for sample in USUAL if list(strange(read(sample)))]
     root = Path(next(iter(locara.__path__)))
     findings, files = [], sorted(root.rglob("*.py"))
     for place in files:
         name = place.relative_to(root.parent).as_posix()
         nodes = read(place.read_bytes())
-        found = [*faults(nodes), *(endless(nodes) if place.relative_to(root).parts[0] in ROOMS else ())]
+        inner = place.relative_to(root)
+        found = [*faults(nodes), *strange(nodes, inner.as_posix())]
+        found += endless(nodes) if inner.parts[0] in ROOMS else ()
         findings += [
             Finding(RULE, f"{name}:{line}: {what}", because="read from the module's syntax tree")
             for line, what in found
         ]
     wrong = [*(f"{sample!r} was not noticed" for sample in blind), *(f"{sample!r} was" for sample in loud)]
     broken = {} if findings or not wrong else {RULE: f"the samples failed: {'; '.join(wrong)}"}
-    attempts = len(files) + len(FAULTY) + len(HONEST) + len(ENDLESS) + len(BOUNDED)
+    attempts = len(files) + sum(map(len, (FAULTY, HONEST, ENDLESS, BOUNDED, STRANGE, USUAL)))
     return CheckResult(tuple(findings), {RULE: attempts}, probes=attempts, inconclusive=broken)
