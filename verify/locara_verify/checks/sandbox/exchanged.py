@@ -307,7 +307,9 @@ def prepared(ctx: Context) -> Trial:
     return Trial(lambda: plan_of(grants, app, person, data, payload, kept=kept), places, shelf, behind)
 
 
-def plan_of(grants: Grants, app: Path, person: Path, data: Path, payload: Payload, kept: Path) -> LaunchPlan:
+def plan_of(
+    grants: Grants, app: Path, person: Path, data: Path, payload: Payload, *, kept: Path
+) -> LaunchPlan:
     """The app's own launch plan with another program in it."""
     return build_plan(
         LaunchSpec(

@@ -72,6 +72,10 @@ FAULTY: Final = (
     "from subprocess import check_output\ncheck_output('ls')",
     "import subprocess\nsubprocess.run(['sh', '-c', data])",
     "import subprocess\nsubprocess.run(['/bin/sh', '-c', data])",
+    "import subprocess\nsubprocess.run([program])",
+    "import subprocess\nsubprocess.Popen([program], env=None)",
+    "import subprocess\nsubprocess.run([program], env=dict(os.environ))",
+    "import subprocess\nsubprocess.run([program], env={**os.environ, 'LANG': 'C'})",
     "import os\nos.execvp(name, words)",
     "import asyncio\nasyncio.create_subprocess_shell(data)",
     "import shutil\nshutil.which('bwrap')",
@@ -81,8 +85,8 @@ HONEST: Final = (
     "import re\nre.compile(data)",
     "store.exec(sql, params)",
     "mx.eval(weights)",
-    "import subprocess\nsubprocess.run([program, '--version'], shell=False)",
-    "import subprocess\nsubprocess.run(['/usr/bin/true'])",
+    "import subprocess\nsubprocess.run([program, '--version'], shell=False, env={})",
+    "import subprocess\nsubprocess.run(['/usr/bin/true'], env={'LANG': 'C'})",
     "import shutil\nshutil.which('bwrap', path='/usr/bin:/bin')",
     "import yaml\nyaml.safe_load(f)",
     "import numpy\nnumpy.load(f, allow_pickle=False)",
@@ -195,7 +199,7 @@ def _called(node: ast.Call, owners: dict[str, str]) -> Iterator[str]:
     if owner in _OWNERS and name in _BY_PATH:
         yield f"{whole} looks the program up by PATH"
     if owner in _OWNERS and name in _STARTS:
-        yield from _started(node, words)
+        yield from _started(node, words, whole)
     if whole == "shutil.which" and "path" not in words and len(node.args) < 3:
         yield "shutil.which without a path of its own looks along PATH"
     if name in ("load", "full_load", "unsafe_load") and owner in ("yaml", "torch"):
@@ -204,11 +208,18 @@ def _called(node: ast.Call, owners: dict[str, str]) -> Iterator[str]:
         yield "allow_pickle makes objects of data"
 
 
-def _started(node: ast.Call, words: dict[str | None, ast.expr]) -> Iterator[str]:
+def _names_environment(node: ast.expr) -> bool:
+    return any(isinstance(one, ast.Attribute) and one.attr == "environ" for one in ast.walk(node))
+
+
+def _started(node: ast.Call, words: dict[str | None, ast.expr], whole: str) -> Iterator[str]:
     spread = words.get(None)
     keys = [] if not isinstance(spread, ast.Dict) else [key for key in spread.keys if key is not None]
     if ("shell" in words and not _is(words["shell"], False)) or any(_is(key, "shell") for key in keys):
         yield "shell=True gives a text to a shell"
+    given = words.get("env")
+    if "subprocess" in whole and (given is None or _is(given, None) or _names_environment(given)):
+        yield "the program is given every variable of whoever started this one"
     first = node.args[0] if node.args else words.get("args")
     if isinstance(first, ast.List | ast.Tuple) and first.elts:
         first = first.elts[0]
