@@ -1,5 +1,5 @@
-"""LC407, LC411, LC412 and LC773 where a person asks: what `locara` says of a log, of an answer, of what was picked and
-installed and of what is revoked, and how it exits, which is what scripts go by.
+"""LC209, LC407, LC411, LC412 and LC773 where a person asks: what `locara` says of a log, of an answer, of what was
+picked, installed and revoked, and how it exits, which is what scripts go by.
 
 The real command line is asked, with a person's folders that are made for it. Its words are read letter by letter: text
 that an app wrote must not steer the terminal that it is shown in.
@@ -30,6 +30,7 @@ from locara_verify.finding import JSON
 from locara_verify.tally import Tally
 
 LOG: Final = "LC407"
+KEPT: Final = "LC209"
 WORDS: Final = "LC411"
 ANSWER: Final = "LC412"
 REVOKED: Final = "LC773"
@@ -67,7 +68,7 @@ class Person:
             return verb(*words)
 
 
-@check("consent.verbs", rules=(LOG, WORDS, ANSWER, REVOKED), quick=True)
+@check("consent.verbs", rules=(KEPT, LOG, WORDS, ANSWER, REVOKED), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Logs with texts of an app in them, answers of each kind, and lists of each age."""
     tally = Tally()
@@ -181,7 +182,10 @@ def steered(tally: Tally, ctx: Context) -> None:
     }
     pick |= {"filesystem": 1, "number": 1, "born": 1, "access": "read", "recursive": False, "picked": 1.0}
     app_id = bundle.grants.app_id
-    record: dict[str, JSON] = {"format": "locara-picked/1", "app": app_id, "grants": [pick]}
+    keys = [str(number) * 16 for number in range(4)]
+    picks: list[JSON] = [{**pick, "key": key} for key in keys]
+    picks[1] = {**pick, "key": keys[1], "manifest": f"sha256:{_HEX}"}  # of another version
+    record: dict[str, JSON] = {"format": "locara-picked/1", "app": app_id, "grants": picks}
     person.state.write(f"picked/{file_name(app_id)}.json", record)
     one = {"format": "locara-installed/1", "app": app_id, "version": "1.0.0", "floor": "1.0.0"}
     one |= dict.fromkeys(("bundle", "manifest"), f"sha256:{_HEX}")
@@ -204,6 +208,18 @@ def steered(tally: Tally, ctx: Context) -> None:
         because = f"{' '.join(words[:2])}: {code}, {steers!a}, {said[:120]!a}"
         tally.judge(WORDS, not steers, "a verb tells a text that steers the terminal", because)
         tally.twin(WORDS, "x" in said, f"a verb tells what it was asked about: {because}")
+    for asked, left in (((), keys), (("2" * 16, "1" * 16), ["0" * 16, "3" * 16]), (("--all",), [])):
+        if asked:
+            person.asks("grants", "revoke", str(app), *asked)
+        for which in ((), (str(app),)):
+            said = person.asks("grants", "list", *which)[1]
+            told = [key for key in keys if key in said]
+            tally.judge(
+                KEPT,
+                told == left,
+                "what an app finds again is not what is listed",
+                f"{asked}: {told}, {left}",
+            )
 
 
 def _follower(ctx: Context, *entries: Mapping[str, Any], days: float = 0.0) -> Person:
