@@ -22,6 +22,7 @@ from locara.runtime.lifecycle import admit, withdraw
 from locara.runtime.revocation import follow, take_lists
 from locara.runtime.state import StateFolder
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.consent.places import places
 from locara_verify.checks.consent.starts import narrow, wide
 from locara_verify.checks.in_process import at_home, verb
 from locara_verify.checks.updates.both_lists import both_lists
@@ -76,6 +77,7 @@ def run(ctx: Context) -> CheckResult:
     answered(tally, ctx)
     listed(tally, ctx)
     steered(tally, ctx)
+    places(tally, ctx)
     return tally.result()
 
 

@@ -48,6 +48,9 @@ PATHS: Final = {
 }
 """The one line of a module that changes where code is imported from: never the folder one stands in."""
 
+HERE: Final = frozenset({"__main__.py", "sandbox/plan.py", "ui/plan.py"})
+"""The modules that ask which folder one stands in: to leave it out of the import path, and to make a path whole."""
+
 STRANGE: Final = (
     "import os\nos.environ.get('LOCARA_BWRAP')",
     "import os\nos.environ['BROWSER']",
@@ -62,6 +65,10 @@ STRANGE: Final = (
     "run(['/bin/sh', '-c', text])",
     "start(('bash', '-c', text))",
     "import netrc",
+    "Path('policy.txt').read_bytes()",
+    "open('policy.txt')",
+    "Path.cwd() / 'policy.txt'",
+    "import os\nos.getcwd()",
 )  # fmt: skip
 USUAL: Final = (
     "found.get('name')",
@@ -69,6 +76,9 @@ USUAL: Final = (
     "import sys\nsys.path[0]",
     "run(['/usr/bin/true', '-c', text])",
     "session_environment(os.environ)",
+    "Path('/etc/locara/policy.json')",
+    "Path()",
+    "PurePosixPath('a/b')",
 )
 
 
@@ -88,10 +98,13 @@ def strange(nodes: tuple[ast.AST, ...], module: str = "") -> Iterator[tuple[int,
         if type(node) not in _LOOKED_AT:
             continue
         for one in _asked(node):
+            if one.what == _STANDS and module in HERE:
+                continue
             if one.variable not in known and not (module in PATHS and ast.unparse(node) == PATHS[module]):
                 yield one.line, one.what
 
 
+_STANDS: Final = "asks for the folder one stands in"
 _LOOKED_AT: Final = frozenset(
     {
         *(ast.Call, ast.Subscript, ast.Compare, ast.List, ast.Tuple),
@@ -127,6 +140,16 @@ def _called(node: ast.Call) -> Iterator[Asked]:
     if name in _READS and node.args:
         owner = node.func.value if isinstance(node.func, ast.Attribute) else None
         yield from _variable(node.args[0], owner, node.lineno, surely=name == "getenv")
+    elif name in {"cwd", "getcwd"}:
+        yield Asked(node.lineno, _STANDS)
+    elif name in {"Path", "open"} and isinstance(node.func, ast.Name) and node.args:
+        first = node.args[0]
+        if (
+            isinstance(first, ast.Constant)
+            and isinstance(first.value, str)
+            and not first.value.startswith("/")
+        ):
+            yield Asked(node.lineno, f"{first.value} is looked for in the folder one stands in")
     elif (
         name in {"insert", "append", "extend"}
         and isinstance(node.func, ast.Attribute)
