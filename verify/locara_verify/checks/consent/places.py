@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import chdir
+from itertools import combinations
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +33,48 @@ def _places() -> Iterator[tuple[str, Callable[[], object]]]:
     yield "models", models.default_root
     yield "tools", tools.default_root
     yield "named folders", default_user_roots
+
+
+_IDS: Final = (
+    *(
+        "acme/notes",
+        "other/notes",
+        "acme/notes-of-others",
+        "acme-notes/x",
+        "acme/notes-x",
+        "acme-notes/notes",
+    ),
+    *(
+        f"{'a' * 40}/{'b' * 40}",
+        f"{'a' * 40}/{'b' * 40}c",
+        f"{'a' * 40}x/{'b' * 40}",
+        f"a/{'b' * 60}",
+        f"a/{'b' * 61}",
+    ),
+)
+"""Apps of one name, of one publisher, and of names that are alike at one end."""
+
+
+def keyed(tally: Tally, ctx: Context) -> None:
+    """Whatever is kept of an app lies under a name that no other app has."""
+    from locara.runtime import consent, installed, origin, remembered  # noqa: PLC0415 - only this check asks
+    from locara.runtime.app_home import file_name  # noqa: PLC0415
+
+    shelf = installed.Shelf(ctx.fresh_dir("shelf"))
+    kept: tuple[tuple[str, Callable[[str], object]], ...] = (
+        ("its data", file_name),
+        ("the answer", consent.record_name),
+        ("what it finds again", remembered.record_name),
+        ("how it was built", origin.origin_name),
+        ("what is installed", installed.record_name),
+        ("its files", shelf.of),
+    )
+    for what, name in kept:
+        for one, other in combinations(_IDS, 2):
+            same = str(name(one)).casefold() == str(name(other)).casefold()
+            tally.judge(
+                RULE, not same, "what is kept of one app is found for another", f"{what}: {one}, {other}"
+            )
 
 
 def places(tally: Tally, ctx: Context) -> None:

@@ -22,7 +22,7 @@ from locara.runtime.lifecycle import admit, withdraw
 from locara.runtime.revocation import follow, take_lists
 from locara.runtime.state import StateFolder
 from locara_verify.check import CheckResult, check
-from locara_verify.checks.consent.places import places
+from locara_verify.checks.consent.places import keyed, places
 from locara_verify.checks.consent.starts import narrow, wide
 from locara_verify.checks.in_process import at_home, verb
 from locara_verify.checks.updates.both_lists import both_lists
@@ -78,6 +78,7 @@ def run(ctx: Context) -> CheckResult:
     listed(tally, ctx)
     steered(tally, ctx)
     places(tally, ctx)
+    keyed(tally, ctx)
     return tally.result()
 
 
