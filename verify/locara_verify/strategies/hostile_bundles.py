@@ -112,6 +112,7 @@ def cases(rng: random.Random, files: Mapping[str, bytes], canary: Path) -> Itera
     yield from _leaving(files, canary)
     yield from _linking(files, canary)
     yield from _other_bytes(rng, files)
+    yield from _resources(rng, files)
     yield from _other_names(files)
     for what, wide in one_on_some_systems(files):
         yield what, honest(wide)
@@ -220,6 +221,17 @@ def _other_bytes(rng: random.Random, files: Mapping[str, bytes]) -> Iterator[tup
     first, second = good[1], good[2]
     swapped = [good[0], replace(first, data=second.data), replace(second, data=first.data), *good[3:]]
     yield "two files exchanged", swapped
+
+
+def _resources(rng: random.Random, files: Mapping[str, bytes]) -> Iterator[tuple[str, list[Member]]]:
+    """A file of each kind that a page or a runtime loads, listed, and of one bit changed."""
+    for suffix in (*_LOADED, ".png", ".svg", ".woff2", ".map", ".min.js", ".txt", ""):
+        for name in (f"dist/r{suffix}", f"dist/deep/er/r{suffix}"):
+            good = honest({**files, name: f"{name} {rng.randrange(2**64)}\n".encode() * 40})
+            at = next(number for number, one in enumerate(good) if one.name == f"app/{name}")
+            flipped = bytearray(good[at].data)
+            flipped[rng.randrange(len(flipped))] ^= 1 << rng.randrange(8)
+            yield f"{name}: one bit", [*good[:at], replace(good[at], data=bytes(flipped)), *good[at + 1 :]]
 
 
 def _other_names(files: Mapping[str, bytes]) -> Iterator[tuple[str, list[Member]]]:
