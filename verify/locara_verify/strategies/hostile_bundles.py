@@ -27,6 +27,7 @@ from locara.records import dataclass
 
 COMMIT: Final = "ab" * 20
 LIST: Final = "locapp.json"
+_ATTESTATIONS: Final = 64
 _LOADED: Final = (".js", ".mjs", ".wasm", ".html", ".css", ".json", ".py", ".so", ".sql", ".zip")
 _KINDS: Final = {
     "a link": stat.S_IFLNK,
@@ -309,6 +310,8 @@ def _more(files: Mapping[str, bytes]) -> Iterator[tuple[str, list[Member]]]:
         "app",
     ):
         yield f"unlisted {name}", [*honest(files), Member(name, b"extra")]
+    many = [Member(f"attestations/{number}.json", b"{}") for number in range(_ATTESTATIONS + 1)]
+    yield "more attestations than there may be", [*honest(files), *many]
     for method in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
         yield f"packed by method {method}", [replace(one, method=method) for one in honest(files)]
 
