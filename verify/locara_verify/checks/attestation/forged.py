@@ -160,7 +160,7 @@ def _counts(twin: Side, one: dict[str, JSON], kind: str) -> bool:
     """Whether this authority or log is one that the bundle was signed with."""
     material = json.loads(twin.bundle)["verificationMaterial"]
     if kind == "tlogs":
-        return one["logId"] == material["tlogEntries"][0]["logId"]
+        return bool(one["logId"] == material["tlogEntries"][0]["logId"])
     return kind != "timestampAuthorities" or bool(material.get("timestampVerificationData"))
 
 

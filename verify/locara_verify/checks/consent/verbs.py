@@ -177,7 +177,7 @@ def steered(tally: Tally, ctx: Context) -> None:
     app = ctx.variant("narrow", narrow, page=False)
     bundle, person, odd = AppBundle.open(app), Person(ctx.fresh_dir("person")), "".join(_STEERS)
     shown = odd.replace("\x00", "")  # no path holds it
-    pick = {
+    pick: dict[str, JSON] = {
         "key": "0" * 16,
         "manifest": str(bundle.manifest.digest),
         "path": f"/home/x{shown}",

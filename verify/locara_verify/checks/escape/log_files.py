@@ -275,7 +275,7 @@ def respelled(tally: Tally, path: Path) -> None:
     written(path, 5)
     good = path.read_bytes()
     lines = good.splitlines(keepends=True)
-    ways = {
+    ways: dict[str, Callable[[bytes], bytes]] = {
         "a blank after a colon": lambda line: line.replace(b'"cmd":', b'"cmd": ', 1),
         "a blank in front": lambda line: b" " + line,
         "blanks behind": lambda line: line[:-1] + b"  \n",

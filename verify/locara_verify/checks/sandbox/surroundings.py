@@ -121,8 +121,8 @@ def _asked(node: ast.AST) -> Iterator[Asked]:
     elif isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn):
         yield from _variable(node.left, node.comparators[0], node.lineno)
     elif isinstance(node, ast.List | ast.Tuple) and node.elts and isinstance(node.ctx, ast.Load):
-        first, *rest = (one.value if isinstance(one, ast.Constant) else "" for one in node.elts[:2])
-        started = isinstance(first, str) and ("/" in first or str(*rest).startswith("-"))
+        first, *rest = map(_word, node.elts[:2])
+        started = "/" in first or "".join(rest).startswith("-")
         if started and first.rpartition("/")[2] in _SHELLS:
             yield Asked(node.lineno, f"{first} is a shell")
     elif isinstance(node, ast.Import | ast.ImportFrom):
@@ -166,6 +166,11 @@ def _variable(name: ast.expr, owner: ast.expr | None, line: int, *, surely: bool
             yield Asked(line, f"the variable {name.value} is read", name.value)
     elif surely and not isinstance(name, ast.Slice):
         yield Asked(line, "a variable is read that is named elsewhere", "*")
+
+
+def _word(node: ast.expr) -> str:
+    """The text of a constant; empty for anything else."""
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
 def _is_environment(owner: ast.expr | None) -> bool:

@@ -78,14 +78,10 @@ def _wrong(right: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         for value in values:
             yield f"{name} of {value!r}", _with(right, "capability_requirements", name, value)
     for name in ("id", "version", "description", "license", "module", "abi", "schema"):
-        for value in ("", "--help", "../x", "a b\n", "$(id)", None, 1, ["x"], {"path": "/bin/sh"}):
-            if (
-                name not in ("description", "license")
-                or not isinstance(value, str)
-                or not value.isprintable()
-                or not value
-            ):
-                yield f"{name} of {value!r}", _with(right, "", name, value)
+        for odd in ("", "--help", "../x", "a b\n", "$(id)", None, 1, ["x"], {"path": "/bin/sh"}):
+            words = isinstance(odd, str) and odd.isprintable() and bool(odd)
+            if name not in ("description", "license") or not words:
+                yield f"{name} of {odd!r}", _with(right, "", name, odd)
 
 
 def _with(right: dict[str, Any], place: str, name: str, value: object) -> dict[str, Any]:
