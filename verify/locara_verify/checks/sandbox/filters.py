@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Final, Literal
 
 from locara.sandbox.linux import landlock, readback, seccomp
@@ -83,13 +84,14 @@ _HIGH: Final = 1 << 32
 def verdict(program: bytes, number: int, arguments: tuple[int, ...] = (), *, arch: int) -> int:
     """What a filter answers for one call. ValueError for an instruction that is not classic BPF as seccomp has
     it."""
-    data = struct.pack("<iIQ6Q", number, arch, 0, *(arguments + (0,) * 6)[:6])
+    words = struct.unpack("<16I", struct.pack("<iIQ6Q", number, arch, 0, *(arguments + (0,) * 6)[:6]))
+    instructions = _read(program)
     at = value = 0
     while True:
-        code, jump, other, k = struct.unpack_from("<HBBI", program, at * 8)
+        code, jump, other, k = instructions[at]
         at += 1
         if code == 0x20:
-            (value,) = struct.unpack_from("<I", data, k)
+            value = words[k >> 2]
         elif code == 0x54:
             value &= k
         elif code == 0x06:
@@ -98,6 +100,11 @@ def verdict(program: bytes, number: int, arguments: tuple[int, ...] = (), *, arc
             at += jump if _TESTS[code](value, k) else other
         else:
             raise ValueError(f"instruction {code:#x} is not known")
+
+
+@cache
+def _read(program: bytes) -> tuple[tuple[int, int, int, int], ...]:
+    return tuple(struct.iter_unpack("<HBBI", program))
 
 
 _TESTS: Final[dict[int, Callable[[int, int], bool]]] = {
