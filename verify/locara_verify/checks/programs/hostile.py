@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import random
 import struct
 import zlib
@@ -310,6 +311,17 @@ def further(tally: Tally) -> None:
             except CallError as error:
                 taken = None if error.code in REFUSED else error.code
             tally.expect(WORDS, taken is None, f"{name} takes the further option {option!a}", f"{taken}")
+        for option, odd in itertools.product(
+            right, ("", "-l", "--psm", "../x", "3 -l", "$(id)", "x\n", 10**9, -1, 1.5)
+        ):
+            for value in (odd, [odd]):
+                tally.attacks += 1
+                code = "taken"
+                try:
+                    launch({**right, option: value})
+                except CallError as error:
+                    code = error.code
+                tally.expect(WORDS, code in REFUSED, f"{name} takes {option} of {value!r}", code)
         for missing in right:
             with suppress(CallError):
                 launch({option: value for option, value in right.items() if option != missing})
