@@ -227,7 +227,7 @@ def _other_bytes(rng: random.Random, files: Mapping[str, bytes]) -> Iterator[tup
 def _resources(rng: random.Random, files: Mapping[str, bytes]) -> Iterator[tuple[str, list[Member]]]:
     """A file of each kind that a page or a runtime loads, listed, and of one bit changed."""
     for suffix in (*_LOADED, ".png", ".svg", ".woff2", ".map", ".min.js", ".txt", ""):
-        for name in (f"dist/r{suffix}", f"dist/deep/er/r{suffix}"):
+        for name in (f"dist/deep/er/r{suffix}",):
             good = honest({**files, name: f"{name} {rng.randrange(2**64)}\n".encode() * 40})
             at = next(number for number, one in enumerate(good) if one.name == f"app/{name}")
             flipped = bytearray(good[at].data)
