@@ -19,6 +19,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +27,7 @@ from locara.records import dataclass
 
 COMMIT: Final = "ab" * 20
 LIST: Final = "locapp.json"
+_ATTESTATIONS: Final = 64
 _LOADED: Final = (".js", ".mjs", ".wasm", ".html", ".css", ".json", ".py", ".so", ".sql", ".zip")
 _KINDS: Final = {
     "a link": stat.S_IFLNK,
@@ -111,6 +113,7 @@ def cases(rng: random.Random, files: Mapping[str, bytes], canary: Path) -> Itera
     yield from _leaving(files, canary)
     yield from _linking(files, canary)
     yield from _other_bytes(rng, files)
+    yield from _resources(rng, files)
     yield from _other_names(files)
     for what, wide in one_on_some_systems(files):
         yield what, honest(wide)
@@ -221,6 +224,17 @@ def _other_bytes(rng: random.Random, files: Mapping[str, bytes]) -> Iterator[tup
     yield "two files exchanged", swapped
 
 
+def _resources(rng: random.Random, files: Mapping[str, bytes]) -> Iterator[tuple[str, list[Member]]]:
+    """A file of each kind that a page or a runtime loads, listed, and of one bit changed."""
+    for suffix in (*_LOADED, ".png", ".svg", ".woff2", ".map", ".min.js", ".txt", ""):
+        for name in (f"dist/deep/er/r{suffix}",):
+            good = honest({**files, name: f"{name} {rng.randrange(2**64)}\n".encode() * 40})
+            at = next(number for number, one in enumerate(good) if one.name == f"app/{name}")
+            flipped = bytearray(good[at].data)
+            flipped[rng.randrange(len(flipped))] ^= 1 << rng.randrange(8)
+            yield f"{name}: one bit", [*good[:at], replace(good[at], data=bytes(flipped)), *good[at + 1 :]]
+
+
 def _other_names(files: Mapping[str, bytes]) -> Iterator[tuple[str, list[Member]]]:
     """Each file once more, or only, under a name that is nearly its own."""
     good = honest(files)
@@ -296,6 +310,8 @@ def _more(files: Mapping[str, bytes]) -> Iterator[tuple[str, list[Member]]]:
         "app",
     ):
         yield f"unlisted {name}", [*honest(files), Member(name, b"extra")]
+    many = [Member(f"attestations/{number}.json", b"{}") for number in range(_ATTESTATIONS + 1)]
+    yield "more attestations than there may be", [*honest(files), *many]
     for method in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
         yield f"packed by method {method}", [replace(one, method=method) for one in honest(files)]
 
@@ -387,6 +403,7 @@ def two_readings(files: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
                 good[: end + at] + struct.pack("<L", other) + good[end + at + 4 :],
             )
     yield from _members_said_twice(good, files)
+    yield from _seams(good)
     for name, text in (
         ("another name", b"\x01" + struct.pack("<L", zlib.crc32(b"app/" + some.encode())) + b"app/evil.js"),
         ("a wide size", struct.pack("<Q", 3)),
@@ -445,6 +462,46 @@ def _members_said_twice(good: bytes, files: Mapping[str, bytes]) -> Iterator[tup
     first, second = good.find(name), good.rfind(name)
     yield "another name before a member", good[:first] + swapped + good[first + len(name) :]
     yield "another name in the list", good[:second] + swapped + good[second + len(name) :]
+
+
+def _seams(good: bytes) -> Iterator[tuple[str, bytes]]:
+    """Something at each place where two parts of an archive meet, with every number in it put right; comments in the
+    list, and one that is announced at the end and is not there."""
+    end = good.rindex(b"PK\x05\x06")
+    (at,) = struct.unpack_from("<L", good, end + 16)
+    entries, place = list[bytes](), at
+    while place < end:
+        stop = place + 46 + sum(struct.unpack_from("<3H", good, place + 28))
+        entries.append(good[place:stop])
+        place = stop
+    starts = [*(struct.unpack_from("<L", one, 42)[0] for one in entries), at]
+    members = [good[one:other] for one, other in pairwise(starts)]
+
+    def joined(seam: int = -1, more: bytes = b"", listed: list[bytes] = entries) -> bytes:
+        """The archive with ``more`` before this member; behind the members, the list and its last entry it is next."""
+        body, text = b"", b""
+        for number, (member, entry) in enumerate(zip(members, listed, strict=True)):
+            body += more if number == seam else b""
+            text += entry[:42] + struct.pack("<L", len(body)) + entry[46:]
+            body += member
+        body += more if seam == len(members) else b""
+        behind = more if seam == len(members) + 1 else b""
+        text += more if seam == len(members) + 2 else b""
+        return (
+            body + text + behind + good[end : end + 12] + struct.pack("<LL", len(text), len(body)) + good[-2:]
+        )
+
+    if joined() != good:
+        raise ValueError("an archive cannot be taken apart and put together again")
+    for what, more in (("words", b"evil"), ("a member", members[1]), ("an entry of the list", entries[1])):
+        for seam in range(len(members) + 3):
+            yield f"{what} at seam {seam} of {len(members) + 2}", joined(seam, more)
+    for number in range(len(entries)):
+        with_comment = entries[number][:32] + struct.pack("<H", 4) + entries[number][34:] + b"evil"
+        listed = [*entries[:number], with_comment, *entries[number + 1 :]]
+        yield f"a comment of member {number}", joined(listed=listed)
+    for length in (1, 0xFFFF):
+        yield f"a comment of {length} bytes that is not there", good[:-2] + struct.pack("<H", length)
 
 
 def _flagged(good: bytes, flag: int) -> bytes:

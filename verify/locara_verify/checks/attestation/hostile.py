@@ -44,6 +44,7 @@ class Reader:
         self.canary.write_bytes(b"canary\n")
         self.findings: list[Finding] = []
         self.tried = 0
+        self.digest = ""
         self._number = 0
 
     def read(self, path: Path) -> tuple[str, dict[str, bytes]]:
@@ -56,8 +57,9 @@ class Reader:
         into.mkdir(parents=True, mode=0o700)
         before = state(self.around, into)
         try:
-            unpack(path, into).whole()
-            reason = ""
+            found = unpack(path, into)
+            found.whole()
+            reason, self.digest = "", found.digest.hex
         except TrustError as error:
             reason = error.reason.value
         except Exception as error:
@@ -153,4 +155,8 @@ def twins(reader: Reader, shelf: Path, files: Mapping[str, bytes]) -> Iterator[s
             reason, found = reader.read(place)
             if reason or found != files:
                 yield f"{name}{what}: {reason or 'other bytes'}"
+            elif reader.digest != hashlib.sha256(lies.listing(files)).hexdigest():
+                reader.fail(
+                    name, "the digest of a bundle is not that of the bytes of its list", reader.digest
+                )
             place.unlink()

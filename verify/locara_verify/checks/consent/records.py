@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,11 +17,14 @@ from typing import Any, Final
 
 from locara.core.capability import Kind
 from locara.core.consent import consent_text
+from locara.core.digest import Digest
 from locara.core.grant import Grants, compile_grants
+from locara.core.grant_json import grants_json
 from locara.core.manifest import parse_manifest
 from locara.errors import LocaraError
 from locara.runtime.app import AppBundle
 from locara.runtime.app_home import AppHome
+from locara.runtime.awake import AWAKE_NAME, confirm
 from locara.runtime.consent import NoConsent, ScriptedConsent, record_name
 from locara.runtime.lifecycle import admit, withdraw
 from locara.runtime.state import StateFolder
@@ -103,6 +107,22 @@ def starts(bundle: AppBundle, state: StateFolder, answer: object = None) -> str:
     return "asked" if isinstance(consent, ScriptedConsent) and consent.asked else "started"
 
 
+def narrowed(tally: Tally, ctx: Context, bundle: AppBundle) -> None:
+    """The list of what is awake, as the runtime inside reads it: it gives no more than the manifest asks for."""
+    folder = ctx.fresh_dir("awake")
+    wider = compile_grants(parse_manifest(edited(ctx, net=True)))
+    own = set(bundle.grants.by_kind)
+    for grants in (wider, bundle.grants):
+        data = json.dumps({"awake": grants_json(grants), "asleep": []}).encode()
+        (folder / AWAKE_NAME).write_bytes(data)
+        found = confirm(bundle, manifest=bundle.manifest.digest, awake=Digest.of(data), folder=folder)
+        gained = set(found.bundle.grants.by_kind) - own
+        tally.judge(
+            ANSWERS, not gained, "the list of what is awake gives what the manifest does not", f"{gained}"
+        )
+    tally.twin(ANSWERS, set(found.bundle.grants.by_kind) == own, "what is awake is given")
+
+
 def answers(tally: Tally, ctx: Context) -> None:
     """An answer counts for the app it was given for, until it is taken back, while nobody else could write it."""
     bundle = AppBundle.open(ctx.variant("records", lambda _document: None, page=False))
@@ -124,8 +144,15 @@ def answers(tally: Tally, ctx: Context) -> None:
             oct(mode),
         )
     record.chmod(0o600)
+    if os.geteuid() == 0:  # only root can make a file somebody else's
+        os.chown(record, 12_345, 12_345)
+        tally.judge(
+            ANSWERS, starts(bundle, state) != "started", "a record of somebody else is believed", "owner"
+        )
+        os.chown(record, 0, 0)
     damaged(tally, ctx, bundle, state, record)
     apart(tally, state)
+    narrowed(tally, ctx, bundle)
     other = json.loads(ctx.target.manifest_bytes) | {"name": "another-app"}
     theirs = compile_grants(parse_manifest(json.dumps(other).encode()))
     copied = state.path / "consent" / f"{theirs.app_id.replace('/', '.')}.json"

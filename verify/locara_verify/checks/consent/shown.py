@@ -9,6 +9,7 @@ import select
 import termios
 import threading
 import time
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import field
@@ -31,6 +32,18 @@ ANSWERS: Final = "LC412"
 SECONDS: Final = 20.0
 PROMPT: Final = b"Enter: "
 TEXTS: Final = 8
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Zl", "Zp"})
+_ODD: Final = tuple(
+    number
+    for number in (
+        *range(0x3000),
+        *range(0xFE00, 0x10000),
+        *range(0x1D100, 0x1D200),
+        *range(0xE0000, 0xE0080),
+    )
+    if unicodedata.category(chr(number)) in _UNSEEN
+)
+"""Letters that control, format, hide or part lines, by their numbers."""
 CHANGES: Final = ("use the microphone", "use the camera")
 # What is typed after the question, and whether it is a yes.
 TYPED: Final = (
@@ -58,8 +71,11 @@ def terminal() -> Iterator[tuple[int, str]]:
         os.close(theirs)
 
 
-def meet(text: ConsentText, changes: tuple[str, ...], *, before: str = "", after: str = "no\n") -> Meeting:
-    """Put the question in a terminal of its own; ``before`` is typed before it stands there, ``after`` then."""
+def meet(
+    text: ConsentText, changes: tuple[str, ...], *, before: str = "", during: str = "", after: str = "no\n"
+) -> Meeting:
+    """Put the question in a terminal of its own; ``before`` is typed before it stands there, ``during`` when its first
+    words do, and ``after`` then."""
     from locara.cli.asking import TerminalConsent  # noqa: PLC0415 - only this check asks
 
     meeting = Meeting()
@@ -73,7 +89,9 @@ def meet(text: ConsentText, changes: tuple[str, ...], *, before: str = "", after
         seen, until = b"", time.monotonic() + SECONDS
         while PROMPT not in seen and asking.is_alive() and time.monotonic() < until:
             if select.select([ours], [], [], 0.05)[0]:
-                seen += os.read(ours, 65_536)
+                seen += os.read(ours, 512 if during else 65_536)
+                os.write(ours, during.encode())
+                during = ""
         os.write(ours, after.encode())
         asking.join(SECONDS)
         meeting.shown = seen.decode("utf-8", "replace").replace("\r\n", "\n")
@@ -89,6 +107,7 @@ def run(ctx: Context) -> CheckResult:
     answers(tally, consent_text(compiled(manifests.plenty(rng))))
     nobody(tally, ctx.fresh_dir("nobody"), consent_text(compiled(manifests.plenty(rng))))
     menu(tally, ctx.target.path)
+    steering(tally)
     return tally.result()
 
 
@@ -105,6 +124,22 @@ def whole(tally: Tally, rng: random.Random, *, wide: bool) -> None:
     tally.judge(WORDS, not missing, "the terminal keeps a part of the consent text back", told)
 
 
+def steering(tally: Tally) -> None:
+    """Words that steer a terminal, in every line of a text, and every such letter by itself where words are escaped."""
+    from locara.core.text import escape  # noqa: PLC0415 - only this check escapes
+
+    odd = "".join(map(chr, _ODD))
+    shown = meet(ConsentText(f"a{odd}", (f"b{odd}",), (f"c{odd}",), (f"d{odd}",)), (f"e{odd}",)).shown
+    left = sorted({letter for letter in shown if ord(letter) in _ODD and letter != "\n"})
+    tally.judge(WORDS, not left, "a text steers the terminal that asks for consent", f"{left!a}"[:200])
+    lines = [line.strip()[:3] for line in shown.splitlines()]
+    tally.twin(
+        WORDS, {"+ b", "- c", "* d", "+ e"} <= {*lines}, f"each odd line is shown in its place: {lines}"[:200]
+    )
+    raw = sorted(number for number in _ODD if chr(number) in escape(f"a{chr(number)}b"))
+    tally.judge(WORDS, not raw, "a letter that cannot be shown stays in escaped words", f"{raw[:8]}")
+
+
 def answers(tally: Tally, text: ConsentText) -> None:
     """Only a yes that was typed after the question counts."""
     for number, (typed, wanted) in enumerate(TYPED):
@@ -116,6 +151,12 @@ def answers(tally: Tally, text: ConsentText) -> None:
     for number, typed in enumerate(("yes\n", "yes\nyes\nyes\n", "y\n")):
         got = meet(text, CHANGES if number % 2 else (), before=typed, after="no\n").said
         because = f"typed before the question stood there: {typed!r}"
+        tally.judge(ANSWERS, got == [False], "an answer counted for a question that was not read", because)
+    # More than a terminal holds: what is typed at its first line is typed before its last one is written.
+    long = ConsentText(text.title, tuple(f"{number}: {'x' * 200}" for number in range(200)), (), ())
+    for number, typed in enumerate(("yes\n", "y\n")):
+        got = meet(long, CHANGES if number % 2 else (), during=typed, after="no\n").said
+        because = f"typed while the question was being written: {typed!r}"
         tally.judge(ANSWERS, got == [False], "an answer counted for a question that was not read", because)
 
 

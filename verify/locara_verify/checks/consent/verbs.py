@@ -1,5 +1,5 @@
-"""LC407, LC412 and LC773 where a person asks: what `locara` says of a log, of an answer and of what is revoked, and how
-it exits, which is what scripts go by.
+"""LC209, LC407, LC411, LC412 and LC773 where a person asks: what `locara` says of a log, of an answer, of what was
+picked, installed and revoked, and how it exits, which is what scripts go by.
 
 The real command line is asked, with a person's folders that are made for it. Its words are read letter by letter: text
 that an app wrote must not steer the terminal that it is shown in.
@@ -15,20 +15,24 @@ from typing import Any, Final
 
 from locara.records import dataclass
 from locara.runtime.app import AppBundle
-from locara.runtime.app_home import AppHome
+from locara.runtime.app_home import AppHome, file_name
 from locara.runtime.audit import AuditLog
 from locara.runtime.consent import ScriptedConsent
 from locara.runtime.lifecycle import admit, withdraw
 from locara.runtime.revocation import follow, take_lists
 from locara.runtime.state import StateFolder
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.consent.places import keyed, places
 from locara_verify.checks.consent.starts import narrow, wide
 from locara_verify.checks.in_process import at_home, verb
 from locara_verify.checks.updates.both_lists import both_lists
 from locara_verify.context import Context
+from locara_verify.finding import JSON
 from locara_verify.tally import Tally
 
 LOG: Final = "LC407"
+KEPT: Final = "LC209"
+WORDS: Final = "LC411"
 ANSWER: Final = "LC412"
 REVOKED: Final = "LC773"
 DAY: Final = 86_400.0
@@ -65,13 +69,16 @@ class Person:
             return verb(*words)
 
 
-@check("consent.verbs", rules=(LOG, ANSWER, REVOKED), quick=True)
+@check("consent.verbs", rules=(KEPT, LOG, WORDS, ANSWER, REVOKED), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Logs with texts of an app in them, answers of each kind, and lists of each age."""
     tally = Tally()
     shown(tally, ctx)
     answered(tally, ctx)
     listed(tally, ctx)
+    steered(tally, ctx)
+    places(tally, ctx)
+    keyed(tally, ctx)
     return tally.result()
 
 
@@ -163,6 +170,59 @@ def listed(tally: Tally, ctx: Context) -> None:
         _exits(
             tally, person, (str(app), "--for", operation), due, f"{operation} with a list of {days:.0f} days"
         )
+
+
+def steered(tally: Tally, ctx: Context) -> None:
+    """What verbs tell of picks, of installed apps and of revocations, with texts in it that steer a terminal."""
+    app = ctx.variant("narrow", narrow, page=False)
+    bundle, person, odd = AppBundle.open(app), Person(ctx.fresh_dir("person")), "".join(_STEERS)
+    shown = odd.replace("\x00", "")  # no path holds it
+    pick: dict[str, JSON] = {
+        "key": "0" * 16,
+        "manifest": str(bundle.manifest.digest),
+        "path": f"/home/x{shown}",
+        "kind": "file",
+    }
+    pick |= {"filesystem": 1, "number": 1, "born": 1, "access": "read", "recursive": False, "picked": 1.0}
+    app_id = bundle.grants.app_id
+    keys = [str(number) * 16 for number in range(4)]
+    picks: list[JSON] = [{**pick, "key": key} for key in keys]
+    picks[1] = {**pick, "key": keys[1], "manifest": f"sha256:{_HEX}"}  # of another version
+    record: dict[str, JSON] = {"format": "locara-picked/1", "app": app_id, "grants": picks}
+    person.state.write(f"picked/{file_name(app_id)}.json", record)
+    one = {"format": "locara-installed/1", "app": app_id, "version": "1.0.0", "floor": "1.0.0"}
+    one |= dict.fromkeys(("bundle", "manifest"), f"sha256:{_HEX}")
+    one |= dict.fromkeys(("source", "builder", "identity", "instance"), f"https://x{odd}")
+    person.state.write(f"installed/{file_name(app_id)}.json", {**one})
+    now = time.time()
+    follow(person.state, now=now)
+    about = {"id": "R-1", "kind": "defect", "reason": f"x{odd}", "time": 1.0, "app": app_id}
+    take_lists(person.state, both_lists(1, ({**about, "severity": "warn"},), updated=now), now=now)
+    for words in (
+        ("grants", "list"),
+        ("grants", "list", str(app)),
+        ("install", "--list"),
+        ("revocations", "check", str(app)),
+        ("grants", "revoke", str(app), f"x{shown}"),
+        ("consent", "show", f"/nowhere/x{shown}"),
+    ):
+        code, said = person.asks(*words)
+        steers = sorted({letter for letter in said if letter != "\n" and not letter.isprintable()})
+        because = f"{' '.join(words[:2])}: {code}, {steers!a}, {said[:120]!a}"
+        tally.judge(WORDS, not steers, "a verb tells a text that steers the terminal", because)
+        tally.twin(WORDS, "x" in said, f"a verb tells what it was asked about: {because}")
+    for asked, left in (((), keys), (("2" * 16, "1" * 16), ["0" * 16, "3" * 16]), (("--all",), [])):
+        if asked:
+            person.asks("grants", "revoke", str(app), *asked)
+        for which in ((), (str(app),)):
+            said = person.asks("grants", "list", *which)[1]
+            told = [key for key in keys if key in said]
+            tally.judge(
+                KEPT,
+                told == left,
+                "what an app finds again is not what is listed",
+                f"{asked}: {told}, {left}",
+            )
 
 
 def _follower(ctx: Context, *entries: Mapping[str, Any], days: float = 0.0) -> Person:

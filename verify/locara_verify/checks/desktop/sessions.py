@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import os
 import random
 from collections.abc import Mapping
 from functools import partial
@@ -16,7 +17,7 @@ from locara.errors import LocaraError
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.desktop import unread
 from locara_verify.checks.desktop.stage import ENDS, SUBSCRIBED, narrowed, watched
-from locara_verify.checks.escape.processes import family
+from locara_verify.checks.escape.processes import family, listening
 from locara_verify.checks.waiting import happens
 from locara_verify.context import Context
 from locara_verify.strategies import frames
@@ -201,8 +202,9 @@ def window_closed(
     declared, asked = modes
     given: Mapping[str, Json] = {"background": {"mode": declared, "reasons": ["index"]}} if declared else {}
     variant = ctx.variant("window", partial(narrowed, capabilities=given), page=False)
-    desk = watched(ctx)
+    desk, before = watched(ctx), listening(os.getpid())
     with ctx.open_app(variant, desktop=desk.desktop) as app:
+        _listens(tally, before, "while the app runs")
         for mode in asked:
             try:
                 app.client.call("background.begin", {"mode": mode}, _SECONDS)
@@ -227,6 +229,15 @@ def window_closed(
             app.client.call("background.end", {}, _SECONDS)
             gone = _gone(inside, _END_SECONDS)
             tally.judge(ENDS, gone, "an app that gave up going on goes on", "its window is closed")
+    _listens(tally, before, "when the app has ended")
+
+
+def _listens(tally: Tally, before: frozenset[str], when: str) -> None:
+    """Whether what starts and serves an app waits for connections of anybody: a page of the web would find it."""
+    new = listening(os.getpid()) - before
+    tally.judge(
+        ENDS, not new, "the launcher of an app listens for connections", f"{when}: {len(new)} sockets"
+    )
 
 
 def _gone(pids: tuple[int, ...], seconds: float) -> bool:

@@ -40,7 +40,7 @@ _TEXTS: Final = (
 def run(ctx: Context) -> CheckResult:
     """Two writers, texts of any kind, caps, files that were closed, opened again or cut by a full disk."""
     tally, rng = Tally(), ctx.rng("escape-log-files")
-    for law in (alone, texts, capped):
+    for law in (alone, texts, capped, respelled):
         honest(tally, lambda law=law: law(tally, ctx.fresh_dir("log") / "log.jsonl"))  # type: ignore[misc]
     honest(tally, lambda: closed_files(tally, ctx.fresh_dir("log") / "log.jsonl", rng))
     for whole in (opened_again, goes_on, cut_by_a_full_disk, led_elsewhere):
@@ -268,6 +268,33 @@ def written_anew(tally: Tally, folder: Path, rng: random.Random) -> None:
         tally.judge(
             CHAIN, not believed, "a log with a line out of form is taken for whole", f"line {at + 1}: {what}"
         )
+
+
+def respelled(tally: Tally, path: Path) -> None:
+    """A log whose bytes were changed and whose meaning was not: what is chained is the bytes."""
+    written(path, 5)
+    good = path.read_bytes()
+    lines = good.splitlines(keepends=True)
+    ways: dict[str, Callable[[bytes], bytes]] = {
+        "a blank after a colon": lambda line: line.replace(b'"cmd":', b'"cmd": ', 1),
+        "a blank in front": lambda line: b" " + line,
+        "blanks behind": lambda line: line[:-1] + b"  \n",
+        "a carriage return": lambda line: line[:-1] + b"\r\n",
+        "another spelling of a letter": lambda line: line.replace(b'"cmd":', b'"\\u0063md":', 1),
+        "an empty line before": lambda line: b"\n" + line,
+        "a blank line behind": lambda line: line + b" \n",
+    }
+    for what, way in ways.items():
+        for at in (0, 2, 4):
+            path.write_bytes(
+                b"".join(way(line) if number == at else line for number, line in enumerate(lines))
+            )
+            held = not verify_chain(path).sound and not opens(path)
+            tally.judge(
+                CHAIN, held, "a log whose bytes were changed is taken for whole", f"line {at + 1}: {what}"
+            )
+    path.write_bytes(good)
+    tally.twin(CHAIN, verify_chain(path).sound, "the log as it was is sound")
 
 
 def _out_of_form(entry: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

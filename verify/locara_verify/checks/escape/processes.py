@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from locara.records import dataclass
 
 TABLES: Final = ("tcp", "tcp6", "udp", "udp6", "udplite", "raw", "raw6", "icmp", "icmp6", "packet")
+_LISTEN: Final = "0A"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,21 @@ def family(pid: int) -> tuple[int, ...]:
         found.append(one)
         todo += children.get(one, [])
     return tuple(found)
+
+
+def listening(pid: int) -> frozenset[str]:
+    """The sockets of one process that wait for connections over TCP, by their inodes."""
+    waiting = set()
+    for table in ("tcp", "tcp6"):
+        for row in Path(f"/proc/{pid}/net/{table}").read_text("ascii").splitlines()[1:]:
+            words = row.split()
+            if words[3] == _LISTEN:
+                waiting.add(f"socket:[{words[9]}]")
+    held = set()
+    for entry in os.scandir(f"/proc/{pid}/fd"):
+        with suppress(OSError):
+            held.add(os.readlink(entry.path))  # noqa: PTH115
+    return frozenset(waiting & held)
 
 
 def running() -> Iterator[int]:

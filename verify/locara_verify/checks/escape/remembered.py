@@ -7,6 +7,7 @@ started, updated and started again. The judge is a canary in what was not picked
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -318,11 +319,17 @@ def taken_back(trial: Trial) -> None:
             )
             half = peer.ask(op="open", handle=handle, path="a.txt", mode="replace")
             trial.twin(half.put, "a remembered folder cannot be written to")
+            works = [op for op in ("list", "stat") if not peer.ask(op=op, handle=handle, path="").ok]
+            trial.twin(not works, f"a remembered folder is not looked at: {works}")
             take(grant)
             before = (place / "a.txt").read_bytes()
             for path, mode in (("a.txt", "read"), ("a.txt", "append"), ("new.txt", "create")):
                 answer = peer.ask(op="open", handle=handle, path=path, mode=mode)
                 trial.closed(answer.ok, "an open handle outlived what was taken back", f"{way}: {mode}")
+            for op, path in itertools.product(("list", "stat", "mkdir", "remove"), ("", "a.txt", "made")):
+                answer = peer.ask(op=op, handle=handle, path=path)
+                told = f"{way}: {op} {path}"
+                trial.closed(answer.ok, "an open handle outlived what was taken back", told)
             peer.ask(op="commit", commit=half.reply.get("commit", ""))
             changed = (place / "a.txt").read_bytes() != before
             trial.closed(changed, "a half-written file outlived what was taken back", way)

@@ -30,6 +30,7 @@ def run(ctx: Context) -> CheckResult:
     with environment_secret(secrets.make(ENVIRONMENT)), open_arena(ctx) as arena:
         trial = Trial(arena, (RULE,))
         unexpected(trial, secrets.make("unexpected"))
+        foreseen(trial, secrets.make("foreseen"))
         return conduct(trial, lambda inner: attack(inner, secrets))
 
 
@@ -48,6 +49,29 @@ def unexpected(trial: Trial, secret: str) -> None:
         trial.twin(
             RULE, type(error).__name__ in log.getvalue(), "an unexpected error leaves a line in the log"
         )
+
+
+def foreseen(trial: Trial, secret: str) -> None:
+    """Errors in words of the runtime's own, each made of one that holds what was typed: that one is told to nobody."""
+    from locara import errors  # noqa: PLC0415 - loads the framework
+    from locara.runtime.replies import error_object  # noqa: PLC0415
+
+    for kind in (
+        errors.StorageError,
+        errors.ModelError,
+        errors.ToolError,
+        errors.InferenceError,
+        errors.AuditError,
+    ):
+        for inner in _exceptions(secret):
+            error, log = kind("its own words"), io.StringIO()
+            error.__cause__ = inner
+            with contextlib.redirect_stderr(log):
+                said = repr(error_object(error))
+            trial.tried(RULE)
+            if secret in said or secret in log.getvalue():
+                told = f"{kind.__name__} from {type(inner).__name__}"
+                trial.fail(RULE, "what an error was made of is told", told)
 
 
 def _exceptions(secret: str) -> Iterator[BaseException]:
@@ -97,6 +121,9 @@ def calls(arena: Arena, secrets: Tokens) -> Iterator[tuple[str, dict[str, Json]]
         yield "db.exec", {"sql": "INSERT INTO secret_probe VALUES (?)", "params": [stored]}
     yield "db.query", {"sql": f"SELECT '{typed}' FROM nowhere"}  # noqa: S608 - the attack
     yield "db.query", {"sql": f"SELECT {typed!r} AS x, body FROM secret_probe"}  # noqa: S608 - the attack
+    for name in (typed, f"'{typed}", f"a.{typed}", f"{typed}(1)"):
+        yield "db.query", {"sql": f"SELECT {name} FROM secret_probe"}  # noqa: S608 - the attack
+        yield "db.query", {"sql": f'SELECT 1 FROM "{name}"'}  # noqa: S608 - the attack
     yield "db.query", {"sql": f"THIS IS NO SQL '{typed}'"}
     yield "db.query", {"sql": "SELECT ?", "params": [{"wrong": typed}]}
     yield (
@@ -134,6 +161,9 @@ def model_calls(arena: Arena, typed: str) -> Iterator[tuple[str, dict[str, Json]
 def judge_logs(trial: Trial, secrets: Tokens, marker: str) -> None:
     """Every log of the app: none of the secrets in any spelling; what is meant to be logged is there."""
     arena = trial.arena
+    trial.tried(RULE)
+    if arena.data.resolve() in arena.app.stderr_path.resolve().parents:
+        trial.fail(RULE, "the runtime's log lies among the files of the app", arena.app.stderr_path.name)
     logs = {
         "the audit log": read_logs([arena.data / "audit"]),
         "the runtime's log": read_logs([arena.app.stderr_path]),

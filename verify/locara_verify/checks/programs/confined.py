@@ -22,6 +22,7 @@ from locara_verify.checks.sandbox.inside.registry import probes
 from locara_verify.checks.sandbox.outside import Outside, outside
 from locara_verify.checks.sandbox.plans import INSIDE, ProbeError
 from locara_verify.context import Context
+from locara_verify.finding import JSON
 
 if TYPE_CHECKING:
     from locara.programs.launch import Launch
@@ -64,13 +65,19 @@ BOUNDS: Final[Mapping[str, Mapping[str, int]]] = {
 _SECONDS: Final = 60.0
 
 
+OPTIONS: Final[dict[str, dict[str, JSON]]] = {
+    "ocr": {"languages": ["eng"], "layout": "auto", "dpi": None},
+    "pdf": {"work": "text", "first": 1, "count": 1},
+    "speech": {"voice": "en-us", "rate": 165, "pitch": 50},
+}
+"""Options of an ordinary call of each program, as the broker is given them."""
+
+
 def launches() -> Iterator[tuple[str, Launch]]:
     """One ordinary call of each program. Raises CallError when one is not installed."""
     from locara.programs.starter import LAUNCHES  # noqa: PLC0415 - loads the framework
 
-    yield "ocr", LAUNCHES["ocr"]({"languages": ["eng"], "layout": "auto", "dpi": None})
-    yield "pdf", LAUNCHES["pdf"]({"work": "text", "first": 1, "count": 1})
-    yield "speech", LAUNCHES["speech"]({"voice": "en-us", "rate": 165, "pitch": 50})
+    yield from ((name, LAUNCHES[name](options)) for name, options in OPTIONS.items())
 
 
 def probe_plan(launch: Launch) -> LaunchPlan:

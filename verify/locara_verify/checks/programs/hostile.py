@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import random
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +16,7 @@ from locara_verify.check import CheckResult, check
 from locara_verify.checks.descriptors import open_count
 from locara_verify.checks.escape.processes import runtime_of
 from locara_verify.checks.models.probe import Tally, refusal, survives
+from locara_verify.checks.programs.confined import OPTIONS
 from locara_verify.checks.programs.stage import (
     CALL_SECONDS,
     PICTURES,
@@ -282,10 +285,54 @@ SPOKEN: Final = (
 )
 
 
+def further(tally: Tally) -> None:
+    """Options beside those of a call, at the side that starts the program: whoever took over a runtime sends them."""
+    from locara.errors import CallError  # noqa: PLC0415 - loads the framework
+    from locara.programs.starter import LAUNCHES  # noqa: PLC0415
+
+    for name, launch in LAUNCHES.items():
+        right = OPTIONS.get(name, {})
+        for option in (
+            "program",
+            "argv",
+            "args",
+            "env",
+            "environment",
+            "path",
+            "data",
+            "config",
+            "command",
+            "-f",
+            "",
+        ):
+            tally.attacks += 1
+            try:
+                taken: object = launch({**right, option: "/bin/sh"}).argv
+            except CallError as error:
+                taken = None if error.code in REFUSED else error.code
+            tally.expect(WORDS, taken is None, f"{name} takes the further option {option!a}", f"{taken}")
+        for option, odd in itertools.product(
+            right, ("", "-l", "--psm", "../x", "3 -l", "$(id)", "x\n", 10**9, -1, 1.5)
+        ):
+            for value in (odd, [odd]):
+                tally.attacks += 1
+                code = "taken"
+                try:
+                    launch({**right, option: value})
+                except CallError as error:
+                    code = error.code
+                tally.expect(WORDS, code in REFUSED, f"{name} takes {option} of {value!r}", code)
+        for missing in right:
+            with suppress(CallError):
+                launch({option: value for option, value in right.items() if option != missing})
+                tally.expect(WORDS, False, f"{name} begins without {missing}", "options that are not whole")
+
+
 @check("programs.words", rules=(WORDS,), needs=frozenset({"live"}), applies=has_programs)
 def words(ctx: Context) -> CheckResult:
     """Names that would be paths or options, and text that would be commands of the speaker."""
     tally = Tally()
+    further(tally)
     picture = base64.b64encode(sample(ctx, "page.png")).decode()
     with reading_app(ctx) as app, survives(tally, WORDS, app.client):
         client = app.client

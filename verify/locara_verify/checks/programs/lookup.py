@@ -29,8 +29,9 @@ def run(ctx: Context) -> CheckResult:
         shutil.copyfile("/usr/bin/true", folder / name)
         (folder / name).chmod(0o755)
     for path in (f"{folder}:/usr/bin:/bin", ".:/usr/bin:/bin", f":{folder}", str(folder)):
-        with _standing(folder, path):
+        with _standing(folder, path), _searching() as searched:
             control = [name for name in NAMES if shutil.which(name) is None]
+            searched.clear()
             tally.twin(RULE, not control, f"a search by PATH={path} finds {control}")
             found = {"bubblewrap": Path(find_bwrap())}
             for name, launch in launches():
@@ -41,6 +42,15 @@ def run(ctx: Context) -> CheckResult:
                 tally.judge(
                     RULE, held, "a variable says which program is started", f"{what}: PATH={path}: {place}"
                 )
+        for places in searched:
+            relative = [place for place in places.split(":") if not place.startswith("/")]
+            tally.judge(
+                RULE,
+                not relative,
+                "a program is looked for in a folder that is not named whole",
+                f"{relative}",
+            )
+        tally.twin(RULE, bool(searched), "programs are looked for in folders")
         for name in NAMES if not path.startswith("/") else ():
             with _standing(folder, path):
                 told = programs.find(name, {"PATH": path})
@@ -56,6 +66,24 @@ def run(ctx: Context) -> CheckResult:
             RULE, held, "programs are looked for where others can put them", f"{place}: {seen.st_mode:o}"
         )
     return tally.result()
+
+
+@contextmanager
+def _searching() -> Iterator[list[str]]:
+    """Every list of folders in which the product looks a program up during the block, the one in PATH where it names
+    none."""
+    searched: list[str] = []
+    real = shutil.which
+
+    def which(name: str, mode: int = os.F_OK | os.X_OK, path: str | None = None) -> str | None:
+        searched.append(os.environ["PATH"] if path is None else path)
+        return real(name, mode, path)
+
+    shutil.which = which  # type: ignore[assignment]
+    try:
+        yield searched
+    finally:
+        shutil.which = real
 
 
 @contextmanager

@@ -12,17 +12,18 @@ import ctypes
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import field
 from pathlib import Path
 from subprocess import PIPE
 from typing import TYPE_CHECKING, Any, Final
 
+from locara.core.digest import Digest
 from locara.errors import SandboxError
 from locara.records import dataclass
 from locara.sandbox.launcher import LaunchPlan, LaunchSpec, Payload, build_plan, start
-from locara.sandbox.profile import APP, DATA, root_dest
+from locara.sandbox.profile import APP, DATA, model_dest, root_dest, tool_dest
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.consent.starts import bare
 from locara_verify.checks.escape.arena import hand_over
@@ -42,9 +43,11 @@ SECRET: Final = b"a canary that nobody decided about"
 NAME: Final = "text.txt"
 PAGE: Final = "page"
 LEAST: Final = 2  # starts that were hit in the window: what shows that the rule was tried
-FREE: Final = 10  # starts while another process exchanges: which of the two a start meets is the machine's
-AIMED: Final = {"quick": 3, "ci": 4, "strict": 6, "soak": 20}
+FREE: Final = 6  # starts while another process exchanges: which of the two a start meets is the machine's
+AIMED: Final = {"quick": 3, "ci": 4, "strict": 5, "soak": 20}
 _EXCHANGE: Final = 2
+MODEL: Final = Digest.of(b"a model")
+TOOL: Final = Digest.of(b"a tool")
 
 Json = Any
 
@@ -74,13 +77,18 @@ class Place:
 class Trial:
     """What was found and what was met."""
 
-    plan: LaunchPlan
+    remake: Callable[[], LaunchPlan]
     places: tuple[Place, ...]
+    shelf: tuple[Place, ...]
     behind: Path
+    plan: LaunchPlan = field(init=False)
     findings: list[Finding] = field(default_factory=list)
     attempts: int = 0
     notes: list[str] = field(default_factory=list)
     broken: str = ""
+
+    def __post_init__(self) -> None:
+        self.plan = self.remake()
 
     def start(self) -> dict[str, str] | None:
         """What the program saw inside; None when the launcher refused to start."""
@@ -96,7 +104,7 @@ class Trial:
         except ValueError:
             self.broken = self.broken or "the program inside gave no answer"
             return {}
-        for place in self.places:
+        for place in (*self.places, *self.shelf):
             if SECRET.decode() in seen.get(place.what, ""):
                 self.fail(f"the sandbox showed what a link led to in place of {place.what}")
         return seen
@@ -113,8 +121,10 @@ def run(ctx: Context) -> CheckResult:
     """Race each kind of source: two folders of the person, the page, the manifest, and the app's data."""
     trial = prepared(ctx)
     before = snapshot(trial.behind, times=False)
-    if (seen := trial.start()) is None or any(place.what not in seen for place in trial.places):
+    shown = (*trial.places, *trial.shelf)
+    if (seen := trial.start()) is None or any(place.what not in seen for place in shown):
         return CheckResult(inconclusive={RULE: f"the allow twin failed: {seen}"})
+    standing(trial)
     rounds = AIMED.get(ctx.profile.profile, 3)
     for number, place in enumerate(trial.places):
         ctx.progress(number, len(trial.places), f"exchanging {place.what}")
@@ -134,6 +144,33 @@ def run(ctx: Context) -> CheckResult:
         inconclusive={RULE: trial.broken} if trial.broken and not trial.findings else {},
         notes=tuple(trial.notes),
     )
+
+
+def standing(trial: Trial) -> None:
+    """A link that is there before anything is decided, in place of a source or of a folder above it: no start."""
+    right = trial.plan
+    for place in (*trial.places, *trial.shelf):
+        folder = os.open(place.folder, os.O_PATH | os.O_DIRECTORY)
+        try:
+            _swap(folder, place)
+            _refused(trial, place.what)
+            _swap(folder, place)
+        finally:
+            os.close(folder)
+    for above in dict.fromkeys(place.folder for place in (*trial.places, *trial.shelf)):
+        kept = above.with_name(f"{above.name}-kept")
+        above.rename(kept)
+        above.symlink_to(kept)
+        _refused(trial, f"the folder {above.name}")
+        above.unlink()
+        kept.rename(above)
+    trial.plan = right
+
+
+def _refused(trial: Trial, what: str) -> None:
+    trial.plan = trial.remake()
+    if trial.start() is not None:
+        trial.fail(f"the sandbox starts although {what} is a link")
 
 
 def freely(trial: Trial, place: Place) -> None:
@@ -226,6 +263,7 @@ def _granted(document: dict[str, Json]) -> None:
     bare(document)
     paths = {"documents": "read", "pictures": "read-write"}
     document["capabilities"] = {"fs.app-data": "read-write", "fs.user-paths": paths}
+    document["capabilities"] |= {"models": [f"kept@{MODEL}"], "tools": [f"kept@{TOOL}"]}
     document["build"] = {"tool": "none", "out": PAGE}
     document["entry"] = f"{PAGE}/index.html"
 
@@ -235,7 +273,11 @@ def prepared(ctx: Context) -> Trial:
     from locara.runtime.app import AppBundle  # noqa: PLC0415 - only live checks load the runtime
 
     app, person, data = ctx.variant("exchanged", _granted), ctx.fresh_dir("person"), ctx.fresh_dir("apps")
-    behind = ctx.fresh_dir("behind")
+    behind, kept = ctx.fresh_dir("behind"), ctx.fresh_dir("kept")
+    shelf = (
+        Place("the model", kept, "model", model_dest(MODEL)),
+        Place("the tool", kept, "tool", f"{tool_dest(TOOL)}/{NAME}"),
+    )
     places = (
         Place("documents", person, "documents", f"{root_dest('documents')}/{NAME}"),
         Place("pictures", person, "pictures", f"{root_dest('pictures')}/{NAME}", writable=True),
@@ -243,27 +285,31 @@ def prepared(ctx: Context) -> Trial:
         Place("the manifest", app, "locara.json", f"{APP}/locara.json"),
         Place("the data", data, "own", f"{DATA}/files/{NAME}", writable=True),
     )
-    for place in places:
+    for place in (*places, *shelf):
         canary = behind / place.what
-        if place.name == "locara.json":
+        if place.name in ("locara.json", "model"):
             canary.write_bytes(SECRET)
+            if place.name == "model":
+                place.path.write_bytes(ORDINARY)
         else:
             below = "files" if place.name == "own" else "."
             for folder, text in ((place.path, ORDINARY), (canary, SECRET)):
                 (folder / below).mkdir(parents=True, exist_ok=True)
                 (folder / below / NAME).write_bytes(text)
         (place.folder / place.link).symlink_to(canary)
-    for folder in (person, data, app):
+    for folder in (person, data, app, kept):
         hand_over(folder)
     told = {
         place.what: [place.inside, str(Path(place.inside).with_name("new.txt")) if place.writable else ""]
-        for place in places
+        for place in (*places, *shelf)
     }
-    grants = AppBundle.open(app).grants
-    return Trial(plan_of(grants, app, person, data, Payload(READS, (json.dumps(told),))), places, behind)
+    payload, grants = Payload(READS, (json.dumps(told),)), AppBundle.open(app).grants
+    return Trial(lambda: plan_of(grants, app, person, data, payload, kept=kept), places, shelf, behind)
 
 
-def plan_of(grants: Grants, app: Path, person: Path, data: Path, payload: Payload) -> LaunchPlan:
+def plan_of(
+    grants: Grants, app: Path, person: Path, data: Path, payload: Payload, *, kept: Path
+) -> LaunchPlan:
     """The app's own launch plan with another program in it."""
     return build_plan(
         LaunchSpec(
@@ -272,7 +318,8 @@ def plan_of(grants: Grants, app: Path, person: Path, data: Path, payload: Payloa
             app_dir=app,
             data_dir=data / "own",
             payload=payload,
-            models={},
+            models={MODEL: kept / "model"},
+            tools={TOOL: kept / "tool"},
             user_roots={name: person / name for name in ("documents", "pictures")},
             app_parts=(PAGE,),
             extra_read_only=(INSIDE,),

@@ -98,8 +98,8 @@ def run(ctx: Context) -> CheckResult:
     unproven = [name for name, outcome in control.outcomes.items() if outcome != "open"]
     return CheckResult(
         findings=tuple(_finding(fault, inside.facts) for fault in faults),
-        attempts={"LC104": 14 + len(_STREAMS) + len(_FAILS) + len(inside.outcomes)},
-        probes=14 + len(_STREAMS) + len(_FAILS) + len(inside.outcomes),
+        attempts={"LC104": 15 + len(_STREAMS) + len(_FAILS) + len(inside.outcomes)},
+        probes=15 + len(_STREAMS) + len(_FAILS) + len(inside.outcomes),
         inconclusive={"LC104": f"the control of {', '.join(unproven)} failed"} if unproven else {},
     )
 
@@ -142,6 +142,8 @@ def judge(facts: Mapping[str, Any], plan: LaunchPlan) -> list[str]:
         faults.append(f"the working directory is {facts['cwd']}")
     if facts["host_name"] == os.uname().nodename:
         faults.append("the machine's name is visible")
+    if facts["loaded_before"]:
+        faults.append("the payload is loaded before the layers are closed")
     if facts["session"] == 0:
         faults.append("the launcher's session is shared")
     return faults

@@ -15,6 +15,7 @@ from locara.records import dataclass
 from locara.sandbox.launcher import LaunchPlan, LaunchSpec, Payload, build_plan, start
 from locara_verify.checks.sandbox.outside import Outside
 from locara_verify.context import Context
+from locara_verify.finding import JSON
 from locara_verify.target import MANIFEST
 
 INSIDE: Final = Path(__file__).resolve().parent / "inside"
@@ -83,7 +84,7 @@ def run_probes(
     names: Iterable[str] | None,
     *,
     part: str = "dist",
-    places: Mapping[str, str] | None = None,
+    places: Mapping[str, JSON] | None = None,
 ) -> Run:
     """Run probes (None: all) in the plan's sandbox. ``places`` says where its own things lie, if not as in an
     app's. Raises SandboxError when it does not start, ProbeError.

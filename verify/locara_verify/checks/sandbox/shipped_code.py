@@ -13,6 +13,7 @@ from typing import Final
 
 import locara
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.sandbox.surroundings import STRANGE, USUAL, strange
 from locara_verify.context import Context
 from locara_verify.finding import Finding
 
@@ -71,6 +72,10 @@ FAULTY: Final = (
     "from subprocess import check_output\ncheck_output('ls')",
     "import subprocess\nsubprocess.run(['sh', '-c', data])",
     "import subprocess\nsubprocess.run(['/bin/sh', '-c', data])",
+    "import subprocess\nsubprocess.run([program])",
+    "import subprocess\nsubprocess.Popen([program], env=None)",
+    "import subprocess\nsubprocess.run([program], env=dict(os.environ))",
+    "import subprocess\nsubprocess.run([program], env={**os.environ, 'LANG': 'C'})",
     "import os\nos.execvp(name, words)",
     "import asyncio\nasyncio.create_subprocess_shell(data)",
     "import shutil\nshutil.which('bwrap')",
@@ -80,8 +85,8 @@ HONEST: Final = (
     "import re\nre.compile(data)",
     "store.exec(sql, params)",
     "mx.eval(weights)",
-    "import subprocess\nsubprocess.run([program, '--version'], shell=False)",
-    "import subprocess\nsubprocess.run(['/usr/bin/true'])",
+    "import subprocess\nsubprocess.run([program, '--version'], shell=False, env={})",
+    "import subprocess\nsubprocess.run(['/usr/bin/true'], env={'LANG': 'C'})",
     "import shutil\nshutil.which('bwrap', path='/usr/bin:/bin')",
     "import yaml\nyaml.safe_load(f)",
     "import numpy\nnumpy.load(f, allow_pickle=False)",
@@ -194,7 +199,7 @@ def _called(node: ast.Call, owners: dict[str, str]) -> Iterator[str]:
     if owner in _OWNERS and name in _BY_PATH:
         yield f"{whole} looks the program up by PATH"
     if owner in _OWNERS and name in _STARTS:
-        yield from _started(node, words)
+        yield from _started(node, words, whole)
     if whole == "shutil.which" and "path" not in words and len(node.args) < 3:
         yield "shutil.which without a path of its own looks along PATH"
     if name in ("load", "full_load", "unsafe_load") and owner in ("yaml", "torch"):
@@ -203,11 +208,18 @@ def _called(node: ast.Call, owners: dict[str, str]) -> Iterator[str]:
         yield "allow_pickle makes objects of data"
 
 
-def _started(node: ast.Call, words: dict[str | None, ast.expr]) -> Iterator[str]:
+def _names_environment(node: ast.expr) -> bool:
+    return any(isinstance(one, ast.Attribute) and one.attr == "environ" for one in ast.walk(node))
+
+
+def _started(node: ast.Call, words: dict[str | None, ast.expr], whole: str) -> Iterator[str]:
     spread = words.get(None)
     keys = [] if not isinstance(spread, ast.Dict) else [key for key in spread.keys if key is not None]
     if ("shell" in words and not _is(words["shell"], False)) or any(_is(key, "shell") for key in keys):
         yield "shell=True gives a text to a shell"
+    given = words.get("env")
+    if "subprocess" in whole and (given is None or _is(given, None) or _names_environment(given)):
+        yield "the program is given every variable of whoever started this one"
     first = node.args[0] if node.args else words.get("args")
     if isinstance(first, ast.List | ast.Tuple) and first.elts:
         first = first.elts[0]
@@ -231,17 +243,21 @@ def run(_ctx: Context) -> CheckResult:
     loud = [sample for sample in HONEST if list(faults(read(sample)))]
     blind += [sample for sample in ENDLESS if not list(endless(read(sample)))]
     loud += [sample for sample in BOUNDED if list(endless(read(sample)))]
+    blind += [sample for sample in STRANGE if not list(strange(read(sample)))]
+    loud += [sample for sample in USUAL if list(strange(read(sample)))]
     root = Path(next(iter(locara.__path__)))
     findings, files = [], sorted(root.rglob("*.py"))
     for place in files:
         name = place.relative_to(root.parent).as_posix()
         nodes = read(place.read_bytes())
-        found = [*faults(nodes), *(endless(nodes) if place.relative_to(root).parts[0] in ROOMS else ())]
+        inner = place.relative_to(root)
+        found = [*faults(nodes), *strange(nodes, inner.as_posix())]
+        found += endless(nodes) if inner.parts[0] in ROOMS else ()
         findings += [
             Finding(RULE, f"{name}:{line}: {what}", because="read from the module's syntax tree")
             for line, what in found
         ]
     wrong = [*(f"{sample!r} was not noticed" for sample in blind), *(f"{sample!r} was" for sample in loud)]
     broken = {} if findings or not wrong else {RULE: f"the samples failed: {'; '.join(wrong)}"}
-    attempts = len(files) + len(FAULTY) + len(HONEST) + len(ENDLESS) + len(BOUNDED)
+    attempts = len(files) + sum(map(len, (FAULTY, HONEST, ENDLESS, BOUNDED, STRANGE, USUAL)))
     return CheckResult(tuple(findings), {RULE: attempts}, probes=attempts, inconclusive=broken)

@@ -92,6 +92,12 @@ VARIANTS = (
         ("landlock",),
         ("list_root", "plant_symlink", "plant_fifo", "plant_socket", "init_cmdline", "read_sysctl"),
     ),
+    Variant(
+        "a Landlock domain that opens everything to be read",
+        lambda plan, _there: _allow(plan, (("/", "read"),)),
+        ("landlock",),
+        ("list_root",),
+    ),
     Variant("programs may be started", _without(exec_filter=False), ("exec",), ("memfd_exec",)),
     Variant(
         "programs may be started and no Landlock domain",

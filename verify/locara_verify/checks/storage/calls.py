@@ -38,6 +38,42 @@ _MOST: Final = 960
 _KINDS: Final = (False, True)  # without and with indexes beside the database
 _OWN: Final = ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK", "SELECT 1")
 _NEAR: Final = ("BEGIN", "END", "commit", "COMMIT;", " ROLLBACK", "COMMIT TRANSACTION", "SAVEPOINT a")
+_INERT: Final = (
+    *(
+        "=1+1",
+        "=cmd|'/c calc'!A0",
+        "[1, 2]",
+        "{'a': 1}",
+        '{"a": 1}',
+        "(1, 2)",
+        "null",
+        "true",
+        "1",
+        "1e3",
+        "0x10",
+        "b'x'",
+    ),
+    *(
+        "__import__('os').getcwd()",
+        "eval('1')",
+        "{{ 7 * 7 }}",
+        "{0.__class__}",
+        "${HOME}",
+        "$(id)",
+        "`id`",
+        "%s",
+        "~",
+    ),
+    *(
+        "gASVBgAAAAAAAABLKi4=",
+        "!!python/object:x",
+        "<script>1</script>",
+        "'; DROP TABLE kept; --",
+        "\ufeff1",
+        " 1 ",
+    ),
+)
+"""Code, values, templates, pickles and statements, as texts."""
 _LOOP: Final = (
     "WITH RECURSIVE q(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM q LIMIT {}) SELECT count(x) FROM q"
 )
@@ -60,8 +96,25 @@ def run(ctx: Context) -> CheckResult:
         with _store(folder, indexed=indexed, limits=replace(APP, seconds=60.0)) as store:
             unwanted(tally, store)
             expressions(tally, store)
+            inert(tally, store)
     indexes(tally, ctx.fresh_dir("indexes"))
     return tally.result()
+
+
+def inert(tally: Tally, store: Store) -> None:
+    """Texts that look like something else, kept as rows and as settings: they come back as the texts that they are."""
+    store.exec("CREATE TABLE kept(a)")
+    for number, text in enumerate(_INERT):
+        store.settings.set("kept", text)
+        store.settings.set("inside", {"a": [text]})
+        store.exec("INSERT INTO kept VALUES(?)", [text])
+        rows = store.query("SELECT a FROM kept ORDER BY rowid DESC LIMIT 1").rows
+        found = (rows[0][0], store.settings.get("kept")[1], store.settings.get_all().get("kept"))
+        inner = store.settings.get("inside")[1]
+        same = all(one == text and isinstance(one, str) for one in found) and inner == {"a": [text]}
+        tally.judge(
+            STATEMENTS, same, "a stored text comes back as something else", f"{number}: {text!a}: {found!a}"
+        )
 
 
 def _store(folder: Path, *, indexed: bool, limits: Limits = APP) -> Store:

@@ -1,4 +1,4 @@
-"""LC221, LC222 and LC224 to LC226 behind the authorizer: without the list of what SQL may do SQLite itself refuses.
+"""LC221 to LC226 behind the authorizer: without the list of what SQL may do SQLite itself refuses.
 
 A statement is judged twice, by the list and by how its connection was made, so no statement shows that either is gone.
 Here the list is set aside on a real connection, or all clocks but one, and each attempt is made on an ordinary
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from locara.errors import StorageError
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.storage.listed import PRAGMAS, listed
 from locara_verify.context import Context
 from locara_verify.tally import Tally
 
@@ -59,7 +60,7 @@ _OWN: Final = (
 )
 
 
-@check("storage-layers", rules=(FILES, CODE, EXHAUSTION, STATEMENTS, INTERNAL))
+@check("storage-layers", rules=(FILES, CODE, PRAGMAS, EXHAUSTION, STATEMENTS, INTERNAL))
 def run(ctx: Context) -> CheckResult:
     """Connections as an app's store makes them, one after the other."""
     tally, place = Tally(), ctx.fresh_dir("layers")
@@ -68,6 +69,7 @@ def run(ctx: Context) -> CheckResult:
         bench.each(part)
     clocks(bench)
     names(tally)
+    listed(tally)
     return tally.result()
 
 

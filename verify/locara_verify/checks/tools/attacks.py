@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -106,6 +107,15 @@ def ordinary() -> list[Made]:
         make("echo", echo()),
         make("counter", counter()),
         make("twin", counter(), limits={"memory_mb": 17}),
+        *namesakes(),
+    ]
+
+
+def namesakes() -> list[Made]:
+    """Two tools that call themselves alike, pinned by two names."""
+    return [
+        replace(make("one-name", wasm), id=name)
+        for name, wasm in (("first-of-two", echo("one")), ("second-of-two", counter()))
     ]
 
 
@@ -215,6 +225,13 @@ def undeclared(on: Stage) -> None:
         fine = answer.code in {"capability_denied", "bad_request"}
         shown = ascii(name)[:100]
         on.tally.expect(UNDECLARED, fine, f"a tool was called by the name {shown}", answer.code, tool=shown)
+    for name, own in (("first-of-two", [1]), ("second-of-two", [1_001, 1_001, 0]), ("first-of-two", [1])):
+        answer = on.invoke(name, [1])
+        fine = answer.code == "ok" and answer.output == own
+        because = f"{name}: {answer.code} {answer.output}"
+        on.tally.expect(
+            UNDECLARED, fine, "of two tools that call themselves alike the other one answered", because
+        )
     answer = on.invoke("absent", 1)
     told = answer.code == "capability_denied" and '"tools": [' in answer.fix
     on.tally.expect(

@@ -1,4 +1,4 @@
-"""LC601, LC603, LC604 and LC606 to LC608 at the host of tools itself: what one call leaves, what its rights and its
+"""LC601 and LC603 to LC608 at the host of tools itself: what one call leaves, what its rights and its
 manifest bound, which names are a tool's, and whose compiled code is run. The real host runs in this process, with tools
 of this check.
 """
@@ -18,6 +18,7 @@ from locara.errors import CallError, ToolError
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.models.undeclared import other_names
 from locara_verify.checks.tools.attacks import ISOLATION, LIMITS, SCHEMA, UNDECLARED
+from locara_verify.checks.tools.documents import NOTHING, documents
 from locara_verify.checks.tools.leftovers import leftovers
 from locara_verify.checks.tools.modules import (
     Made,
@@ -72,7 +73,7 @@ _KEYWORDS: Final = (
 )  # fmt: skip
 
 
-@check(NAME, rules=(UNDECLARED, ISOLATION, LIMITS, SCHEMA, RIGHTS, CACHE))
+@check(NAME, rules=(UNDECLARED, ISOLATION, LIMITS, NOTHING, SCHEMA, RIGHTS, CACHE))
 def run(ctx: Context) -> CheckResult:
     """Scratch folders, rights, time, output, instructions, tables, schemas, compiled code."""
     tally = Tally()
@@ -90,6 +91,7 @@ def run(ctx: Context) -> CheckResult:
     finally:
         bench.host.close()
     schemas(tally)
+    documents(tally)
     pinned(tally, ctx.fresh_dir("pinned"))
     compiled(tally, ctx.fresh_dir("compiled"))
     leftovers(ctx, tally)

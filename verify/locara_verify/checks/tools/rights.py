@@ -127,7 +127,8 @@ def live(ctx: Context, tally: Tally) -> None:
     reader = make("reader", prober(("own.txt",), (3,)), needs={"fs.app-data": "read"})
     runner = make("runner", echo(), needs={"tooling": ["code-exec.javascript"]}, abi="quickjs")
     python = make("python", component(""), needs={"tooling": ["code-exec.python"]}, abi="python")
-    cast = [reader, runner, python, make("echo", echo())]
+    blind = make("blind", prober(("own.txt",), (3, 4, 5)))
+    cast = [reader, runner, python, blind, make("echo", echo())]
     with stage(ctx, tally, cast, granted={"fs.app-data": False}) as on, survives(tally, RULE, on.app.client):
         for tool, line in (
             ("reader", '"fs.app-data": "read"'),
@@ -148,6 +149,11 @@ def live(ctx: Context, tally: Tally) -> None:
         on.app.client.call("fs.write", args, timeout=20.0)
         if 0 not in numbers(on.invoke("reader").output):
             tally.undecided(RULE, "the allow twin failed: a tool with its need granted cannot read")
+        answer = on.invoke("blind")
+        none = answer.code == "ok" and not numbers(answer.output)
+        tally.expect(
+            RULE, none, "a tool has the rights of the one before it", f"{answer.code}: {answer.output}"
+        )
         used = [
             entry
             for entry in on.app.client.call("audit.capabilityLog", {"limit": 200})["entries"]

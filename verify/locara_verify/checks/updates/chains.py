@@ -35,6 +35,7 @@ def run(ctx: Context) -> CheckResult:
         _ends(ctx),
         _spoken_for(ctx),
         _last_word(ctx),
+        _same_version(ctx),
         index.of_models(ctx),
     ]
     findings = tuple(finding for trial in found for finding in trial.findings)
@@ -108,6 +109,50 @@ def _roots(ctx: Context) -> Trial:
             trial.broken[OFFLINE] = f"the allow twin failed: a root that is {what}: {said}"
         elif not good:
             trial.judge(OFFLINE, said != "copy_changed", _MESSAGE, f"a root that is {what}: {said}")
+    return trial
+
+
+def _replaced(trial: Trial, *, newer: int) -> None:
+    """Each file of the copy in turn, signed by all its keys with another end and a version that is so much higher."""
+    from tuf.api.metadata import Metadata  # noqa: PLC0415 - slow to load
+    from tuf.api.serialization.json import JSONSerializer  # noqa: PLC0415
+
+    for role in ("snapshot", "targets", "revocations", "urgent"):
+        place = trial.home.good / f"metadata/{role}.json"
+        before = place.read_bytes()
+        metadata: Metadata[Any] = Metadata.from_bytes(before)
+        metadata.signed.expires += timedelta(days=1)
+        metadata.signed.version += newer
+        metadata.signatures.clear()
+        for name in trial.forge.keys(role):
+            metadata.sign(trial.forge.signer(name), append=True)
+        place.write_bytes(metadata.to_bytes(JSONSerializer(compact=True)))
+        said = trial.believed()
+        told = f"another {role}, {newer} versions on: {said if isinstance(said, str) else 'believed'}"
+        trial.judge(OFFLINE, said != "copy_changed", _MESSAGE, told)
+        place.write_bytes(before)
+
+
+def _same_version(ctx: Context) -> Trial:
+    """A registry that says each file by its digest, and a copy with another file of that version, signed as well."""
+    from tuf.api.metadata import MetaFile  # noqa: PLC0415 - slow to load
+
+    trial = new_trial(ctx, "same version")
+    forge = trial.forge
+
+    def told(role: str) -> Any:  # noqa: ANN401 - a class of a library that loads slowly
+        version = forge.signed[role].version
+        return MetaFile.from_data(version, forge.files[f"{version}.{role}.json"], ["sha256"])
+
+    _replaced(trial, newer=1)
+    roles = ("targets", "revocations", "urgent")
+    forge.carry(lambda signed: signed.meta.update({f"{role}.json": told(role) for role in roles}))
+    forge.signed["timestamp"].snapshot_meta = told("snapshot")
+    forge.write("timestamp")
+    trial.update()
+    if isinstance(trial.believed(), str):
+        trial.broken[OFFLINE] = "the allow twin failed: a state that says its files by digest"
+    _replaced(trial, newer=0)
     return trial
 
 

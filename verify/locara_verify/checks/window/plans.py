@@ -57,14 +57,18 @@ def window_of(ctx: Context) -> Iterator[LaunchPlan]:
 
 @contextmanager
 def _display(folder: Path) -> Iterator[Path]:
-    """A listening socket where a display server would listen."""
+    """A listening socket where a display server would listen, and beside it that of another one."""
     short = Path(os.path.realpath(folder))
-    with socket.socket(socket.AF_UNIX) as listener:
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as other:
         # The path of a socket is short; the folder is named by its descriptor.
         at = os.open(short, os.O_PATH | os.O_DIRECTORY)
         try:
             listener.bind(f"/proc/self/fd/{at}/X0")
+            other.bind(f"/proc/self/fd/{at}/X1")
+            Path(f"/proc/self/fd/{at}/X1").chmod(0o777)  # open to whoever is shown the folder
+            short.chmod(0o755)
         finally:
             os.close(at)
         listener.listen(4)
+        other.listen(4)
         yield short / "X0"

@@ -33,7 +33,12 @@ BY_DESIGN: Final = frozenset(
 mounted there anyway. The folder of display sockets holds the one it is drawn on (session_sockets must still find no
 other)."""
 
-_PLACES: Final = {"scratch": "/tmp", "app": "/page", "manifest": "/page/index.html"}  # noqa: S108 - inside
+_PLACES: Final[dict[str, JSON]] = {
+    "scratch": "/tmp",  # noqa: S108 - inside
+    "app": "/page",
+    "manifest": "/page/index.html",
+    "beside": ["/tmp/.X11-unix/X1"],  # noqa: S108 - where the other display would be, were its folder shown
+}
 
 
 @check("window.probes", rules=("LC431",), needs=frozenset({"kernel"}), applies=no_window)

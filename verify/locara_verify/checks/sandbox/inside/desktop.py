@@ -38,7 +38,7 @@ def session_folders(_world: World) -> None:
 def session_sockets(world: World) -> None:
     """A sound server, a display and a bus that stand beside the app, by the paths of their sockets."""
     refused = errno.ENOENT
-    for path in world["session_sockets"]:
+    for path in (*world["session_sockets"], *world.get("beside", ())):
         with socket.socket(socket.AF_UNIX) as sock:
             try:
                 sock.connect(path)

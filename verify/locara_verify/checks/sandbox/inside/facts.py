@@ -35,4 +35,11 @@ def facts() -> dict[str, Any]:
         "core_limit": list(resource.getrlimit(resource.RLIMIT_CORE)),
         "host_name": os.uname().nodename,
         "session": os.getsid(0),
+        "loaded_before": _loaded_before(),
     }
+
+
+def _loaded_before() -> bool:
+    """Whether what runs as the payload was loaded once before, when its layers may not have been closed yet."""
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    return spec is not None and spec.name in sys.modules

@@ -311,6 +311,12 @@ def read_sysctl(_world: World) -> None:
     os.close(os.open("/proc/sys/kernel/random/boot_id", os.O_RDONLY))
 
 
+@probe(inline=True)
+def write_own_process(_world: World) -> None:
+    """What the kernel lets a process say of itself: what of its memory a crash writes out."""
+    os.close(os.open("/proc/self/coredump_filter", os.O_RDWR))
+
+
 @probe()
 def read_machine(world: World) -> None:
     """Numbers of the whole machine, by which the work and the keys of others are timed."""
