@@ -106,8 +106,10 @@ def parts(
 ) -> tuple[dict[str, gguf.Value], list[gguf.Tensor]]:
     """The metadata and the tensors of a puppet, for attacks that change one of them."""
     chains = _Chains(control, {_DEFINED: defined, _UNKNOWN: unknown, _NORMAL: words})
-    for number, script in enumerate(scripts.values()):
-        chains.add(f"<|script-{number}|>", [script] if isinstance(script, str) else script)
+    written = [(number, [one] if isinstance(one, str) else one) for number, one in enumerate(scripts.values())]
+    # The shortest first: a long script finds other pieces of itself when one is taken, and a short one has no other.
+    for number, script in sorted(written, key=lambda each: sum(map(_length, each[1]))):
+        chains.add(f"<|script-{number}|>", script)
     metadata: dict[str, gguf.Value] = {
         "general.architecture": "llama",
         "llama.context_length": CONTEXT,
@@ -130,6 +132,11 @@ def parts(
         "tokenizer.chat_template": chat_template or template(list(scripts), mentions=mentions, think=think),
     }
     return metadata, _weights(chains, random.Random(seed))  # noqa: S311 - weights, not secrets
+
+
+def _length(part: Part) -> int:
+    """Bytes that a part is cut out of; a control token is none of them."""
+    return 0 if isinstance(part, Control) else len(part.encode("utf-8", "surrogateescape"))
 
 
 def _bytes_as_text() -> list[str]:
