@@ -215,8 +215,10 @@ class Victim:
     @classmethod
     def start(cls, owner: int | None = None) -> Victim:
         """Start one; ``owner`` is the uid the sandboxed app runs as, so that only the sandbox protects it."""
-        # A shell that waits for the end of its input: every user can run it, wherever this interpreter lies.
-        return cls(subprocess.Popen(["/bin/sh", "-c", "read nothing"], stdin=subprocess.PIPE, user=owner))
+        # A shell that waits for the end of its input: every user can run it, wherever this interpreter lies. In a group
+        # of its own it hears the signals of a terminal, too, which stop nobody whose whole group was left alone.
+        waits = ["/bin/sh", "-c", "read nothing"]
+        return cls(subprocess.Popen(waits, stdin=subprocess.PIPE, user=owner, process_group=0))
 
     @property
     def pid(self) -> int:
