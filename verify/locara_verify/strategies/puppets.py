@@ -106,7 +106,9 @@ def parts(
 ) -> tuple[dict[str, gguf.Value], list[gguf.Tensor]]:
     """The metadata and the tensors of a puppet, for attacks that change one of them."""
     chains = _Chains(control, {_DEFINED: defined, _UNKNOWN: unknown, _NORMAL: words})
-    written = [(number, [one] if isinstance(one, str) else one) for number, one in enumerate(scripts.values())]
+    written = [
+        (number, [one] if isinstance(one, str) else one) for number, one in enumerate(scripts.values())
+    ]
     # The shortest first: a long script finds other pieces of itself when one is taken, and a short one has no other.
     for number, script in sorted(written, key=lambda each: sum(map(_length, each[1]))):
         chains.add(f"<|script-{number}|>", script)
