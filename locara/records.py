@@ -99,7 +99,7 @@ def _first_init(cls: type[Any], fields: tuple[Field[Any], ...], *, frozen: bool,
     give = object.__setattr__ if frozen else setattr
     after = hasattr(cls, "__post_init__")
 
-    def __init__(self: object, *args: object, **given: object) -> None:
+    def __init__(self: Any, *args: object, **given: object) -> None:  # noqa: ANN401 - a record of the class
         nonlocal left
         left -= 1
         if left < 0 or len(args) > len(fields) or not given.keys() <= names:
@@ -120,7 +120,7 @@ def _first_init(cls: type[Any], fields: tuple[Field[Any], ...], *, frozen: bool,
                     return standard(self, *args, **given)
             give(self, name, values[name])
         if after:
-            self.__post_init__()  # type: ignore[attr-defined]
+            self.__post_init__()
         return None
 
     def standard(self: object, *args: object, **given: object) -> None:

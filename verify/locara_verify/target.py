@@ -63,7 +63,8 @@ class Target:
 
     ``digest`` is ``sha256:<hex>`` over names, kinds and contents of all files outside EXCLUDED folders, and of all that
     the runtime reads: equal digests mean equal trees, whatever the times, the owners or the place on disk. Where the
-    app lies in one that was built for macOS, ``built`` is that, and the digest is over all of it as well.
+    app lies in one that was built for macOS, ``built`` is that and ``around`` all its files, and the digest is over
+    those as well.
     """
 
     path: Path
@@ -74,6 +75,7 @@ class Target:
     entries: tuple[Entry, ...]
     digest: str
     built: Path | None = None
+    around: tuple[Entry, ...] = ()
 
     @property
     def grants(self) -> Grants:
@@ -95,9 +97,9 @@ def load(path: Path) -> Target:
     entries = tuple(walk(root, read_whole(data)))
     manifest, grants, problems = _compile(data)
     built = _built_around(root)
-    around = () if built is None else walk(built, EVERYTHING)
+    around = () if built is None else tuple(walk(built, EVERYTHING))
     digest = digest_of((*entries, *(replace(one, path=f"{_UP}{one.path}") for one in around)))
-    return Target(root, data, manifest, grants, problems, entries, digest, built)
+    return Target(root, data, manifest, grants, problems, entries, digest, built, around)
 
 
 def _built_around(root: Path) -> Path | None:

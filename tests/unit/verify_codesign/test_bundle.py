@@ -11,7 +11,7 @@ import pytest
 
 from fixtures.macos.bundles import app, sealed
 from fixtures.macos.programs import DYLIB, Recipe, thin
-from locara_verify.codesign.audit import digests_of
+from locara_verify.codesign.audit import audit
 from locara_verify.codesign.bundle import Bundle, faults_of_seal, is_bundle, open_bundle
 from locara_verify.codesign.macho import MalformedError
 
@@ -22,7 +22,10 @@ def bundle(tmp_path: Path) -> Bundle:
 
 
 def faults(bundle: Bundle) -> list[str]:
-    return list(faults_of_seal(bundle, digests_of))
+    folder = bundle.folder.parent
+    names = (str(path.relative_to(folder)) for path in bundle.root.rglob("*") if path.is_file())
+    known = {folder / one.name: one.digests for one in audit(folder, names).programs}
+    return list(faults_of_seal(bundle, known))
 
 
 def test_a_whole_bundle_has_no_fault(bundle: Bundle) -> None:

@@ -21,6 +21,7 @@ _OF_THE_SYSTEM: Final = ("/usr/lib/", "/System/Library/")
 _OF_THE_BUNDLE: Final = ("@executable_path/", "@loader_path/", "@rpath/", "@executable_path", "@loader_path")
 _CPUS: Final = {0x0100000C: "arm64", 0x01000007: "x86_64"}
 _LARGEST: Final = 2 << 30
+_CDHASH: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,13 @@ class Signed:
 
 @dataclass(slots=True)
 class Program:
-    """One file for the loader of macOS. ``role``: the program of an app, one that it starts, or a library."""
+    """One file for the loader of macOS. ``role``: the program of an app, one that it starts, or a library; ``digests``:
+    what the system knows it by, the beginning of each directory's digest, nothing where it is not signed."""
 
     name: str
     role: str
     signed: list[Signed] = field(default_factory=list)
+    digests: set[bytes] = field(default_factory=set)
     faults: list[str] = field(default_factory=list)
 
 
@@ -73,14 +76,18 @@ def audit(folder: Path, names: Iterator[str]) -> Audit:
             found.faults.append((told, "the program that its property list names is not there"))
         mine[bundle.program] = bundle
         found.bundles[told] = bundle.facts
-        try:
-            found.faults += [(told, fault) for fault in faults_of_seal(bundle, digests_of)]
-        except (MalformedError, OSError) as error:
-            found.faults.append((told, str(error)))
+    known = dict[Path, set[bytes]]()
     for name in listed:
         path = folder / name
         if not path.is_symlink() and (path in mine or _begins_as_one(path)):
             found.programs.append(_program(name, path, mine.get(path), folder))
+            known[path] = found.programs[-1].digests
+    for bundle in mine.values():
+        told = bundle.folder.relative_to(folder).as_posix()
+        try:
+            found.faults += [(told, fault) for fault in faults_of_seal(bundle, known)]
+        except (MalformedError, OSError) as error:
+            found.faults.append((told, str(error)))
     _of_one_signer(found.programs)
     return found
 
@@ -95,18 +102,6 @@ def _of_one_signer(programs: list[Program]) -> None:
         for other in sorted({signed.signer for signed in one.signed} - {own}):
             who, whose = other or "nobody", own or "nobody"
             one.faults.append(f"it is signed by {who}, and the program of the app by {whose}")
-
-
-def digests_of(path: Path) -> frozenset[bytes]:
-    """What the system knows a program by: how the digest of each directory begins. Empty when it is not signed."""
-    try:
-        return frozenset(
-            directory.digest[:20]
-            for one in slices(path.read_bytes())
-            for directory in signature(one, beside_of(path)).directories
-        )
-    except (MalformedError, OSError):
-        return frozenset()
 
 
 def beside_of(path: Path) -> Beside:
@@ -139,6 +134,7 @@ def _program(name: str, path: Path, bundle: Bundle | None, folder: Path) -> Prog
             one.faults += _loaded(part)
             found = signature(part, beside)
             one.faults += _asked(found, bundle, one.role)
+            one.digests |= {directory.digest[:_CDHASH] for directory in found.directories}
             who = signer(found) if found.cms else ""
             one.signed.append(Signed(_CPUS.get(part.cpu, f"{part.cpu:#x}"), entitlements(found), who))
     except (MalformedError, OSError) as error:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import plistlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -18,8 +19,8 @@ _SEAL: Final = "_CodeSignature/CodeResources"
 _SIGNED_ELSEWHERE: Final = frozenset({"CodeResources", "PkgInfo"})  # a notary's ticket; eight fixed letters
 _LARGEST: Final = 64 << 20
 
-DigestsOf = Callable[[Path], "frozenset[bytes]"]
-"""The digests that the system knows the program at a place by, one for each slice."""
+Digests = Mapping[Path, AbstractSet[bytes]]
+"""What the system knows each program by, for every directory of its slices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def open_bundle(folder: Path) -> Bundle:
     return Bundle(folder, root, info, root / below / name, facts)
 
 
-def faults_of_seal(one: Bundle, digests_of: DigestsOf) -> Iterator[str]:
+def faults_of_seal(one: Bundle, digests: Digests) -> Iterator[str]:
     """Every file that the seal does not cover, or covers as another one; and what it lists and is not there.
 
     The seal brings rules of what it leaves out; none is believed: whatever lies in a bundle has to be listed.
@@ -77,7 +78,7 @@ def faults_of_seal(one: Bundle, digests_of: DigestsOf) -> Iterator[str]:
         seen.add(name)
         if name not in listed:
             yield f"{name} is not sealed"
-        elif fault := _fault(one, place, listed[name], digests_of):
+        elif fault := _fault(one, place, listed[name], digests):
             yield f"{name} {fault}"
     for name in sorted(listed.keys() - seen):
         optional = isinstance(listed[name], dict) and listed[name].get("optional") is True
@@ -99,7 +100,7 @@ def _sealed(one: Bundle) -> Iterator[Path]:
                 yield path
 
 
-def _fault(one: Bundle, place: Path, told: Any, digests_of: DigestsOf) -> str:  # noqa: ANN401 - of a property list
+def _fault(one: Bundle, place: Path, told: Any, digests: Digests) -> str:  # noqa: ANN401 - of a property list
     if not isinstance(told, dict):
         return "is sealed with SHA-1 alone"
     if place.is_symlink():
@@ -110,7 +111,7 @@ def _fault(one: Bundle, place: Path, told: Any, digests_of: DigestsOf) -> str:  
         )
     if "cdhash" in told:
         program = open_bundle(place).program if place.is_dir() else place
-        return "" if told["cdhash"] in digests_of(program) else "is another program than was sealed"
+        return "" if told["cdhash"] in digests.get(program, ()) else "is another program than was sealed"
     if place.is_dir() or not place.is_file():
         return "is not what was sealed"
     return "" if told.get("hash2") == _digest(place) else "is not as it was sealed"

@@ -6,7 +6,7 @@ side checks what the other does not.
 
 from __future__ import annotations
 
-import ctypes
+import json
 import os
 import threading
 import time
@@ -143,7 +143,7 @@ def _calling(ctx: Context, rights: Grants) -> Iterator[tuple[Cost, Cost]]:
     host = ToolHost(Folders(folder, folder))
     try:
         host.load(tool, wasm)
-        raw = _raw_call(wasm, f'{{"text":{_quoted(_TEXT)}}}'.encode())
+        raw = _raw_call(wasm, json.dumps(value).encode())
 
         def ours() -> float:
             start = time.thread_time()
@@ -162,30 +162,20 @@ def _calling(ctx: Context, rights: Grants) -> Iterator[tuple[Cost, Cost]]:
         host.close()
 
 
-def _quoted(text: str) -> str:
-    import json  # noqa: PLC0415 - as JSON writes it
-
-    return json.dumps(text)
-
-
 def _raw_call(wasm: bytes, stdin: bytes) -> Callable[[], None]:
     """A call with a store, a system interface and an instance, and nothing else."""
     import wasmtime  # noqa: PLC0415 - slow to load
-    from wasmtime import _ffi as ffi  # noqa: PLC0415 - the public class reads stdin from files alone
+
+    from locara.tools.wasi import wasi_config  # noqa: PLC0415 - as above
 
     engine = wasmtime.Engine()
     linker = wasmtime.Linker(engine)
     linker.define_wasi()
     ready = linker.instantiate_pre(wasmtime.Module(engine, wasm))
-    held = (ctypes.c_ubyte * len(stdin)).from_buffer_copy(stdin)
 
     def call() -> None:
-        store, config = wasmtime.Store(engine), wasmtime.WasiConfig()
-        config.argv = ["tool"]
+        store, config = wasmtime.Store(engine), wasi_config(stdin, ())
         config.stdout_file = os.devnull
-        vector: Any = ffi.wasm_byte_vec_t()
-        ffi.wasm_byte_vec_new(ctypes.byref(vector), len(stdin), held)
-        ffi.wasi_config_set_stdin_bytes(config.ptr(), ctypes.byref(vector))
         store.set_wasi(config)
         exports = ready.instantiate(store).exports(store)
         start: Any = exports["_start"]

@@ -129,17 +129,18 @@ def markers(on: Theatre, rng: random.Random) -> None:
 
 def described(number: int, text: str) -> tuple[Made, Made]:
     """A tool whose description and schema speak, and its twin that speaks harmlessly."""
-    return tuple(  # type: ignore[return-value]
-        make(
+
+    def saying(kind: str, words: str) -> Made:
+        return make(
             f"{kind}-{number}", echo(f"{kind}-{number}"), says=words,
             takes={
                 "type": "object", "title": words, "required": [words], "examples": [words, {words: [words]}],
                 "properties": {words: {"description": words, "enum": [words], "default": words}},
                 "allOf": [{"description": words, "default": {words: words}, "examples": [[words]]}],
             },
-        )
-        for kind, words in (("evil", text), ("fair", harmless(text)))
-    )  # fmt: skip
+        )  # fmt: skip
+
+    return saying("evil", text), saying("fair", harmless(text))
 
 
 def judge(on: Theatre, place: str, text: str, hostile: int, plain: int) -> None:

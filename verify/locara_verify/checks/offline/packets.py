@@ -39,6 +39,7 @@ def without_network(target: Any) -> str | None:  # noqa: ANN401 - a Target, impo
 def run(ctx: Context) -> CheckResult:
     """Run the app's work inside counting sinks; a packet anywhere is a finding."""
     prove_counters()
+    prove_outward()
     with sink.open_sinks(ctx.fresh_dir("sinks")) as sinks, outward() as told, open_arena(ctx) as arena:
         trial = Trial(arena, (RULE,))
         result = conduct(trial, lambda trial: attack(trial, sinks))
@@ -47,6 +48,15 @@ def run(ctx: Context) -> CheckResult:
         for one in told[:3]
     ]
     return replace(result, findings=(*result.findings, *asked))
+
+
+def prove_outward() -> None:
+    """Show that a name that is looked up here, and an address that is connected to, are noticed. Raises CanaryError."""
+    with outward() as told, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        socket.getaddrinfo("127.0.0.1", 9, type=socket.SOCK_DGRAM)
+        one.connect(("127.0.0.1", 9))
+    if len(told) < 2:
+        raise CanaryError(f"what this process asks of the network is not noticed: {told}")
 
 
 def prove_counters() -> None:

@@ -22,6 +22,7 @@ from locara.sandbox.linux.bwrap import SANDBOX_UID
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.descriptors import open_count
 from locara_verify.checks.escape.processes import family
+from locara_verify.checks.in_process import environment
 from locara_verify.checks.sandbox.control import controls
 from locara_verify.checks.sandbox.layers import waiting
 from locara_verify.checks.sandbox.outside import ENV_NAME, Outside, outside
@@ -54,7 +55,6 @@ _STREAMS: Final = ("stdin", "stdout", "stderr")
 @contextmanager
 def dirty() -> Iterator[None]:
     """A launcher as careless as it can be: hostile variables, and open descriptors marked inheritable."""
-    before = {name: os.environ.get(name) for name in POISON}
     with contextlib.ExitStack() as stack:
         for path in ("/", "/etc/passwd"):
             fd = os.open(path, os.O_RDONLY)
@@ -64,15 +64,8 @@ def dirty() -> Iterator[None]:
         stack.enter_context(left)
         stack.enter_context(right)
         left.set_inheritable(True)
-        os.environ.update(POISON)
-        try:
-            yield
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    os.environ.pop(name, None)
-                else:
-                    os.environ[name] = value
+        stack.enter_context(environment(**POISON))
+        yield
 
 
 @check("sandbox.hygiene", rules=("LC104",), needs=frozenset({"kernel"}), quick=True)

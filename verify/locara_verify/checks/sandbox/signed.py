@@ -22,7 +22,7 @@ from locara_verify.codesign.blobs import signature
 from locara_verify.codesign.macho import MalformedError, slices
 from locara_verify.context import Context
 from locara_verify.finding import Finding, has_room
-from locara_verify.target import EVERYTHING, Target, walk
+from locara_verify.target import Target
 
 SIGNED: Final = "LC106"
 ASKS: Final = "LC107"
@@ -56,9 +56,7 @@ def _files(target: Target) -> tuple[Path, Iterator[str]]:
     """The folder that is looked through, and every file in it."""
     if target.built is None:
         return target.path, (entry.path for entry in target.entries)
-    return target.built.parent, (
-        f"{target.built.name}/{entry.path}" for entry in walk(target.built, EVERYTHING)
-    )
+    return target.built.parent, (f"{target.built.name}/{entry.path}" for entry in target.around)
 
 
 @check("sandbox.signed", rules=(SIGNED, ASKS), applies=_applies, quick=True)
