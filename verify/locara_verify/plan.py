@@ -103,7 +103,9 @@ def plan(
             for check in in_time:
                 wanted.setdefault(check.name, []).append(rule_id)
     if not planned:
-        raise UsageError("the choice of rules leaves nothing to run", fix="`--print-plan` shows why")
+        chosen = sorted({reason for rule_id, reason in not_planned.items() if rule_id not in unchosen})
+        why = f": {chosen[0]}" if len(chosen) == 1 else ""
+        raise UsageError(f"the choice of rules leaves nothing to run{why}", fix="`--print-plan` shows why")
     tasks = tuple(Task(checks[name], tuple(ids)) for name, ids in sorted(wanted.items()))
     left = {name: reasons[name] or (LONGER if quick and not checks[name].quick else None) for name in checks}
     return Plan(

@@ -147,6 +147,7 @@ def execute(
         judgement = replace(judgement, notes=(*judgement.notes, settings.supply.note))
     if workdir.exists():
         judgement = replace(judgement, notes=(*judgement.notes, f"logs and working files are in {workdir}"))
+    judgement, replays = _kept(settings, subject, judgement)
     return Report(
         path=subject.path if settings.supply is None else settings.supply.place,
         digest=subject.digest,
@@ -163,19 +164,31 @@ def execute(
         spans=tuple(Span.of(event) for event in finished),
         prefix=_prefix(subject.path),
         slowest=settings.slowest,
-        replays={} if settings.case is not None else _replays(settings, subject, judgement),
+        replays=replays,
     )
 
 
-def _replays(settings: Settings, subject: Target, judgement: Judgement) -> Mapping[tuple[str, int], str]:
-    return replay.write_all(
-        judgement,
-        subject,
-        replay.folder(settings.workdir, subject),
-        seed=settings.seed,
-        budget=settings.budget,
-        strict=settings.strict,
-    )
+def _kept(
+    settings: Settings, subject: Target, judgement: Judgement
+) -> tuple[Judgement, Mapping[tuple[str, int], str]]:
+    """What was found, in files that can be replayed; where none can be written a note says so, and nothing is lost."""
+    if settings.case is not None:
+        return judgement, {}
+    where = replay.folder(settings.workdir, subject)
+    try:
+        return judgement, replay.write_all(
+            judgement,
+            subject,
+            where,
+            seed=settings.seed,
+            budget=settings.budget,
+            strict=settings.strict,
+        )
+    except OSError as error:
+        note = (
+            f"nothing to replay was kept in {where} ({error.strerror}): `--workdir DIR` names another folder"
+        )
+        return replace(judgement, notes=(*judgement.notes, note)), {}
 
 
 def _prefix(app: Path) -> str:

@@ -141,6 +141,9 @@ PROGRAM_DENIED: Final = (
 )
 """What a program that reads hostile bytes is denied besides: processes, sockets, files without a name."""
 
+NESTING: Final = frozenset({"mount", "umount2", "pivot_root", "unshare", "setns", "sethostname"})
+"""What of `DENIED` a program needs that starts sandboxes of its own; its namespaces bound them."""
+
 _PR_SET_SECCOMP: Final = 22
 _SECCOMP_MODE_FILTER: Final = 2
 
@@ -215,6 +218,23 @@ def _socket_rules(arch: Arch, *, inet: bool, unix: bool) -> list[Insn]:
     return _by_argument(arch, "socket", allow_stream) + _by_argument(arch, "socketpair", pair)
 
 
+def _head(arch: Arch, denied: tuple[str, ...]) -> list[Insn]:
+    """What a filter begins with: foreign tables, calls nobody knows yet, absent ones, those that are denied, and of two
+    others the arguments that are."""
+    eperm = refuse(errno.EPERM)
+    ioctl = [load(arg_low(1)), *_one_of(TERMINAL_REQUESTS, eperm, ALLOW)]
+    persona = [load(arg_low(0)), *_one_of((PERSONALITY_QUERY,), ALLOW, eperm)]
+    return [
+        *_guard(arch),
+        Insn(JGT, CEILING, jf=1),
+        returns(refuse(errno.ENOSYS)),
+        *_answer(arch, ABSENT, refuse(errno.ENOSYS)),
+        *_answer(arch, denied, eperm),
+        *_by_argument(arch, "ioctl", ioctl),
+        *_by_argument(arch, "personality", persona),
+    ]
+
+
 def program(*, inet: bool, unix: bool = False, arch: Arch | None = None) -> bytes:
     """The filter bubblewrap installs before anything of ours runs; `inet` opens TCP over IPv4 and nothing
     else.
@@ -229,22 +249,21 @@ def program(*, inet: bool, unix: bool = False, arch: Arch | None = None) -> byte
     arch = arch or host_arch()
     eperm = refuse(errno.EPERM)
     clone = [load(arg_low(0)), Insn(JSET, NAMESPACE_FLAGS, jf=1), returns(eperm), returns(ALLOW)]
-    ioctl = [load(arg_low(1)), *_one_of(TERMINAL_REQUESTS, eperm, ALLOW)]
-    persona = [load(arg_low(0)), *_one_of((PERSONALITY_QUERY,), ALLOW, eperm)]
     return encode(
         [
-            *_guard(arch),
-            Insn(JGT, CEILING, jf=1),
-            returns(refuse(errno.ENOSYS)),
-            *_answer(arch, ABSENT, refuse(errno.ENOSYS)),
-            *_answer(arch, DENIED, eperm),
+            *_head(arch, DENIED),
             *_by_argument(arch, "clone", clone),
-            *_by_argument(arch, "ioctl", ioctl),
-            *_by_argument(arch, "personality", persona),
             *_socket_rules(arch, inet=inet, unix=unix),
             returns(ALLOW),
         ]
     )
+
+
+def nesting_program(*, arch: Arch | None = None) -> bytes:
+    """The filter around programs that start apps in sandboxes of their own, as an app's tests do: as `program`, but
+    for `NESTING`, namespaces and sockets, of which their network namespace holds none that leads anywhere."""
+    arch = arch or host_arch()
+    return encode([*_head(arch, tuple(name for name in DENIED if name not in NESTING)), returns(ALLOW)])
 
 
 def exec_program(*, arch: Arch | None = None) -> bytes:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from locara.sandbox.linux import seccomp
 from locara.sandbox.linux.bpf import JEQ, Insn, encode, load, returns
-from locara.sandbox.linux.syscalls import machine_arch, number
+from locara.sandbox.linux.syscalls import Arch, machine_arch, number
 
 from . import bpf_machine as machine
 
@@ -204,6 +204,22 @@ def test_the_second_filter_ends_the_starting_of_programs() -> None:
     assert machine.run(program, nr=59, arch=I386) == KILL
     assert machine.run(seccomp.exec_program(arch="aarch64"), nr=221, arch=ARM) == EACCES
     assert machine.run(seccomp.exec_program(arch="aarch64"), nr=281, arch=ARM) == EACCES
+
+
+@pytest.mark.parametrize(("arch", "audit"), [("x86_64", X86), ("aarch64", ARM)])
+def test_around_sandboxes_only_what_makes_them_is_opened(arch: Arch, audit: int) -> None:
+    program = seccomp.nesting_program(arch=arch)
+    for name in (*seccomp.DENIED, *seccomp.ABSENT):
+        nr = number(name, arch)
+        if nr is not None:
+            expected = ALLOW if name in seccomp.NESTING else ENOSYS if name in seccomp.ABSENT else EPERM
+            assert machine.run(program, nr=nr, arch=audit) == expected, name
+    assert set(seccomp.DENIED) > seccomp.NESTING
+    assert machine.run(program, nr=seccomp.CEILING + 1, arch=audit) == ENOSYS
+    assert machine.run(program, nr=0, arch=I386) == KILL
+    ioctl = number("ioctl", arch)
+    assert ioctl is not None
+    assert machine.run(program, nr=ioctl, arch=audit, args=(0, 0x5412)) == EPERM
 
 
 def test_both_architectures_refuse_the_same_names() -> None:

@@ -116,3 +116,21 @@ def test_an_interrupted_run_does_not_pass_though_all_of_it_had_ended(run) -> Non
     assert [outcome.result for outcome in report.judgement.outcomes] == [Result.PASSED]
     assert report.judgement.verdict is Verdict.INCONCLUSIVE
     assert report.judgement.notes[0] == "the run was interrupted"
+
+
+def test_a_finding_is_kept_to_be_replayed(run) -> None:
+    kept = run("finds")
+    assert kept.replays
+    assert not [note for note in kept.judgement.notes if "was kept" in note]
+
+
+def test_where_nothing_to_replay_can_be_kept_the_report_says_so(run, tmp_path) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "failures").write_text("a file where a folder would be")
+    (tmp_path / "work" / ".locara").write_text("and here")
+    report = run("finds")
+    assert report.judgement.verdict is Verdict.FAILED
+    assert [found.message for outcome in report.judgement.outcomes for found in outcome.findings] == ["bad"]
+    (note,) = [note for note in report.judgement.notes if "was kept" in note]
+    assert "--workdir" in note
+    assert not report.replays

@@ -66,6 +66,7 @@ MODULES: Final = (
     "locara_verify.checks.log.notes",
     "locara_verify.checks.log.proofs",
     "locara_verify.checks.manifest.labels",
+    "locara_verify.checks.manifest.own_tests",
     "locara_verify.checks.manifest.secrets",
     "locara_verify.checks.manifest.static",
     "locara_verify.checks.models.answers",
