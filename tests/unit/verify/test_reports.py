@@ -32,6 +32,19 @@ def test_a_human_reader_sees_finding_place_help_and_replay(report) -> None:
     assert re.search(r"^latency +p50_us 1.25, bound 1.5$", text, re.MULTILINE)
 
 
+def test_a_person_is_shown_the_first_notes_of_each_check_and_json_has_all(report) -> None:
+    made = report(only_good=True)
+    notes = (
+        *(f"race: turn {number}" for number in range(5)),
+        *(f"walk: step {number}" for number in range(3)),
+        "alone",
+    )
+    made = dataclasses.replace(made, judgement=dataclasses.replace(made.judgement, notes=notes))
+    shown = [line[6:] for line in files.FORMATS["human"](made).splitlines() if line.startswith("note  ")]
+    assert shown == [*notes[:3], "race: 2 more notes, in the JSON and HTML reports", *notes[5:]]
+    assert json.loads(files.FORMATS["json"](made))["notes"] == list(notes)
+
+
 @pytest.mark.parametrize("name", [name for name in files.FORMATS if name != "human"])
 def test_no_format_carries_control_characters_raw(report, name) -> None:
     text = files.FORMATS[name](report())

@@ -17,6 +17,8 @@ from locara_verify.report.value import Report
 from locara_verify.verdict import Result, RuleOutcome
 
 WIDTH: Final = 100
+_NOTES: Final = 3
+"""Notes of one check that people are shown."""
 _DIGEST: Final = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 
 
@@ -33,7 +35,7 @@ def render(report: Report) -> str:
     measured = list(measurement_lines(report.judgement.bench))
     lines += ["", *measured] if measured else []
     lines += [""] if report.judgement.notes else []
-    for note in report.judgement.notes:
+    for note in _first_notes(report.judgement.notes):
         lines += _wrapped("note  ", note)
     lines += _durations(report)
     lines += ["", _counts(report), _verdict(report)]
@@ -75,6 +77,17 @@ def finding_lines(outcome: RuleOutcome, finding: Finding, replay: str | None) ->
     yield from _wrapped("   = help      ", f"{outcome.rule.fix} (see `locara explain {outcome.rule.id}`)")
     if replay is not None:
         yield f"   = replay    locara replay {one_line(replay)}"
+
+
+def _first_notes(notes: Sequence[str]) -> Iterator[str]:
+    """Of each check the first few: the details of a race are for whoever looks for them."""
+    by_check: dict[str, list[str]] = {}
+    for note in notes:
+        by_check.setdefault(note.partition(": ")[0], []).append(note)
+    for check, told in by_check.items():
+        yield from told[:_NOTES]
+        if len(told) > _NOTES:
+            yield f"{check}: {len(told) - _NOTES} more notes, in the JSON and HTML reports"
 
 
 def _wrapped(lead: str, text: str) -> list[str]:
