@@ -137,6 +137,22 @@ def test_a_run_that_is_not_whole_is_inconclusive(
     assert not result.findings
 
 
+def test_a_place_that_is_not_in_the_app_is_not_believed(judge: Callable[[str], CheckResult]) -> None:
+    (found,) = judge(
+        """
+        import json, os
+
+        def test_it():
+            told = {"test": "x", "outcome": "failed", "when": "call", "text": "t"}
+            told |= {"file": "../../etc/passwd", "line": 1}
+            os.write(int(os.environ["LOCARA_TOLD_FD"]), json.dumps(told).encode() + b"\\n")
+            os.write(int(os.environ["LOCARA_TOLD_FD"]), b'{"ended": 1, "collected": 1}\\n')
+            os._exit(1)
+        """
+    ).findings
+    assert (found.file, found.line) == (None, None)
+
+
 def test_a_file_that_cannot_be_read_is_a_finding(judge: Callable[[str], CheckResult]) -> None:
     (found,) = judge("import no_such_module_anywhere\n").findings
     assert "tests/test_app.py" in found.message

@@ -31,7 +31,18 @@ class Run:
 def arguments(app: Path, chosen: str) -> list[str]:
     """pytest's, for the tests that ``chosen`` names. A configuration around the app's folder has no say."""
     config = [] if any((app / name).is_file() for name in _OWN_SETTINGS) else ["-c", os.devnull]
-    return [*config, f"--rootdir={app}", "-p", "no:cacheprovider", "-p", _PLUGIN, "-q", "--tb=short", chosen]
+    return [
+        *config,
+        f"--rootdir={app}",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        _PLUGIN,
+        "-q",
+        "--tb=short",
+        "--",
+        chosen,
+    ]
 
 
 def run(app: Path, models: Path, seconds: float, said: Callable[[str], None], chosen: str = TESTS) -> Run:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib.util import find_spec
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from locara_verify.check import CheckResult, check
 from locara_verify.context import Context
 from locara_verify.finding import Finding, first_of_each
 from locara_verify.own_tests.run import TESTS
 from locara_verify.target import Target
+
+if TYPE_CHECKING:
+    from locara_verify.own_tests.outcome import Failure
 
 RULE: Final = "LC054"
 NAME: Final = "own-tests"
@@ -63,18 +66,8 @@ def _judged(ctx: Context, chosen: str) -> CheckResult:
             ctx.progress(begun, begun, f"test {begun}")
 
     done = run(ctx.target.path, ctx.model_cache.root, ctx.profile.task_seconds * _SHARE, said, chosen)
-    findings = tuple(
-        Finding(
-            RULE,
-            f"the app's own test {failure.test.rpartition('::')[2] or failure.test} fails",
-            because=failure.text.splitlines()[0] if failure.text else "",
-            file=failure.file,
-            line=failure.line,
-            evidence={"test": failure.test},
-            replay={"check": NAME, "case": {"test": failure.test}},
-        )
-        for failure in done.outcome.failed.values()
-    )
+    files = {entry.path for entry in ctx.target.entries}
+    findings = tuple(_finding(failure, files) for failure in done.outcome.failed.values())
     notes = [f"{test} was skipped: {why}" for test, why in sorted(done.outcome.skipped.items())]
     if not done.doubt:
         notes.insert(
@@ -86,6 +79,19 @@ def _judged(ctx: Context, chosen: str) -> CheckResult:
         attempts={RULE: done.outcome.judged},
         inconclusive={RULE: done.doubt} if done.doubt else {},
         notes=tuple(notes),
+    )
+
+
+def _finding(failure: Failure, files: Collection[str]) -> Finding:
+    known = failure.file in files and failure.line > 0
+    return Finding(
+        RULE,
+        f"the app's own test {failure.test.rpartition('::')[2] or failure.test} fails",
+        because=failure.text.splitlines()[0] if failure.text else "",
+        file=failure.file if known else None,
+        line=failure.line if known else None,
+        evidence={"test": failure.test},
+        replay={"check": NAME, "case": {"test": failure.test}},
     )
 
 
