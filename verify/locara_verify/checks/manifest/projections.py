@@ -22,10 +22,15 @@ from locara.sandbox.profile import Profile, profile
 from locara_verify.check import CheckResult
 from locara_verify.checks.manifest.story import CAPABILITIES, story_of
 from locara_verify.context import Context
-from locara_verify.finding import JSON, Finding
+from locara_verify.finding import JSON, Finding, first_of_each
+from locara_verify.strategies import manifests
 from locara_verify.target import MANIFEST
 
 CHECK: Final = "manifest/static"
+GENERATED: Final = "generated"
+LEAST: Final = 20
+EXAMPLES: Final = 5
+"""Of so many examples of a fuzzer one is a manifest whose projections are judged: each takes a millisecond."""
 RISKS: Final = ("low", "medium", "high")
 
 
@@ -107,11 +112,14 @@ class _Notes:
 
 
 def projections(ctx: Context, case: Mapping[str, Any] | None = None) -> CheckResult:
-    """Judge the app's own manifest, then each capability with less and with more of it in a copy.
+    """Judge the app's own manifest, each capability with less and with more of it in a copy, and generated manifests.
 
     ``case`` is that of a finding's replay and limits the work to it.
     """
     notes = _Notes(_lines(ctx.grants))
+    if case is not None and case["change"] == GENERATED:
+        _judge(notes, case["manifest"], case)
+        return CheckResult(tuple(notes.findings), {"LC006": notes.attempts}, decisions=notes.decisions)
     chosen = range(len(CHANGES)) if case is None else [case["change"]]
     for number in chosen:
         if isinstance(number, int):
@@ -119,7 +127,17 @@ def projections(ctx: Context, case: Mapping[str, Any] | None = None) -> CheckRes
     if case is None or case["change"] == "none":
         _judge(notes, json.loads(ctx.target.manifest_bytes), {"change": "none"})
         _unmoved(notes, ctx)
-    return CheckResult(tuple(notes.findings), {"LC006": notes.attempts}, decisions=notes.decisions)
+    if case is None:
+        _generated(notes, ctx)
+    return CheckResult(first_of_each(notes.findings), {"LC006": notes.attempts}, decisions=notes.decisions)
+
+
+def _generated(notes: _Notes, ctx: Context) -> None:
+    """Manifests of every mixture: what one capability shows must not hang on what stands beside it."""
+    rng = ctx.rng("projections")
+    for _ in range(max(LEAST, ctx.profile.fuzz_examples // EXAMPLES)):
+        document = manifests.valid(rng)
+        _judge(notes, document, {"change": GENERATED, "manifest": document})
 
 
 def _lines(grants: Grants) -> Callable[[str], int]:
