@@ -65,7 +65,7 @@ def compare(benchmark: Any, request: pytest.FixtureRequest) -> Compare:
     def run(
         what: str, ours: Cost, raw: Cost, *, unit: str, scale: float, note: str = "", least: int = 20
     ) -> Pairs:
-        pairs = measure(ours, raw, seconds=SECONDS, seed=1, least=least)
+        pairs = measure(ours, raw, seconds=SECONDS, seed=1, holds=lambda _pairs: True, least=least)
         request.config.stash[TABLE].append((what, unit, pairs, scale, note))
         kept = pairs.kept()
         benchmark.extra_info.update(kept=kept.middle, kept_low=kept.low, kept_high=kept.high, note=note)

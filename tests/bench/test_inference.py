@@ -2,7 +2,7 @@
 
 import pytest
 
-from locara.inference.backend import ChatRequest, Message
+from locara.inference.backend import ChatRequest, Finish, Message
 from locara_verify.checks.bench.engines import ChatPair, embed_pair
 from locara_verify.checks.bench.inference import ENDLESS, LONG, TEXTS, fixture
 from locara_verify.context import Context
@@ -53,11 +53,13 @@ def test_schema(compare: Compare, chat_models: dict[str, ChatPair], model: str) 
     def bound() -> float:
         start = pair.raw.clock()
         *_, finish = pair.chat.stream(ChatRequest(SHORT, max_tokens=count, schema={**schema, "maxItems": 40}))
+        assert isinstance(finish, Finish)
         return (pair.raw.clock() - start) / finish.usage.output_tokens
 
     def free() -> float:
         start = pair.raw.clock()
         *_, finish = pair.chat.stream(ChatRequest(SHORT, max_tokens=count))
+        assert isinstance(finish, Finish)
         return (pair.raw.clock() - start) / finish.usage.output_tokens
 
     compare(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 
-def test_import(benchmark) -> None:
+def test_import(benchmark: Any) -> None:
     program = (
         "import pytest, time; begin = time.perf_counter(); import locara_verify.pytest_plugin; "
         "print(time.perf_counter() - begin)"

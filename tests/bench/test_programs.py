@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pypdfium2
+import pypdfium2  # type: ignore[import-untyped]
 import pytest
 
 from locara.programs import pages, sound, words
@@ -33,7 +33,7 @@ def starter() -> Iterator[Starter]:
     made.close()
 
 
-def run(starter: Starter, name: str, options: dict, data: bytes) -> object:
+def run(starter: Starter, name: str, options: dict[str, object], data: bytes) -> object:
     return exchange(starter.begin(name, options), data, cancelled=threading.Event(), max_output=MOST)
 
 

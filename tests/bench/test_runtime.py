@@ -10,6 +10,7 @@ from locara.sandbox.launcher import start
 from locara_verify.checks.bench.calls import answering, calling, echo
 from locara_verify.checks.bench.compare import Cost
 from locara_verify.checks.bench.launches import PAYLOAD, plan_for
+from locara_verify.checks.bench.processor import clock_of
 from locara_verify.checks.models.probe import roles
 from locara_verify.context import Context
 from tests.bench.conftest import Compare
@@ -25,10 +26,11 @@ def test_call(compare: Compare, app: RunningApp) -> None:
 def test_streamed_token(compare: Compare, app: RunningApp, context: Context) -> None:
     model = roles(context).chat
     assert model is not None
+    clock = clock_of(app.pid)
     compare(
         "a streamed token",
-        answering(app.client, model, stream=True),
-        answering(app.client, model, stream=False),
+        answering(app.client, model, clock, stream=True),
+        answering(app.client, model, clock, stream=False),
         unit="us",
         scale=1e6,
         note="raw = the same answer in one piece",
