@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from collections.abc import Mapping
 from typing import Any, Final
@@ -11,6 +13,7 @@ from locara_verify.check import CheckResult, check
 from locara_verify.checks.escape.arena import open_arena
 from locara_verify.checks.escape.link import TIMEOUT, Gone, Link
 from locara_verify.checks.escape.live import Trial, conduct, share
+from locara_verify.checks.escape.processes import runtime_of
 from locara_verify.context import Context
 from locara_verify.strategies import frames
 
@@ -20,6 +23,8 @@ IDS: Final = "LC403"
 SLOW: Final = (
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT count(*) FROM n"
 )
+
+_INTERRUPTS: Final = 5
 
 Json = Any
 
@@ -35,12 +40,32 @@ def attack(trial: Trial) -> None:
     """The whole attack."""
     for rule in (BROKEN, IDS):
         trial.twin(rule, trial.arena.link.alive(), "app.info in an ordinary frame")
+    attack_streams(trial)
     attack_refused(trial)
     attack_damaged(trial, share(trial.arena.ctx, 0.1))
     attack_ids(trial)
     attack_cancel(trial, share(trial.arena.ctx, 0.02))
     attack_flood(trial, share(trial.arena.ctx, 0.04))
     attack_fatal(trial)
+
+
+def attack_streams(trial: Trial) -> None:
+    """Only frames are in the stream of frames: a library that prints or reads is led elsewhere. The keys that end a
+    program in a terminal end the launcher, which then ends the app, and never the runtime by itself."""
+    pid = runtime_of(trial.arena.app.pid) or 0
+    read, written, told = (os.readlink(f"/proc/{pid}/fd/{number}") for number in range(3))  # noqa: PTH115
+    trial.tried(BROKEN)
+    if read != os.devnull or written != told:
+        trial.fail(
+            BROKEN, "what a library prints or reads is in the stream of frames", f"0: {read}, 1: {written}"
+        )
+    for _ in range(_INTERRUPTS):
+        os.kill(pid, signal.SIGINT)
+        trial.tried(BROKEN)
+        if not trial.arena.link.alive():
+            trial.fail(
+                BROKEN, "an interrupt of the terminal ends the runtime in the middle of its work", "SIGINT"
+            )
 
 
 def attack_refused(trial: Trial) -> None:

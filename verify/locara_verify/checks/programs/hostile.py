@@ -172,6 +172,21 @@ def keeps_nothing(tally: Tally, rule: str, app: RunningApp, commands: Mapping[st
         (app.home.path / "files/large").unlink()
 
 
+def as_large_as_may_be(tally: Tally, client: Client) -> None:
+    """A page of just under 40 million pixels becomes a picture, and one of just over them does not, in any shape."""
+    for width, height, wanted in (
+        (6324, 6324, "ok"),
+        (6325, 6325, "limit_exceeded"),
+        (14_000, 2_858, "limit_exceeded"),
+    ):
+        page = b"<</Type/Page/Parent 3 0 R/MediaBox[0 0 %d %d]/Contents 5 0 R>>" % (width, height)
+        place = put(client, "large.pdf", pdf({4: page}))
+        tally.attacks += 1
+        code, message = refusal(client, "pdf.render", {**place, "page": 1, "dpi": 72})
+        told = f"{width} by {height}: {code}: {message}"[:300]
+        tally.expect(PDF, code == wanted, "the pixels of a rendered page are not counted", told)
+
+
 def judge(  # noqa: PLR0917 - what is sent, and what must come back
     tally: Tally, client: Client, data: bytes, what: str, wanted: frozenset[str], says: str = ""
 ) -> None:
@@ -261,6 +276,7 @@ def pdfs(ctx: Context) -> CheckResult:
                 if page["text"].splitlines() != lines:
                     tally.undecided(PDF, f"the allow twin failed: {page['text'][:100]!r}")
         keeps_nothing(tally, PDF, app, {"pdf.text": {}, "pdf.render": {"page": 1}})
+        as_large_as_may_be(tally, client)
         place = put(client, "many.pdf", sample(ctx, "many-pages.pdf"))
         for page, dpi in ((13, 72), (100_000, 600)):
             code, message = refusal(client, "pdf.render", {**place, "page": page, "dpi": dpi})
