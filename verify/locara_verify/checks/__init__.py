@@ -130,6 +130,7 @@ MODULES: Final = (
     "locara_verify.checks.updates.believed",
     "locara_verify.checks.updates.chains",
     "locara_verify.checks.updates.entries",
+    "locara_verify.checks.updates.followed",
     "locara_verify.checks.updates.installs",
     "locara_verify.checks.updates.known",
     "locara_verify.checks.updates.lists",

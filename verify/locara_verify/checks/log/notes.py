@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import combinations, product
 
 from locara.records import dataclass
@@ -311,6 +312,9 @@ def policies(trial: Trial, world: World) -> None:
             QUORUM, f"{what}, by keys", "policy_malformed",
             lambda keys=keys, least=least: LogPolicy.of(log, keys, least=least),  # type: ignore[misc]
         )  # fmt: skip
+    for kind in {*range(256)} - {1, 4}:
+        vkey = oracle.Key(key.name, kind, key.secret).vkey
+        trial.refused(SIGNED, f"a key of the kind {kind}", "key_malformed", partial(VerifierKey.parse, vkey))
     trial.refused(QUORUM, "a witness's key as a log", "policy_malformed", lambda: LogPolicy.of(one, (two,)))
 
 

@@ -24,6 +24,7 @@ from locara_verify.checks.models.probe import (
     refusal,
     survives,
 )
+from locara_verify.checks.programs.hostile import keeps_nothing
 from locara_verify.context import Context
 from locara_verify.finding import JSON
 from locara_verify.target import Target
@@ -119,6 +120,8 @@ def live(ctx: Context) -> CheckResult:
         tally.expect(
             LIVE, silent["segments"] == [], "silence was heard as words", ascii(silent["segments"])[:300]
         )
+        decided(tally, app.client, model)
+        keeps_nothing(tally, LIVE, app, {FILE: {"model": model}})
         cancels(tally, app.client, model, ctx.rng("cancel"))
     return tally.result()
 
@@ -129,7 +132,10 @@ def hears(tally: Tally, client: Client, model: str, name: str, samples: bytes) -
     stream = client.stream(FILE, {**asked(model, "sound.wav"), "stream": True})
     events = list(stream)
     whole = stream.result
-    again = client.call(FILE, asked(model, "sound.wav"), timeout=CALL_SECONDS)
+    silent = client.stream(FILE, asked(model, "sound.wav"), timeout=CALL_SECONDS)
+    unasked = list(silent)
+    again = silent.result
+    tally.expect(LIVE, not unasked, f"{name}: events came that were not asked for", ascii(unasked)[:200])
     segments = whole["segments"]
     times = [time for one in segments for time in (one["start"], one["end"])]
     seconds = len(samples) / 2 / RATE
@@ -157,6 +163,17 @@ def hears(tally: Tally, client: Client, model: str, name: str, samples: bytes) -
     tally.expect(
         LIVE, came + end["last"] == end["segments"], f"{name}: pushes and the whole differ", sound=name
     )
+
+
+def decided(tally: Tally, client: Client, model: str) -> None:
+    """Whoever hears a file or opens a stream has asked for the model, and not only for the file."""
+    client.call(FILE, asked(model, "silence.wav"), timeout=CALL_SECONDS)
+    stream = client.call("transcribe.open", {"model": model, "rate": RATE}, timeout=CALL_SECONDS)["stream"]
+    client.call("transcribe.close", {"stream": stream}, timeout=CALL_SECONDS)
+    entries = client.call("audit.capabilityLog", {"limit": 20}, timeout=CALL_SECONDS)["entries"]
+    asked_for = {entry["cmd"] for entry in entries if entry["capability"] == "models"}
+    for command in (FILE, "transcribe.open", "transcribe.close"):
+        tally.expect(LIVE, command in asked_for, "a use of a model is not in the log", command)
 
 
 def streams_end(tally: Tally, client: Client, model: str) -> None:
