@@ -7,8 +7,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
-import stat
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from locara.cli.exits import Exit, exit_of
 from locara.cli.terminal import print_error, printable
 from locara.errors import LocaraError, UsageError
+from locara.plain_files import NotPlainError, open_plain
 
 if TYPE_CHECKING:
     from locara.core.digest import Digest
@@ -257,10 +256,9 @@ def _hash(place: Path) -> str:
 def read_small(place: Path) -> bytes:
     """A small plain file; one that is larger than any attestation is read far enough to be refused as such."""
     try:
-        fd = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(fd, "rb") as file:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise UsageError(f"{place} is not a file")
+        with open_plain(place, follow=True) as file:
             return file.read(_MAX_FILE + 1)
+    except NotPlainError as error:
+        raise UsageError(f"{place} is not a file") from error
     except OSError as error:
         raise UsageError(f"{place} cannot be read: {error.strerror}") from error

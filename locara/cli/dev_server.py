@@ -203,11 +203,14 @@ class _Handler(BaseHTTPRequestHandler):
                 fd = open_beneath(folder, path, os.O_RDONLY)
             finally:
                 os.close(folder)
-            with os.fdopen(fd, "rb") as file:
+            try:
                 seen = os.fstat(fd)
                 if not stat.S_ISREG(seen.st_mode) or seen.st_size > _MAX_FILE:
                     raise FileNotFoundError
-                data = file.read()
+                with os.fdopen(fd, "rb", closefd=False) as file:
+                    data = file.read()
+            finally:
+                os.close(fd)
         except (OSError, ValueError):
             self._answer(404, b"not a file of the built page\n", ".txt")
             return

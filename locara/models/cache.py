@@ -24,6 +24,7 @@ from typing import Any
 from locara.core.digest import Digest
 from locara.durable import sync_folder
 from locara.errors import ModelError
+from locara.plain_files import open_plain
 from locara.records import dataclass
 from locara.staging import attempt
 
@@ -308,10 +309,6 @@ def default_root() -> Path:
 def open_regular(path: Path) -> io.BufferedReader:
     """Open for reading; a link in the last place, a pipe or a device is refused."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
+        return open_plain(path)
     except OSError as error:
         raise ModelError(f"the model file cannot be read: {error.strerror}", code="not_cached") from error
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise ModelError("the model file is not a regular file", code="not_cached")
-    return os.fdopen(fd, "rb")

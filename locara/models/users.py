@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -19,6 +18,7 @@ from locara.core.strict_json import MAX_BYTES
 from locara.errors import ManifestError, Problem
 from locara.models.cache import ModelCache
 from locara.models.pin import Pin
+from locara.plain_files import open_plain
 from locara.records import dataclass
 
 USERS: Final = ".apps"
@@ -74,11 +74,7 @@ def user_in(folder: Path) -> User | None:
     read."""
     place = folder / MANIFEST
     try:
-        fd = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            os.close(fd)
-            raise _unreadable(place, "it is not a file")
-        with os.fdopen(fd, "rb") as file:
+        with open_plain(place, follow=True) as file:
             data = file.read(MAX_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         return None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from pathlib import Path
 from typing import Final
 
 from locara.core.grant import Grants, compile_grants
 from locara.core.manifest import Manifest, parse_manifest
 from locara.errors import LocaraError
+from locara.plain_files import NotPlainError, open_plain
 from locara.records import dataclass
 
 MANIFEST_NAME: Final = "locara.json"
@@ -47,16 +46,16 @@ def read_manifest(path: Path) -> bytes:
     """The bytes of a manifest. Raises BundleError when it is a link, no plain file or cannot be read."""
     try:
         # Not a link, and no wait when somebody put a fifo there.
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        file = open_plain(path)
     except FileNotFoundError as error:
         raise BundleError(
             f"{path.parent} is not an app: it has no {MANIFEST_NAME}",
             code="not_an_app",
             fix=f"name a folder that holds a {MANIFEST_NAME}",
         ) from error
+    except NotPlainError as error:
+        raise BundleError(f"{path} is not a regular file", code="not_an_app") from error
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error.strerror}") from error
-    with os.fdopen(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise BundleError(f"{path} is not a regular file", code="not_an_app")
+    with file:
         return file.read(_READ_LIMIT)

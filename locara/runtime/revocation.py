@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeVar
 
@@ -19,6 +18,7 @@ from locara.core.capability import Kind
 from locara.core.digest import Digest
 from locara.core.grant import Grants
 from locara.core.text import escape
+from locara.plain_files import open_plain
 from locara.records import dataclass
 from locara.runtime.origin import Origin, origin_of
 from locara.runtime.state import StartError, StateFolder
@@ -209,14 +209,14 @@ def read_limits(policy: Path = POLICY) -> Limits:
     """How old lists may be on this machine. A policy that its administrator alone could not have written is an
     error: StartError ``revocation_unreadable``."""
     try:
-        fd = os.open(policy, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        file = open_plain(policy)
     except (FileNotFoundError, NotADirectoryError):
         return Limits()
     except OSError as error:
         raise _bad_policy(policy, error.strerror or "it cannot be opened") from error
-    with os.fdopen(fd, "rb") as file:
-        seen = os.fstat(fd)
-        if not stat.S_ISREG(seen.st_mode) or seen.st_uid != 0 or seen.st_mode & 0o022:
+    with file:
+        seen = os.fstat(file.fileno())
+        if seen.st_uid != 0 or seen.st_mode & 0o022:
             raise _bad_policy(policy, "it is not a plain file that the administrator alone may write")
         data = file.read(_MAX_POLICY + 1)
     try:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import stat
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +20,7 @@ from locara.core.digest import Digest
 from locara.core.strict_json import JSON, parse
 from locara.durable import write_whole
 from locara.errors import LocaraError, ManifestError
+from locara.plain_files import NotPlainError, open_plain
 from locara.records import dataclass
 
 MAX_BYTES: Final = 8 * 1024 * 1024
@@ -87,15 +87,16 @@ class StateFolder:
         """The bytes of a file, ``None`` only when there is no such file. Raises StartError with ``code`` as
         `read` does, except for what the text says."""
         try:
-            fd = os.open(self.path / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            file = open_plain(self.path / name)
         except FileNotFoundError:
             return None
+        except NotPlainError as error:
+            raise self.unreadable(name, _NOT_OURS, code=code) from error
         except OSError as error:
             raise self.unreadable(name, error.strerror or "it cannot be opened", code=code) from error
-        with os.fdopen(fd, "rb") as file:
-            seen = os.fstat(fd)
-            theirs = seen.st_uid not in (os.geteuid(), 0) or seen.st_mode & 0o022
-            if theirs or not stat.S_ISREG(seen.st_mode):
+        with file:
+            seen = os.fstat(file.fileno())
+            if seen.st_uid not in (os.geteuid(), 0) or seen.st_mode & 0o022:
                 raise self.unreadable(name, _NOT_OURS, code=code)
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:

@@ -10,9 +10,7 @@ keys checked at the end, so tables can be rebuilt; full-text searches and texts 
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +20,7 @@ import apsw
 
 from locara.core.digest import Digest
 from locara.errors import StorageError
+from locara.plain_files import NotPlainError, open_plain
 from locara.records import dataclass
 from locara.storage import settings
 from locara.storage.backups import make_backup
@@ -63,11 +62,10 @@ def _refuse(message: str, fix: str) -> StorageError:
 
 def _read(path: Path, number: int) -> Step:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:  # noqa: PTH123  (an open descriptor, not a path)
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise StorageError(f"db/{path.name} is not a regular file", code="migration_failed")
+        with open_plain(path) as file:
             data = file.read(_MAX_BYTES + 1)
+    except NotPlainError as error:
+        raise StorageError(f"db/{path.name} is not a regular file", code="migration_failed") from error
     except OSError as error:
         raise StorageError(f"db/{path.name} could not be read", code="migration_failed") from error
     if len(data) > _MAX_BYTES:

@@ -19,6 +19,7 @@ from typing import Final
 
 from locara.core.digest import Digest
 from locara.errors import ToolError
+from locara.plain_files import open_plain
 from locara.records import dataclass
 from locara.staging import attempt
 from locara.tools.manifest import MAX_MANIFEST, MAX_MODULE, Tool, read_tool
@@ -159,13 +160,10 @@ def _mismatch(what: str) -> ToolError:
 def _read(path: Path, most: int) -> bytes:
     """The bytes of a regular file; a link in the last place, a pipe or a device is refused."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
+        with open_plain(path) as file:
+            data = file.read(most + 1)
     except OSError as error:
         raise ToolError(f"{path.name} cannot be read: {error.strerror}", code="not_cached") from error
-    with os.fdopen(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise ToolError(f"{path.name} is not a regular file", code="not_cached")
-        data = file.read(most + 1)
     if len(data) > most:
         raise ToolError(f"{path.name} has more than {most} bytes", code="bad_format")
     return data

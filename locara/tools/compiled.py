@@ -13,7 +13,6 @@ import hashlib
 import hmac
 import os
 import secrets
-import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Generic, Protocol, Self, TypeVar
@@ -22,11 +21,11 @@ import wasmtime
 
 from locara.core.digest import Digest
 from locara.errors import ToolError
+from locara.plain_files import open_plain
 
 _MAC_BYTES: Final = 32
 _MOST_BYTES: Final = 256 * 1024 * 1024
 _KEY_FILE: Final = "key"
-_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -117,12 +116,12 @@ def _mac(secret: bytes, key: str, body: bytes) -> bytes:
 def _read(path: Path) -> bytes | None:
     """A regular file of this user that nobody else can write, or None."""
     try:
-        fd = os.open(path, _READ)
+        file = open_plain(path)
     except OSError:
         return None
-    with os.fdopen(fd, "rb") as file:
-        seen = os.fstat(fd)
-        mine = stat.S_ISREG(seen.st_mode) and seen.st_uid == os.geteuid() and not seen.st_mode & 0o022
+    with file:
+        seen = os.fstat(file.fileno())
+        mine = seen.st_uid == os.geteuid() and not seen.st_mode & 0o022
         if not mine or seen.st_nlink != 1 or seen.st_size > _MOST_BYTES:
             return None
         try:

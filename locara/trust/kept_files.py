@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from locara.durable import write_whole
+from locara.plain_files import open_plain
 from locara.trust.log_refusal import LogRefused
 from locara.trust.note_keys import SigningKey
 
 MAX_KEY_FILE: Final = 4_096
-_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def read_file(path: Path, most: int, *, code: str) -> bytes | None:
@@ -24,18 +24,12 @@ def read_file(path: Path, most: int, *, code: str) -> bytes | None:
     Raises LogRefused with `code` for anything else.
     """
     try:
-        fd = os.open(path, _READ)
+        with open_plain(path) as file:
+            data = file.read(most + 1)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise LogRefused(f"{path} cannot be read: {error.strerror}", code=code) from error
-    with os.fdopen(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise LogRefused(f"{path} is not a plain file", code=code)
-        try:
-            data = file.read(most + 1)
-        except OSError as error:
-            raise LogRefused(f"{path} cannot be read: {error.strerror}", code=code) from error
     if len(data) > most:
         raise LogRefused(f"{path} is larger than {most} bytes", code=code)
     return data

@@ -26,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from locara.core.digest import Digest
 from locara.core.fields import APP_ID_PATTERN, VERSION_PATTERN
 from locara.core.paths import is_portable
+from locara.plain_files import open_plain
 from locara.records import dataclass
 from locara.trust.refusal import Reason, TrustError
 from locara.trust.statement.reading import Hex256, read_json, read_model
@@ -95,9 +96,8 @@ def is_locapp(path: Path) -> bool:
     if path.is_dir():
         return (path / LIST).is_file()
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(fd, "rb") as file:
-            return stat.S_ISREG(os.fstat(file.fileno()).st_mode) and file.read(4) == b"PK\x03\x04"
+        with open_plain(path, follow=True) as file:
+            return file.read(4) == b"PK\x03\x04"
     except OSError:
         return False
 
@@ -228,13 +228,9 @@ class _Folder:
 
     def _open(self, path: Path) -> io.BufferedIOBase:
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            return open_plain(path)
         except OSError as error:
             raise _malformed(f"{path.name[:200]!a} cannot be read: {error.strerror}") from error
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            os.close(fd)
-            raise _malformed(f"{path.name[:200]!a} is not a plain file")
-        return os.fdopen(fd, "rb")
 
     def __enter__(self) -> _Folder:
         return self

@@ -109,6 +109,8 @@ def request(
                 raise LogRefused(f"{address} answers with more than {most} bytes", code="source_unreadable")
             if time.monotonic() > end:
                 raise LogRefused(f"{address} takes too long to answer", code="source_unreadable")
+        if response.length and response.status == http.client.OK:
+            raise LogRefused(f"{address} ended its answer early", code="source_unreadable")
         return response.status, response.headers.get_content_type(), bytes(data[:most])
     except (OSError, http.client.HTTPException) as error:
         raise LogRefused(f"{address} cannot be reached: {error}", code="source_unreadable") from error

@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from locara.core.digest import Digest
 from locara.durable import sync_folder, write_whole
+from locara.plain_files import open_plain
 from locara.records import dataclass
 from locara.trust.repository.address import checked_address
 from locara.trust.repository.refused import UpdateRefused
@@ -199,16 +200,12 @@ def _writing(what: str) -> Iterator[None]:
 def _read(path: Path, limit: int) -> bytes | None:
     """The bytes of a plain file, one more than the limit at most; None when there is none."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open_plain(path) as file:
+            return file.read(limit + 1)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise UpdateRefused(f"{path} cannot be read: {error.strerror}", code="copy_changed") from error
-    with os.fdopen(fd, "rb") as file:
-        try:
-            return file.read(limit + 1)
-        except OSError as error:
-            raise UpdateRefused(f"{path} cannot be read: {error.strerror}", code="copy_changed") from error
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -83,8 +83,11 @@ def _read(folder: str, names: list[str]) -> bytes:
         fd = os.open(names[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at)
     finally:
         os.close(at)
-    with os.fdopen(fd, "rb") as file:
+    try:
         seen = os.fstat(fd)
         if not stat.S_ISREG(seen.st_mode) or seen.st_size > MAX_FILE:
             raise ValueError("not an ordinary file of a size that a page can have")
-        return file.read(MAX_FILE)
+        with os.fdopen(fd, "rb", closefd=False) as file:
+            return file.read(MAX_FILE)
+    finally:
+        os.close(fd)

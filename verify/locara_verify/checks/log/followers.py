@@ -20,7 +20,7 @@ from locara.trust.note_keys import VerifierKey
 from locara.trust.tiles import Edge, Tile, tiles_of
 from locara.trust.witness import Witness
 from locara_verify.check import CheckResult, check
-from locara_verify.checks.log import asked, called, readers, together
+from locara_verify.checks.log import asked, called, kept, readers, together, web
 from locara_verify.checks.log.trial import Trial, installed
 from locara_verify.context import Context
 from locara_verify.oracle import log as oracle
@@ -73,6 +73,8 @@ def run(ctx: Context) -> CheckResult:
         monitors(trial, rng, folder, entries, seen)
     secret(trial, folder / "secret")
     asked.questions(trial, folder / "asked", serve, rng.randrange(2**32))
+    kept.kept_files(trial, folder / "kept")
+    web.over_the_web(trial, folder)
     called.over_http(trial, folder / "called", serve, policy())
     together.two_at_once(trial, folder / "together", serve, policy())
     served = readers.Served(folder / "read", serve, policy())
