@@ -363,5 +363,6 @@ def plan_text(subject: Target, made: Plan) -> str:
     lines += [
         f"  not planned  {rule}: {visible(reason)}" for rule, reason in sorted(made.not_planned.items())
     ]
+    lines += [made.unloaded] if made.broken else []
     lines.append(f"{len(made.rules)} rules planned, {len(made.not_planned)} not planned")
     return "\n".join(lines) + "\n"

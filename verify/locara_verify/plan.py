@@ -46,7 +46,8 @@ class Task:
 class Plan:
     """``rules`` are owed a result. ``unjudged`` are those among them that nothing can judge, with the reason:
     they count as skipped. ``not_planned`` are rules that have no place in this run, with the reason. ``in_part`` are
-    planned rules of whose checks some have no place, by the reason.
+    planned rules of whose checks some have no place, by the reason. ``broken`` are modules of checks that did not load,
+    with the reason: nobody knows which rules they would have judged, so such a run cannot pass.
     """
 
     rules: Mapping[str, Rule]
@@ -55,6 +56,13 @@ class Plan:
     not_planned: Mapping[str, str] = field(default_factory=dict)
     partial: bool = False
     in_part: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    broken: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def unloaded(self) -> str:
+        """Why this plan is not whole, in words; empty when every module of checks loaded."""
+        details = ", ".join(f"{module} ({reason})" for module, reason in sorted(self.broken.items()))
+        return f"these checks did not load: {details}" if details else ""
 
 
 def plan(
@@ -108,9 +116,8 @@ def plan(
         raise UsageError(f"the choice of rules leaves nothing to run{why}", fix="`--print-plan` shows why")
     tasks = tuple(Task(checks[name], tuple(ids)) for name, ids in sorted(wanted.items()))
     left = {name: reasons[name] or (LONGER if quick and not checks[name].quick else None) for name in checks}
-    return Plan(
-        planned, _ordered(tasks), unjudged, not_planned, choice.partial, _in_part(planned, by_rule, left)
-    )
+    in_part = _in_part(planned, by_rule, left)
+    return Plan(planned, _ordered(tasks), unjudged, not_planned, choice.partial, in_part, broken)
 
 
 def _in_part(

@@ -125,7 +125,7 @@ def execute(
         stopped = interrupted()
         if not stopped and any(event.started and event.result is None for event in finished):
             keep()
-    broken_off = "the run was interrupted" if stopped else _changed(subject)
+    broken_off = "the run was interrupted" if stopped else _changed(subject) or made.unloaded
     judgement = judge(made, finished, strict=settings.strict, broken_off=broken_off, accept=settings.accept)
     if reused := sum(event.cached for event in finished):
         note = f"{reused} of {len(finished)} checks were taken from the cache: same app, same verifier, same machine"

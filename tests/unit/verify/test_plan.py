@@ -208,3 +208,12 @@ def test_a_quick_run_measures_only_what_is_chosen(make_app) -> None:
     assert "LC906" in planned("ci")
     assert "LC906" in planned("quick", only=("performance",))
     assert "LC906" in planned("quick", expression="decision-latency")
+
+
+def test_what_did_not_load_is_part_of_the_plan(rules, make_check, target) -> None:
+    checks = {"one": make_check("one", "LC001", "LC201")}
+    made = plan(
+        rules, checks, {"b": "SyntaxError: x", "a": "ImportError: y"}, target, Selection(), strict=False
+    )
+    assert made.unloaded == "these checks did not load: a (ImportError: y), b (SyntaxError: x)"
+    assert not plan(rules, checks, {}, target, Selection(), strict=False).unloaded

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -54,10 +54,16 @@ def run(make_app, make_rule, make_check, tmp_path, monkeypatch) -> Callable[...,
     (tmp_path / "code" / "meanwhile.py").write_text(MODULE)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'code'}:{os.environ.get('PYTHONPATH', '')}")
 
-    def go(name: str, *, interrupted_at_its_end: bool = False, **more: object) -> Report:
+    def go(
+        name: str,
+        *,
+        interrupted_at_its_end: bool = False,
+        broken: Mapping[str, str] | None = None,
+        **more: object,
+    ) -> Report:
         subject = load(make_app())
         check = make_check(name, "LC001", module="meanwhile")
-        plan = Plan({"LC001": make_rule("LC001")}, (Task(check, check.rules),))
+        plan = Plan({"LC001": make_rule("LC001")}, (Task(check, check.rules),), broken=broken or {})
         settings = Settings(subject.path, PROFILES["quick"], 7, workdir=tmp_path / "work", **more)  # type: ignore[arg-type]
         ended: list[CheckFinished] = []
 
@@ -116,6 +122,22 @@ def test_an_interrupted_run_does_not_pass_though_all_of_it_had_ended(run) -> Non
     assert [outcome.result for outcome in report.judgement.outcomes] == [Result.PASSED]
     assert report.judgement.verdict is Verdict.INCONCLUSIVE
     assert report.judgement.notes[0] == "the run was interrupted"
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize(
+    ("name", "broken", "verdict"),
+    [
+        ("looks", {}, Verdict.PASSED),
+        ("looks", {"checks.of.tools": "ImportError: no wasmtime"}, Verdict.INCONCLUSIVE),
+        ("finds", {"checks.of.tools": "ImportError: no wasmtime"}, Verdict.FAILED),
+    ],
+)
+def test_a_run_passes_only_when_every_module_of_checks_loaded(run, strict, name, broken, verdict) -> None:
+    report = run(name, strict=strict, broken=broken)
+    assert report.judgement.verdict is verdict
+    told = "these checks did not load: checks.of.tools (ImportError: no wasmtime)"
+    assert (told in report.judgement.notes) is bool(broken)
 
 
 def test_a_finding_is_kept_to_be_replayed(run) -> None:

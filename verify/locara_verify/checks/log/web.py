@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from locara.trust.log_source import WebSource, source_of
 from locara_verify.checks.in_process import environment
 from locara_verify.checks.log.trial import Trial
+from locara_verify.checks.plain_server import Talk, answer, lies, server
 
 RULE: Final = "LC757"
 MOST: Final = 1_000
@@ -25,7 +24,6 @@ NO_ADDRESSES: Final = (
     "https://log.test:99999/", "https://log.test/ a", "https://log.test/\n", "https://log.test\\@other.test/",
     "javascript://log.test/", "https://log.test/\u2028",
 )  # fmt: skip
-Talk = Callable[[socket.socket], None]
 
 
 def over_the_web(trial: Trial, folder: Path) -> None:
@@ -34,29 +32,37 @@ def over_the_web(trial: Trial, folder: Path) -> None:
         trial.refused(RULE, f"the address {text!a}", UNREADABLE, lambda text=text: source_of(text))  # type: ignore[misc]
     trial.refused(RULE, "a folder that is not there", UNREADABLE, lambda: source_of(str(folder / "none")))
     told: list[bytes] = []
-    good = _answer(b"200 OK", b"x" * MOST)
+    good = answer(b"200 OK", b"x" * MOST)
     with _server(good, told) as address:
         trial.believed(RULE, "a file as large as may be", lambda: _is(_read(address), b"x" * MOST))
         trial.believed(RULE, "the address of a log", lambda: source_of(address))
         with (
             environment(http_proxy=address, HTTP_PROXY=address, all_proxy=address),
-            _server(good, []) as other,
+            _server(good) as other,
         ):
             told.clear()
             trial.believed(RULE, "a file, whatever proxy is set", lambda: _is(_read(other), b"x" * MOST))
         trial.holds(RULE, "a proxy of the surroundings hears of the log", f"{told[:1]}", fault=bool(told))
         for status in (301, 302, 303, 307, 308):
             moved = b"%d X\r\nLocation: %s" % (status, address.encode() + b"checkpoint")
-            with _server(_answer(moved, b""), []) as sender:
+            with _server(answer(moved, b"")) as sender:
                 trial.refused(RULE, f"a redirect of {status}", UNREADABLE, lambda at=sender: _read(at))  # type: ignore[misc]
         trial.holds(RULE, "a redirect of a log was followed", f"{told[:1]}", fault=bool(told))
-    for what, talk in _lies().items():
-        with _server(talk, []) as address:
+    wrong = {
+        "one byte more than may be": answer(b"200 OK", b"x" * (MOST + 1)),
+        "a stream of more than may be": lambda line: line.sendall(
+            b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 9_000_000
+        ),
+        "an error": answer(b"500 X", b"x"),
+        "a part": answer(b"206 X", b"x"),
+    }
+    for what, talk in {**lies(_FAR_TOO_LONG + 2), **wrong}.items():
+        with _server(talk) as address:
             begin = time.monotonic()
             trial.refused(RULE, what, UNREADABLE, lambda at=address: _read(at))  # type: ignore[misc]
             took = time.monotonic() - begin
             trial.holds(RULE, f"{what} holds up whoever asks", f"{took:.1f} s", fault=took > _FAR_TOO_LONG)
-    with _server(_answer(b"404 X", b"y" * MOST * 40), []) as address:
+    with _server(answer(b"404 X", b"y" * MOST * 40)) as address:
         trial.believed(RULE, "a file that is not there", lambda: _is(_read(address), None))
 
 
@@ -69,55 +75,8 @@ def _is(found: object, wanted: object) -> None:
         raise ValueError(f"{found!a:.80} and not {wanted!a:.80}")
 
 
-def _answer(status: bytes, body: bytes) -> Talk:
-    head = b"HTTP/1.1 %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % (status, len(body))
-    return lambda line: line.sendall(head + body)
-
-
-def _lies() -> dict[str, Talk]:
-    def without_end(line: socket.socket) -> None:
-        line.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-        for _ in range(2_000):
-            line.sendall(b"x" * 65_536)
-
-    def drop_by_drop(line: socket.socket) -> None:
-        line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n")
-        for _ in range(300):
-            line.sendall(b"x")
-            time.sleep(0.05)
-
-    def nothing(line: socket.socket) -> None:
-        time.sleep(_FAR_TOO_LONG + 2)
-
-    return {
-        "one byte more than may be": _answer(b"200 OK", b"x" * (MOST + 1)),
-        "an answer without end": without_end,
-        "an answer drop by drop": drop_by_drop,
-        "no answer": nothing,
-        "half an answer": lambda line: line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\nxx"),
-        "no HTTP": lambda line: line.sendall(b"SSH-2.0-x\r\n"),
-        "an error": _answer(b"500 X", b"x"),
-        "a part": _answer(b"206 X", b"x"),
-    }
-
-
 @contextmanager
-def _server(talk: Talk, told: list[bytes]) -> Iterator[str]:
-    """A server that answers each connection this way, and notes what it was asked."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            with suppress(OSError):
-                while True:
-                    line, _ = listener.accept()
-                    with suppress(OSError), line:
-                        line.settimeout(10.0)
-                        told.append(line.recv(65_536))
-                        talk(line)
-
-        threading.Thread(target=serve, daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
-        finally:
-            with suppress(OSError):
-                listener.shutdown(socket.SHUT_RDWR)
+def _server(talk: Talk, told: list[bytes] | None = None) -> Iterator[str]:
+    """The address of a log at such a server."""
+    with server(talk, told) as port:
+        yield f"http://127.0.0.1:{port}/"

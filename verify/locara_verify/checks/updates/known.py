@@ -137,6 +137,8 @@ def _policies(ctx: Context) -> Iterator[tuple[object, object, str]]:
             told = limits_of({"format": "locara-policy/1", "revocation": {f"{name}Days": days}})
             wanted = days * DAY if now is None else min(now, days * DAY)
             yield getattr(told, name), wanted, f"a policy with {name}Days {days}"
+    for what, document in _no_policies():
+        yield _taken(document), "refused", f"a policy that is none: {what}"
     place = ctx.fresh_dir("policy") / "policy.json"
     text = json.dumps({"format": "locara-policy/1", "revocation": {"allow": ["R-1"], "warnDays": 1}})
     is_root = os.geteuid() == 0
@@ -157,6 +159,32 @@ def _policies(ctx: Context) -> Iterator[tuple[object, object, str]]:
     link.symlink_to(place)
     yield _policy(link), "revocation_unreadable", "a policy that is a link"
     yield _policy(place.with_name("none.json")), "", "no policy"
+
+
+def _no_policies() -> Iterator[tuple[str, dict[str, Any]]]:
+    """A word that is misspelt must not be passed over: the administrator believes that it holds."""
+    right: dict[str, Any] = {"format": "locara-policy/1", "revocation": {"warnDays": 1.0}}
+    for name in ("warndays", "warn", "warnDays ", "days", "Allow", "liftedHere", ""):
+        yield f"a field {name!r}", {**right, "revocation": {name: 1.0}}
+    odd: tuple[object, ...] = ("1", True, 0, -1, 36_501, float("nan"), float("inf"), [], {})
+    for value in odd:
+        for name in ("warnDays", "installDays", "networkDays", "localDays"):
+            yield f"{name} {value!r}", {**right, "revocation": {name: value}}
+    lists: tuple[object, ...] = ("R-1", [1], [""], ["x" * 65], ["R"] * 1_001, {"R-1": True})
+    for value in lists:
+        yield f"allow {value!r:.40}", {**right, "revocation": {"allow": value}}
+    yield "a further part", {**right, "network": {}}
+    yield "another format", {**right, "format": "locara-policy/2"}
+    yield "no format", {"revocation": right["revocation"]}
+    yield "no revocation", {"format": right["format"]}
+
+
+def _taken(document: dict[str, Any]) -> str:
+    try:
+        limits_of(document)
+    except ValueError:
+        return "refused"
+    return "taken"
 
 
 def _everywhere(ctx: Context, place: Path) -> Iterator[tuple[object, object, str]]:
