@@ -121,7 +121,7 @@ def test_roots(root: str, name: str) -> None:
 
 def test_a_bounded_tree_counts_bytes_and_names(tmp_path: Path) -> None:
     (tmp_path / "old").write_bytes(b"x" * 40)
-    tree = BoundedTree(LocalTree(tmp_path), tmp_path, max_bytes=100, max_files=4)
+    tree = BoundedTree(LocalTree(tmp_path), max_bytes=100, max_files=4)
     tree.write("a", b"x" * 60, "create")
     for path, mode in (("b", "create"), ("a", "append"), ("b", "replace")):
         with pytest.raises(CallError) as caught:
@@ -148,7 +148,7 @@ def test_a_refused_write_leaves_the_count_right(tmp_path: Path) -> None:
     (tmp_path / "outside/secret").write_bytes(b"")
     (tmp_path / "root").mkdir()
     os.link(tmp_path / "outside/secret", tmp_path / "root/hard")
-    tree = BoundedTree(LocalTree(tmp_path / "root"), tmp_path / "root", max_bytes=10)
+    tree = BoundedTree(LocalTree(tmp_path / "root"), max_bytes=10)
     for _ in range(3):
         with pytest.raises(Refused):
             tree.write("hard", b"x" * 9, "replace")

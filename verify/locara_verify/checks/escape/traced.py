@@ -1,0 +1,327 @@
+"""LC210 and LC113: what the runtime and the broker ask of the kernel while hostile requests for files are answered.
+
+Other checks look at what an attack leaves behind. Here each system call is seen: a file that is opened and then
+refused, a name that is looked up before it is judged, a folder that is held for writing where it may be read.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from locara.records import dataclass
+from locara.sandbox.picker import ScriptedPicker
+from locara_verify.check import CheckResult, check
+from locara_verify.checks.escape.arena import Arena, hand_over, open_arena
+from locara_verify.checks.escape.entry_points import entry_points, everywhere
+from locara_verify.checks.escape.link import Gone
+from locara_verify.checks.escape.links import plant_links
+from locara_verify.checks.escape.live import Trial, conduct, share, widen
+from locara_verify.checks.escape.paths import FILE_COMMANDS, ODD_ROOTS, arguments_for, hostile_paths
+from locara_verify.context import Context
+from locara_verify.oracle import names
+from locara_verify.oracle.trace.judge import BROKER, RUNTIME, Request, judged
+from locara_verify.oracle.trace.lookups import Id, Seen, id_of
+from locara_verify.oracle.trace.tracer import threads_of
+from locara_verify.oracle.trace.watch import STAND_IN, Trace, TraceError, refused, tracing
+from locara_verify.process import descendants
+
+FILES: Final = "LC210"
+POWERS: Final = "LC113"
+WRITING: Final = frozenset({"fs.write", "fs.remove", "fs.mkdir"})
+MODES: Final = ("create", "replace", "append")
+TEXT: Final = "written while it is watched"
+TWIN: Final = "twin.txt"
+IDLE: Final = -1
+STARTS: Final = 0.02
+
+Json = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A root, with the name that it has in the trace. ``one``: a picked file, whose only path is empty."""
+
+    root: str
+    name: str
+    where: Path
+    writable: bool
+    one: bool = False
+
+    @property
+    def who(self) -> str:
+        """Who opens what lies there."""
+        return RUNTIME if self.root.startswith("$") else BROKER
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """An ordinary use that must be seen: ``who`` opened exactly ``thing`` for ``access``, for request ``number``."""
+
+    number: int
+    who: str
+    thing: Id
+    access: str
+    told: str
+
+
+@dataclass(slots=True)
+class Watched:
+    """One session under the trace. ``requests`` are all that were sent, by number."""
+
+    trial: Trial
+    trace: Trace
+    places: list[Place]
+    rng: random.Random
+    requests: list[Request] = field(default_factory=list)
+    twins: list[Twin] = field(default_factory=list)
+
+    def ask(self, command: str, args: Mapping[str, Json]) -> bool:
+        """Send a request; whether it was answered well."""
+        told = f"{command} {str(dict(args))[:200]}"
+        self.trace.mark(len(self.requests))
+        self.requests.append(Request(told, self.uses(command, args)))
+        reply = self.trial.arena.link.ask(command, args)
+        for rule in (FILES, POWERS):
+            self.trial.tried(rule)
+        return reply.ok
+
+    def uses(self, command: str, args: Mapping[str, Json]) -> Mapping[str, str]:
+        """Which places a request may use: the folder that it names, if it is granted for that and the path may name
+        something in it."""
+        place = next((one for one in self.places if one.root == args.get("root")), None)
+        path = args.get("path")
+        if command not in FILE_COMMANDS or place is None:
+            return {}
+        if path != "" and (place.one or not names.is_portable_path(path)):
+            return {}
+        if command in WRITING:
+            return {place.name: "w"} if place.writable else {}
+        return {place.name: "r"}
+
+    def ordinary(self) -> None:
+        """The allow twins: in each place something is read and, where that is granted, written."""
+        for place in self.places:
+            path = "" if place.one else TWIN
+            thing = place.where if place.one else place.where / path
+            if place.writable:
+                self.twin(place, "fs.write", path, thing, "w")
+            self.twin(place, "fs.read", path, thing, "r")
+
+    def twin(self, place: Place, command: str, path: str, thing: Path, access: str) -> None:
+        """One ordinary use, and what must be seen of it."""
+        number = len(self.requests)
+        works = self.ask(command, arguments_for(command, place.root, path))
+        told = f"{command} in {place.name}"
+        self.trial.twin(FILES, works, told)
+        if works:
+            self.twins.append(Twin(number, place.who, id_of(thing.stat()), access, told))
+
+
+@check(
+    "escape-traced",
+    rules=(FILES, POWERS, "LC406"),
+    needs=frozenset({"live", "kernel"}),
+    applies=lambda _: refused(),
+)
+def run(ctx: Context) -> CheckResult:
+    """Trace the app with every file capability while hostile requests for files are answered."""
+    with tracing() as trace:
+        before, picker = threads_of(os.getpid()), ScriptedPicker()
+        state, app = ctx.fresh_dir("state"), ctx.variant("traced", widen, page=False)
+        with open_arena(ctx, app=app, pick=False, picker=picker, state=state) as arena:
+            threads = set(threads_of(os.getpid())) - set(before)
+            attack = partial(attacked, trace, picker, state, threads)
+            return conduct(Trial(arena, (FILES, POWERS)), attack)
+
+
+def attacked(trace: Trace, picker: ScriptedPicker, state: Path, threads: Sequence[int], trial: Trial) -> None:
+    """The whole attack. What is made once at first use is made before the trace begins."""
+    arena = trial.arena
+    places = granted(arena, picker)
+    watched = Watched(trial, trace, places, arena.ctx.rng("escape-traced"))
+    kinds = planted(arena, places)
+    requests = [*hostile(watched, kinds)]
+    warm(watched)
+    runtime = runtime_of(arena)
+    held = [descriptors(runtime), descriptors(os.getpid(), str(arena.ctx.workdir))]
+    secret = arena.outside / "secret.txt"
+    watched.requests.clear()
+    watched.twins.clear()
+    try:
+        trace.begin(
+            known(arena, places, state, runtime),
+            processes=[(runtime, RUNTIME)],
+            threads=[(thread, BROKER) for thread in threads],
+            stand_in=secret,
+        )
+        watched.ordinary()
+        for number, (command, args) in enumerate(requests):
+            watched.ask(command, args)
+            arena.ctx.progress(number, len(requests), "traced requests")
+        watched.ordinary()
+        trace.mark(IDLE)
+        seen = trace.finish()
+    except TraceError as error:
+        for rule in (FILES, POWERS):
+            trial.inconclusive.setdefault(rule, str(error))
+        return
+    judge(watched, seen, id_of(secret.stat()))
+    for who, before, pid, below in zip(
+        (RUNTIME, BROKER), held, (runtime, os.getpid()), ("", str(arena.ctx.workdir)), strict=True
+    ):
+        for path in (descriptors(pid, below) - before).elements():
+            trial.fail(FILES, "a descriptor stayed open", f"{who}: {path}")
+
+
+def granted(arena: Arena, picker: ScriptedPicker) -> list[Place]:
+    """Every kind of root, for reading and for writing: named folders, picked folders, picked files."""
+    person = arena.picked_folder.parent
+    found = [Place(root.name, root.folder.name, root.folder, root.writable) for root in arena.roots()]
+    for name, access in (("read-only", "read"), ("read-write", "read-write")):
+        for kind in ("directory", "file"):
+            path = person / f"{name} {kind}"
+            if kind == "directory":
+                path.mkdir()
+            else:
+                path.write_text(TEXT, "utf-8")
+            hand_over(person)
+            picker.add(path)
+            reply = arena.link.ask(
+                "fs.pick", {"kind": kind, "access": access, "recursive": kind == "directory"}
+            )
+            if not reply.ok or not reply.result["handles"]:
+                raise Gone(f"fs.pick did not hand over the picked {kind}: {reply.error}")
+            handle = reply.result["handles"][0]["handle"]
+            found.append(Place(handle, path.name, path, access == "read-write", kind == "file"))
+    return found
+
+
+def planted(arena: Arena, places: Sequence[Place]) -> dict[str, str]:
+    """Plant links and what is no file in every folder; their names with what they are."""
+    secret, kinds = arena.picked_folder.parent / "private/secret.txt", {}
+    for place in places:
+        if not place.one:
+            place.where.mkdir(parents=True, exist_ok=True)
+            kinds = plant_links(place.where, secret)
+            (place.where / TWIN).write_text(TEXT, "utf-8")
+            hand_over(place.where)
+        arena.forget(place.where)
+    for tree in arena.trees.values():
+        tree.mark()
+    return kinds
+
+
+def hostile(watched: Watched, kinds: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Json]]]:
+    """Paths that climb, roots that are none, links in every root, and text in what else takes it."""
+    arena, rng = watched.trial.arena, watched.rng
+    roots, count = [place.root for place in watched.places], share(arena.ctx, STARTS)
+    source = hostile_paths(rng, arena)
+    turns = [(command, root) for command in FILE_COMMANDS for root in roots]
+    through = [
+        f"{name}{more}"
+        for name, kind in kinds.items()
+        for more in (("", "/secret.txt") if kind == "link" else ("",))
+    ]
+    rng.shuffle(turns)
+    for number in range(count):
+        command, root = turns[number % len(turns)]
+        yield shaped(rng, command, root, next(source))
+    for number in range(2 * count):
+        command, root = turns[number % len(turns)]
+        yield shaped(rng, command, root, rng.choice(through))
+    for command in FILE_COMMANDS:
+        for root in roots:
+            for path in ("", "absent.txt", "plain/absent.txt"):
+                yield shaped(rng, command, root, path)
+        for root in rng.sample(ODD_ROOTS, 6):
+            yield shaped(rng, command, root, "plain.txt")
+    others = [pair for pair in everywhere(entry_points(arena)) if pair[0].command.startswith("fs.")]
+    for point, place in others:
+        for _ in range(3):
+            yield point.command, dict(point.with_text(place, next(source)))
+
+
+def warm(watched: Watched) -> None:
+    """Use everything once: what is made at first use is there before the trace begins."""
+    watched.ordinary()
+    for place in watched.places:
+        for command in FILE_COMMANDS:
+            for path in ("absent.txt", "../absent.txt", "to-file"):
+                watched.ask(command, arguments_for(command, place.root, path))
+    for point in entry_points(watched.trial.arena):
+        if point.command.startswith("fs."):
+            watched.ask(point.command, point.base)
+
+
+def shaped(rng: random.Random, command: str, root: str, path: str) -> tuple[str, dict[str, Json]]:
+    """A call of a file command; what is written, in one of the ways there are."""
+    args = arguments_for(command, root, path)
+    return command, {**args, "mode": rng.choice(MODES)} if command == "fs.write" else args
+
+
+def runtime_of(arena: Arena) -> int:
+    """The process that answers: the innermost of the sandbox."""
+    return descendants(arena.app.pid)[-1]
+
+
+def known(arena: Arena, places: Sequence[Place], state: Path, runtime: int) -> dict[Id, str]:
+    """The places that the trace tells apart, by device and inode; all else is nowhere."""
+    own = {
+        **{arena.data / name: name for name in ("audit", "db", "tmp")},
+        arena.data: "data",
+        state: "picked before",
+        Path(f"/proc/{runtime}/root/proc"): "proc",
+    }
+    found = {id_of(path.stat()): name for path, name in own.items() if path.exists()}
+    return found | {id_of(place.where.stat()): place.name for place in places}
+
+
+def descriptors(pid: int, below: str = "") -> Counter[str]:
+    """What a process has open, by name: what lies below a folder, or all."""
+    found: Counter[str] = Counter()
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            name = str(entry.readlink())
+        except OSError:
+            continue  # of the listing itself
+        if name.startswith(below):
+            found[name] += 1
+    return found
+
+
+def judge(watched: Watched, seen: Sequence[Seen], secret: Id) -> None:
+    """Judge every call by the request it belongs to; the twins must be among them, and what the stand-in did."""
+    trial, requests = watched.trial, watched.requests
+    controls = [fault for one in seen if one.role == STAND_IN and (fault := judged(one, None))]
+    opened = any(fault.files and fault.seen.thing == secret for fault in controls)
+    powers = {fault.seen.name for fault in controls if not fault.files}
+    trial.twin(FILES, opened, "a file that is opened outside is seen")
+    trial.twin(POWERS, {"connect", "execve"} <= powers, "what reaches for a socket and a program is seen")
+    by_number: dict[int, list[Seen]] = {}
+    for one in seen:
+        by_number.setdefault(one.mark, []).append(one)
+    for twin in watched.twins:
+        found = any(
+            one.role == twin.who and one.thing == twin.thing and one.access == twin.access and not one.error
+            for one in by_number.get(twin.number, ())
+        )
+        trial.twin(FILES, found, f"{twin.told}: {twin.who} is seen to open that very file")
+    told = set()
+    for one in seen:
+        request = requests[one.mark] if 0 <= one.mark < len(requests) else None
+        fault = None if one.role == STAND_IN else judged(one, request)
+        if fault is None or (fault.message, one.role, one.name) in told:
+            continue
+        told.add((fault.message, one.role, one.name))
+        rule = FILES if fault.files else POWERS
+        trial.fail(rule, fault.message, one.told(), "" if request is None else request.told)
+    trial.notes.append(
+        f"{len(seen)} calls about files, sockets, processes and powers in {len(requests)} requests"
+    )
