@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
@@ -28,7 +29,6 @@ from locara_verify.context import Context
 from locara_verify.oracle import names
 from locara_verify.oracle.trace.judge import BROKER, RUNTIME, Request, judged
 from locara_verify.oracle.trace.lookups import Id, Seen, id_of
-from locara_verify.oracle.trace.tracer import threads_of
 from locara_verify.oracle.trace.watch import STAND_IN, Trace, TraceError, refused, tracing
 from locara_verify.process import descendants
 
@@ -38,6 +38,7 @@ WRITING: Final = frozenset({"fs.write", "fs.remove", "fs.mkdir"})
 MODES: Final = ("create", "replace", "append")
 TEXT: Final = "written while it is watched"
 TWIN: Final = "twin.txt"
+BROKER_NAME: Final = "locara-broker"
 IDLE: Final = -1
 STARTS: Final = 0.02
 
@@ -133,32 +134,27 @@ class Watched:
 def run(ctx: Context) -> CheckResult:
     """Trace the app with every file capability while hostile requests for files are answered."""
     with tracing() as trace:
-        before, picker = threads_of(os.getpid()), ScriptedPicker()
-        state, app = ctx.fresh_dir("state"), ctx.variant("traced", widen, page=False)
+        picker, state = ScriptedPicker(), ctx.fresh_dir("state")
+        app = ctx.variant("traced", widen, page=False)
         with open_arena(ctx, app=app, pick=False, picker=picker, state=state) as arena:
-            threads = set(threads_of(os.getpid())) - set(before)
-            attack = partial(attacked, trace, picker, state, threads)
+            attack = partial(attacked, trace, picker, state)
             return conduct(Trial(arena, (FILES, POWERS)), attack)
 
 
-def attacked(trace: Trace, picker: ScriptedPicker, state: Path, threads: Sequence[int], trial: Trial) -> None:
-    """The whole attack. What is made once at first use is made before the trace begins."""
-    arena = trial.arena
+def attacked(trace: Trace, picker: ScriptedPicker, state: Path, trial: Trial) -> None:
+    """The whole attack. What is made once, at first use, is made before the trace begins."""
+    arena, own = trial.arena, str(trial.arena.ctx.workdir)
     places = granted(arena, picker)
     watched = Watched(trial, trace, places, arena.ctx.rng("escape-traced"))
-    kinds = planted(arena, places)
-    requests = [*hostile(watched, kinds)]
+    requests = [*hostile(watched, planted(arena, places))]
     warm(watched)
-    runtime = runtime_of(arena)
-    held = [descriptors(runtime), descriptors(os.getpid(), str(arena.ctx.workdir))]
-    secret = arena.outside / "secret.txt"
-    watched.requests.clear()
-    watched.twins.clear()
+    runtime, secret = runtime_of(arena), arena.outside / "secret.txt"
+    before = descriptors(runtime), descriptors(os.getpid(), own)
     try:
         trace.begin(
             known(arena, places, state, runtime),
             processes=[(runtime, RUNTIME)],
-            threads=[(thread, BROKER) for thread in threads],
+            threads=[(thread, BROKER) for thread in broker_threads()],
             stand_in=secret,
         )
         watched.ordinary()
@@ -173,11 +169,15 @@ def attacked(trace: Trace, picker: ScriptedPicker, state: Path, threads: Sequenc
             trial.inconclusive.setdefault(rule, str(error))
         return
     judge(watched, seen, id_of(secret.stat()))
-    for who, before, pid, below in zip(
-        (RUNTIME, BROKER), held, (runtime, os.getpid()), ("", str(arena.ctx.workdir)), strict=True
-    ):
-        for path in (descriptors(pid, below) - before).elements():
+    after = descriptors(runtime), descriptors(os.getpid(), own)
+    for who, had, has in zip((RUNTIME, BROKER), before, after, strict=True):
+        for path in (has - had).elements():
             trial.fail(FILES, "a descriptor stayed open", f"{who}: {path}")
+
+
+def broker_threads() -> list[int]:
+    """The broker is a thread of this process. Where it is called otherwise, the twins are not seen."""
+    return [one.native_id for one in threading.enumerate() if one.name == BROKER_NAME and one.native_id]
 
 
 def granted(arena: Arena, picker: ScriptedPicker) -> list[Place]:
@@ -249,7 +249,7 @@ def hostile(watched: Watched, kinds: Mapping[str, str]) -> Iterator[tuple[str, d
 
 
 def warm(watched: Watched) -> None:
-    """Use everything once: what is made at first use is there before the trace begins."""
+    """Use everything once, and forget it."""
     watched.ordinary()
     for place in watched.places:
         for command in FILE_COMMANDS:
@@ -258,6 +258,8 @@ def warm(watched: Watched) -> None:
     for point in entry_points(watched.trial.arena):
         if point.command.startswith("fs."):
             watched.ask(point.command, point.base)
+    watched.requests.clear()
+    watched.twins.clear()
 
 
 def shaped(rng: random.Random, command: str, root: str, path: str) -> tuple[str, dict[str, Json]]:

@@ -64,6 +64,8 @@ def _wrong(seen: Seen, uses: Mapping[str, str]) -> str | None:
         return f"something outside the folder of the request was {'opened' if opened else 'reached for'}"
     if seen.access == "w" and access != "w":
         return "a request that reads, or a folder that is only read, was used for writing"
+    if seen.special and seen.role == BROKER:
+        return "what is neither a file nor a folder was opened"
     return "a name of the app was looked up in a way that follows links" if seen.follows else None
 
 

@@ -13,12 +13,15 @@ from locara.records import dataclass
 from locara_verify.oracle.trace.calls import HERE
 
 Id = tuple[int, int]
+Found = tuple[str, Id, bool]
+"""A place, what lies there, and whether that is neither a file nor a folder."""
 
 NOWHERE: Final = ""
 """The place of what lies in none of the known folders."""
 CONFINED: Final = 0x04 | 0x08
 """How openat2 resolves when no link is followed and the folder it starts at is not left."""
 _OWN_DESCRIPTOR: Final = re.compile(r"(?:/proc/(?:self|thread-self)|/dev)/fd/([0-9]{1,9})/?")
+_ITSELF: Final = re.compile(r"/proc/(?:self|thread-self)/")
 _DEEPEST: Final = 64
 _LONGEST: Final = 4096
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | getattr(os, "O_PATH", 0)
@@ -28,7 +31,8 @@ class Seen(NamedTuple):
     """One call. ``mark`` is the request it belongs to, ``role`` whose it is, ``place`` the known folder in which it
     happened. ``access``: r, w or, where nothing can be read or written through it, empty; ``thing`` is (device, inode)
     of what was opened. ``error`` is 0 for a call that worked. ``follows``: a link in the name would have been
-    followed. ``confined``: the kernel held it below its folder."""
+    followed. ``confined``: the kernel held it below its folder. ``special``: what was opened for reading or writing is
+    neither a file nor a folder."""
 
     mark: int
     role: str
@@ -41,6 +45,7 @@ class Seen(NamedTuple):
     error: int
     follows: bool
     confined: bool
+    special: bool = False
 
     def told(self) -> str:
         """The call in words."""
@@ -90,7 +95,7 @@ class Lookups:
         self._folders.update((one, place) for one in passed)
         return place
 
-    def opened(self, thread: int, fd: int, folder: str, name: str) -> tuple[str, Id]:
+    def opened(self, thread: int, fd: int, folder: str, name: str) -> Found:
         """The place and the identity of what a descriptor of the thread is. ``folder`` and ``name`` say where it was
         looked for, which is believed only where the very thing lies there. What is opened once more, through a
         descriptor there is, is where it was found for the same request."""
@@ -98,18 +103,18 @@ class Lookups:
         try:
             found = os.stat(link)  # noqa: PTH116 - a hot path
         except OSError:
-            return NOWHERE, (0, 0)
+            return NOWHERE, (0, 0), False
         thing = id_of(found)
         if (place := self.places.get(thing)) is not None:
-            return place, thing
+            return place, thing, False
         try:
             if stat.S_ISDIR(found.st_mode):
-                return self.above(link), thing
+                return self.above(link), thing, False
             if id_of(os.lstat(f"{folder}/{name}")) == thing:
                 self._things[thing] = self.above(folder)
         except OSError:
             pass
-        return self._things.get(thing, NOWHERE), thing
+        return self._things.get(thing, NOWHERE), thing, not stat.S_ISREG(found.st_mode)
 
     def around(self, folder: str) -> str:
         """The place of a folder, or of the nearest one above it that is there."""
@@ -138,8 +143,10 @@ def of_descriptor(fd: int, path: str) -> tuple[int, str]:
 
 def parted(thread: int, fd: int, path: str) -> tuple[str, str]:
     """The folder that a path of the thread names something in, and the name."""
-    folder, slash, name = path.rstrip("/").rpartition("/")
     start = start_of(thread, fd, path)
+    if itself := _ITSELF.match(path):
+        start, path = f"/proc/{thread}", path[itself.end() :]
+    folder, slash, name = path.rstrip("/").rpartition("/")
     if name in ("..", "."):
         folder, slash, name = path.rstrip("/"), "/", "."
     return (f"{start}/{folder.lstrip('/')}" if slash and folder else start), name or "."

@@ -21,6 +21,7 @@ from locara_verify.oracle.trace.calls import Call
 from locara_verify.oracle.trace.lookups import (
     CONFINED,
     NOWHERE,
+    Found,
     Id,
     Lookups,
     Seen,
@@ -35,7 +36,6 @@ _EXIT: Final = struct.Struct("=BxxxIQQqB")
 _HOW: Final = struct.Struct("=QQQ")
 _INT: Final = 1 << 31
 _THREAD: Final = 0x10000
-_UNIX: Final = 1
 _EMPTY_PATH: Final = 0x1000
 _O_PATH: Final = getattr(os, "O_PATH", 0)
 _WRITES: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
@@ -43,6 +43,7 @@ _DETACH_SECONDS: Final = 5.0
 _STOPS: Final = frozenset({signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU})
 MOST: Final = 200_000
 NOTHING: Final[Id] = (0, 0)
+NOT_FOUND: Final[Found] = (NOWHERE, NOTHING, False)
 
 
 class Enough(Exception):
@@ -247,7 +248,7 @@ class Tracer:
                 fd, path = of_descriptor(start, named)
                 if path:
                     folder, _ = parted(thread, fd, path)
-                    self._note(thread, pending, named, error, (self.lookups.around(folder), NOTHING))
+                    self._note(thread, pending, named, error, (self.lookups.around(folder), NOTHING, False))
                 elif call.kind == calls.CHANGE:
                     self._note(thread, pending, named, error, self.lookups.opened(thread, fd, "/proc", "-"))
                 # What is looked at by its descriptor was judged when that was opened.
@@ -269,10 +270,14 @@ class Tracer:
         folder, name = parted(thread, fd, named)
         if error and path and not named:
             self._note(
-                thread, pending, path, error, (self.lookups.opened(thread, fd, "/proc", "-")[0], NOTHING)
+                thread,
+                pending,
+                path,
+                error,
+                (self.lookups.opened(thread, fd, "/proc", "-")[0], NOTHING, False),
             )
         elif error:
-            self._note(thread, pending, path, error, (self.lookups.around(folder), NOTHING))
+            self._note(thread, pending, path, error, (self.lookups.around(folder), NOTHING, False))
         else:
             self._note(thread, pending, path, 0, self.lookups.opened(thread, value, folder, name))
 
@@ -282,9 +287,9 @@ class Tracer:
         pending: Pending,
         path: str,
         error: int = 0,
-        found: tuple[str, Id] = (NOWHERE, NOTHING),
+        found: Found = NOT_FOUND,
     ) -> None:
-        call, (place, thing) = pending.call, found
+        call, (place, thing, special) = pending.call, found
         self.seen.append(
             Seen(
                 self.mark,
@@ -298,6 +303,7 @@ class Tracer:
                 error,
                 follows(pending, path),
                 pending.resolve & CONFINED == CONFINED,
+                special and access_of(pending) != "",
             )
         )
 
@@ -347,9 +353,7 @@ def follows(pending: Pending, path: str) -> bool:
 
 
 def reaches(name: str, arguments: tuple[int, ...], read: Any) -> bool:  # noqa: ANN401 - reads memory
-    """Whether a call of a socket reaches for something new: not what answers on a connection there is."""
-    if name == "socket":
-        return signed(arguments[0]) != _UNIX
+    """Whether a call makes a socket or reaches for something new: not what sends on a connection there is."""
     if name == "sendto":
         return arguments[4] != 0
     if name == "sendmsg":

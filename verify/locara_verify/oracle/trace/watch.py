@@ -127,15 +127,18 @@ def _serve(channel: socket.socket, shared: mmap.mmap, tracer: Any) -> NoReturn: 
     places = {(device, inode): place for device, inode, place in task["places"]}
     one = tracer.Tracer(shared, Lookups(places))
     processes = [(pid, role) for pid, role in task["processes"]]
-    begin: Callable[[], object] = lambda: None  # noqa: E731
+    acts: Callable[[], None] | None = None
     try:
         if task["stand_in"] is not None:
-            child, begin = _stand_in(task["stand_in"])
+            child, acts = _stand_in(task["stand_in"])
             processes.append((child, STAND_IN))
-        seen = tracer.serve(
-            one, processes, [(tid, role) for tid, role in task["threads"]],
-            lambda: (channel.sendall(_READY), begin()),
-        )  # fmt: skip
+
+        def ready() -> None:
+            channel.sendall(_READY)
+            if acts is not None:
+                acts()
+
+        seen = tracer.serve(one, processes, [(tid, role) for tid, role in task["threads"]], ready)
     except OSError as error:
         channel.sendall(f"{error}\n".encode())
         os._exit(_FAULT)
@@ -143,7 +146,7 @@ def _serve(channel: socket.socket, shared: mmap.mmap, tracer: Any) -> NoReturn: 
     os._exit(0)
 
 
-def _stand_in(path: str) -> tuple[int, Callable[[], object]]:
+def _stand_in(path: str) -> tuple[int, Callable[[], None]]:
     """A child that does, once it is told to, what nothing traced may do."""
     wait, tell = os.pipe()
     child = os.fork()
@@ -158,7 +161,7 @@ def _stand_in(path: str) -> tuple[int, Callable[[], object]]:
         finally:
             os._exit(0)
     os.close(wait)
-    return child, lambda: os.write(tell, b"x")
+    return child, lambda: os.close(tell)
 
 
 @cache
