@@ -42,7 +42,7 @@ def _opens(name: str, *names: tuple[int, int], flags: int | None = None) -> Call
     return Call(name, OPEN, names, flags, follows=True)
 
 
-_TABLE: Final[tuple[tuple[Call, int | None, int | None], ...]] = (
+TABLE: Final[tuple[tuple[Call, int | None, int | None], ...]] = (
     (_opens("open", *_path(0), flags=1), 2, None),
     (_opens("creat", *_path(0)), 85, None),
     (_opens("openat", (0, 1), flags=2), 257, 56),
@@ -132,7 +132,7 @@ _TABLE: Final[tuple[tuple[Call, int | None, int | None], ...]] = (
 def table() -> dict[int, Call]:
     """The calls of this machine by number. KeyError where its numbers are not known."""
     column, _ = _WAYS[platform.machine()]
-    numbers = ((row[1 + column], row[0]) for row in _TABLE)
+    numbers = ((row[1 + column], row[0]) for row in TABLE)
     return {number: call for number, call in numbers if isinstance(number, int) and isinstance(call, Call)}
 
 

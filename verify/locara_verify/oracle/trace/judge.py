@@ -70,8 +70,8 @@ def _wrong(seen: Seen, uses: Mapping[str, str]) -> str | None:
 
 
 def _by_itself(seen: Seen) -> bool:
-    if seen.role == RUNTIME and seen.path in NUMBERS:
-        return seen.place == "proc" and seen.access == "r"
+    if seen.role == RUNTIME and seen.place == "proc" and seen.path in NUMBERS:
+        return seen.access == "r"
     access = OWN[seen.role].get(seen.place)
     return access is not None and (access == "w" or seen.access != "w")
 
