@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import locara
 from locara.records import dataclass
 from locara.sandbox.picker import ScriptedPicker
 from locara_verify.check import CheckResult, check
@@ -275,14 +277,23 @@ def runtime_of(arena: Arena) -> int:
 
 def known(arena: Arena, places: Sequence[Place], state: Path, runtime: int) -> dict[Id, str]:
     """The places that the trace tells apart, by device and inode; all else is nowhere."""
-    own = {
-        **{arena.data / name: name for name in ("audit", "db", "tmp")},
+    inside = f"/proc/{runtime}/root"
+    own = {path: "code" for entry in code() for path in (Path(entry), Path(f"{inside}{entry}"))}
+    own |= {
+        arena.ctx.workdir: "elsewhere",
+        arena.ctx.target.path: "the app",
         arena.data: "data",
+        **{arena.data / name: name for name in ("audit", "db", "tmp")},
         state: "picked before",
-        Path(f"/proc/{runtime}/root/proc"): "proc",
+        Path(f"{inside}/proc"): "proc",
     }
     found = {id_of(path.stat()): name for path, name in own.items() if path.exists()}
     return found | {id_of(place.where.stat()): place.name for place in places}
+
+
+def code() -> set[str]:
+    """Folders that this program is loaded from, as the app is."""
+    return {entry for entry in sys.path if entry.startswith("/")} | {*locara.__path__}
 
 
 def descriptors(pid: int, below: str = "") -> Counter[str]:

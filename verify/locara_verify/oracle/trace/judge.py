@@ -19,11 +19,11 @@ RUNTIME: Final = "the runtime"
 BROKER: Final = "the broker"
 FILES: Final = frozenset({calls.OPEN, calls.LOOK, calls.CHANGE, calls.HELD})
 OWN: Final[Mapping[str, Mapping[str, str]]] = {
-    RUNTIME: {"audit": "w"},
-    BROKER: {"picked before": "r"},
+    RUNTIME: {"audit": "w", "code": "r"},
+    BROKER: {"picked before": "r", "code": "r"},
 }
 """Where each works by itself, whatever is asked: the runtime writes its log, the broker reads what the person lets be
-found again."""
+found again, and both may load a part of their code late."""
 NUMBERS: Final = ("/proc/meminfo", "/proc/pressure/memory")
 """Read by the runtime now and then, to unload models in time: numbers of the machine."""
 

@@ -116,6 +116,14 @@ class Lookups:
             pass
         return self._things.get(thing, NOWHERE), thing, not stat.S_ISREG(found.st_mode)
 
+    def named(self, folder: str, name: str) -> str:
+        """The place of what a name is, where that is a known one, or of the folder that it is looked for in."""
+        try:
+            place = self.places.get(id_of(os.lstat(f"{folder}/{name}")))
+        except OSError:
+            place = None
+        return place or self.around(folder)
+
     def around(self, folder: str) -> str:
         """The place of a folder, or of the nearest one above it that is there."""
         for _ in range(_DEEPEST):

@@ -247,8 +247,10 @@ class Tracer:
             for start, named in pending.names:
                 fd, path = of_descriptor(start, named)
                 if path:
-                    folder, _ = parted(thread, fd, path)
-                    self._note(thread, pending, named, error, (self.lookups.around(folder), NOTHING, False))
+                    folder, name = parted(thread, fd, path)
+                    looks = call.kind == calls.LOOK
+                    place = self.lookups.named(folder, name) if looks else self.lookups.around(folder)
+                    self._note(thread, pending, named, error, (place, NOTHING, False))
                 elif call.kind == calls.CHANGE:
                     self._note(thread, pending, named, error, self.lookups.opened(thread, fd, "/proc", "-"))
                 # What is looked at by its descriptor was judged when that was opened.
