@@ -12,6 +12,7 @@ OPEN: Final = "open"
 LOOK: Final = "look"
 CHANGE: Final = "change"
 HELD: Final = "held"
+WRITTEN: Final = "written"
 SOCKET: Final = "socket"
 RUN: Final = "run"
 POWER: Final = "power"
@@ -25,28 +26,30 @@ _WAYS: Final = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call. ``names`` are (argument of the folder or HERE, argument of the path); ``flags`` says which argument
-    says whether a last link is followed, ``follows`` what holds without it."""
+    says whether a last link is followed, ``follows`` what holds without it, ``mode`` which argument has the rights of
+    what is made. Of a call about a descriptor ``flags`` is the argument that it is."""
 
     name: str
     kind: str
     names: tuple[tuple[int, int], ...] = ()
     flags: int | None = None
     follows: bool = False
+    mode: int | None = None
 
 
 def _path(*arguments: int) -> tuple[tuple[int, int], ...]:
     return tuple((HERE, at) for at in arguments)
 
 
-def _opens(name: str, *names: tuple[int, int], flags: int | None = None) -> Call:
-    return Call(name, OPEN, names, flags, follows=True)
+def _opens(name: str, *names: tuple[int, int], flags: int | None = None, mode: int | None = None) -> Call:
+    return Call(name, OPEN, names, flags, True, mode)
 
 
 TABLE: Final[tuple[tuple[Call, int | None, int | None], ...]] = (
-    (_opens("open", *_path(0), flags=1), 2, None),
-    (_opens("creat", *_path(0)), 85, None),
-    (_opens("openat", (0, 1), flags=2), 257, 56),
-    (_opens("openat2", (0, 1), flags=2), 437, 437),
+    (_opens("open", *_path(0), flags=1, mode=2), 2, None),
+    (_opens("creat", *_path(0), mode=1), 85, None),
+    (_opens("openat", (0, 1), flags=2, mode=3), 257, 56),
+    (_opens("openat2", (0, 1), mode=2), 437, 437),
     (Call("stat", LOOK, _path(0), follows=True), 4, None),
     (Call("lstat", LOOK, _path(0)), 6, None),
     (Call("newfstatat", LOOK, ((0, 1),), 3, follows=True), 262, 79),
@@ -70,17 +73,17 @@ TABLE: Final[tuple[tuple[Call, int | None, int | None], ...]] = (
     (Call("rename", CHANGE, _path(0, 1)), 82, None),
     (Call("renameat", CHANGE, ((0, 1), (2, 3))), 264, 38),
     (Call("renameat2", CHANGE, ((0, 1), (2, 3))), 316, 276),
-    (Call("mkdir", CHANGE, _path(0)), 83, None),
-    (Call("mkdirat", CHANGE, ((0, 1),)), 258, 34),
+    (Call("mkdir", CHANGE, _path(0), mode=1), 83, None),
+    (Call("mkdirat", CHANGE, ((0, 1),), mode=2), 258, 34),
     (Call("link", CHANGE, _path(0, 1)), 86, None),
     (Call("linkat", CHANGE, ((0, 1), (2, 3))), 265, 37),
     (Call("symlink", CHANGE, _path(1)), 88, None),
     (Call("symlinkat", CHANGE, ((1, 2),)), 266, 36),
-    (Call("mknod", CHANGE, _path(0)), 133, None),
-    (Call("mknodat", CHANGE, ((0, 1),)), 259, 33),
-    (Call("chmod", CHANGE, _path(0), follows=True), 90, None),
-    (Call("fchmodat", CHANGE, ((0, 1),), follows=True), 268, 53),
-    (Call("fchmodat2", CHANGE, ((0, 1),), 3, follows=True), 452, 452),
+    (Call("mknod", CHANGE, _path(0), mode=1), 133, None),
+    (Call("mknodat", CHANGE, ((0, 1),), mode=2), 259, 33),
+    (Call("chmod", CHANGE, _path(0), follows=True, mode=1), 90, None),
+    (Call("fchmodat", CHANGE, ((0, 1),), follows=True, mode=2), 268, 53),
+    (Call("fchmodat2", CHANGE, ((0, 1),), 3, follows=True, mode=2), 452, 452),
     (Call("chown", CHANGE, _path(0), follows=True), 92, None),
     (Call("lchown", CHANGE, _path(0)), 94, None),
     (Call("fchownat", CHANGE, ((0, 1),), 4, follows=True), 260, 54),
@@ -99,6 +102,12 @@ TABLE: Final[tuple[tuple[Call, int | None, int | None], ...]] = (
     (Call("fchown", HELD), 93, 55),
     (Call("fsetxattr", HELD), 190, 7),
     (Call("fremovexattr", HELD), 199, 16),
+    (Call("write", WRITTEN), 1, 64),
+    (Call("pwrite64", WRITTEN), 18, 68),
+    (Call("writev", WRITTEN), 20, 66),
+    (Call("pwritev", WRITTEN), 296, 70),
+    (Call("sendfile", WRITTEN), 40, 71),
+    (Call("copy_file_range", WRITTEN, flags=2), 326, 285),
     (Call("socket", SOCKET), 41, 198),
     (Call("bind", SOCKET), 49, 200),
     (Call("connect", SOCKET), 42, 203),

@@ -17,13 +17,14 @@ from locara_verify.oracle.trace.lookups import Seen
 
 RUNTIME: Final = "the runtime"
 BROKER: Final = "the broker"
-FILES: Final = frozenset({calls.OPEN, calls.LOOK, calls.CHANGE, calls.HELD})
+FILES: Final = frozenset({calls.OPEN, calls.LOOK, calls.CHANGE, calls.HELD, calls.WRITTEN})
 OWN: Final[Mapping[str, Mapping[str, str]]] = {
     RUNTIME: {"audit": "w", "code": "r"},
     BROKER: {"picked before": "r", "code": "r"},
 }
 """Where each works by itself, whatever is asked: the runtime writes its log, the broker reads what the person lets be
 found again, and both may load a part of their code late."""
+_ALIAS: Final = "a link, or a file that has a second name, was changed"
 NUMBERS: Final = ("/proc/meminfo", "/proc/pressure/memory")
 """Read by the runtime now and then, to unload models in time: numbers of the machine."""
 
@@ -56,17 +57,25 @@ def judged(seen: Seen, request: Request | None) -> Fault | None:
 
 
 def _wrong(seen: Seen, uses: Mapping[str, str]) -> str | None:
+    if seen.kind == calls.WRITTEN:
+        return _ALIAS if seen.alias else None  # where it lies was judged when it was opened
     access = uses.get(seen.place)
     if access is None:
         if uses and seen.confined and seen.error:
             return None  # the kernel itself held it below the folder
         opened = seen.kind == calls.OPEN and not seen.error
         return f"something outside the folder of the request was {'opened' if opened else 'reached for'}"
-    if seen.access == "w" and access != "w":
-        return "a request that reads, or a folder that is only read, was used for writing"
-    if seen.special and seen.role == BROKER:
-        return "what is neither a file nor a folder was opened"
-    return "a name of the app was looked up in a way that follows links" if seen.follows else None
+    wrong = {
+        "a request that reads, or a folder that is only read, was used for writing": (
+            seen.access == "w" and access != "w"
+        ),
+        "what is neither a file nor a folder was opened": seen.special and seen.role == BROKER,
+        "what was opened could have waited for another process": seen.waits,
+        "what was made is for others to write": seen.for_others,
+        _ALIAS: seen.alias,
+        "a name of the app was looked up in a way that follows links": seen.follows,
+    }
+    return next((message for message, holds in wrong.items() if holds), None)
 
 
 def _by_itself(seen: Seen) -> bool:

@@ -16,8 +16,10 @@ Id = tuple[int, int]
 Found = tuple[str, Id, bool]
 """A place, what lies there, and whether that is neither a file nor a folder."""
 
+NOTHING: Final[Id] = (0, 0)
 NOWHERE: Final = ""
 """The place of what lies in none of the known folders."""
+NOT_FOUND: Final[Found] = (NOWHERE, NOTHING, False)
 CONFINED: Final = 0x04 | 0x08
 """How openat2 resolves when no link is followed and the folder it starts at is not left."""
 _OWN_DESCRIPTOR: Final = re.compile(r"(?:/proc/(?:self|thread-self)|/dev)/fd/([0-9]{1,9})/?")
@@ -32,7 +34,8 @@ class Seen(NamedTuple):
     happened. ``access``: r, w or, where nothing can be read or written through it, empty; ``thing`` is (device, inode)
     of what was opened. ``error`` is 0 for a call that worked. ``follows``: a link in the name would have been
     followed. ``confined``: the kernel held it below its folder. ``special``: what was opened for reading or writing is
-    neither a file nor a folder."""
+    neither a file nor a folder. ``waits``: an open of a pipe would have waited for its other end. ``for_others``: what
+    was made is for others to write. ``alias``: a link, or a file that has a second name, was changed."""
 
     mark: int
     role: str
@@ -46,6 +49,9 @@ class Seen(NamedTuple):
     follows: bool
     confined: bool
     special: bool = False
+    waits: bool = False
+    for_others: bool = False
+    alias: bool = False
 
     def told(self) -> str:
         """The call in words."""

@@ -125,7 +125,7 @@ def _serve(channel: socket.socket, shared: mmap.mmap, tracer: Any) -> NoReturn: 
             os._exit(0)
         task = json.loads(line)
     places = {(device, inode): place for device, inode, place in task["places"]}
-    one = tracer.Tracer(shared, Lookups(places))
+    one = tracer.Tracer.over(shared, Lookups(places))
     processes = [(pid, role) for pid, role in task["processes"]]
     acts: Callable[[], None] | None = None
     try:
