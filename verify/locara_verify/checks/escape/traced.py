@@ -40,7 +40,28 @@ WRITING: Final = frozenset({"fs.write", "fs.remove", "fs.mkdir"})
 MODES: Final = ("create", "replace", "append")
 TEXT: Final = "written while it is watched"
 TWIN: Final = "twin.txt"
+EMPTY: Final = "empty.txt"
 BROKER_NAME: Final = "locara-broker"
+RELEASED: Final = "given back"
+PICKED: Final = (
+    ("picked to read", "directory", "read", True),
+    ("picked to write", "directory", "read-write", True),
+    ("picked without its folders", "directory", "read-write", False),
+    ("file to read", "file", "read", False),
+    ("file to write", "file", "read-write", False),
+    (RELEASED, "directory", "read-write", True),
+)
+SPECIAL: Final = (
+    "to-file",
+    "to-folder",
+    "to-plain",
+    "plain/up",
+    "pipe",
+    "socket",
+    "second-name",
+    EMPTY,
+    "plain/inner.txt",
+)
 IDLE: Final = -1
 STARTS: Final = 0.02
 
@@ -49,13 +70,15 @@ Json = Any
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A root, with the name that it has in the trace. ``one``: a picked file, whose only path is empty."""
+    """A root, with the name that it has in the trace. ``one``: a picked file, whose only path is empty; not ``deep``:
+    a folder that was picked without what lies in its folders."""
 
     root: str
     name: str
     where: Path
     writable: bool
     one: bool = False
+    deep: bool = True
 
     @property
     def who(self) -> str:
@@ -103,6 +126,8 @@ class Watched:
         if command not in FILE_COMMANDS or place is None:
             return {}
         if path != "" and (place.one or not names.is_portable_path(path)):
+            return {}
+        if not place.deep and ("/" in str(path) or (command == "fs.list" and path)):
             return {}
         if command in WRITING:
             return {place.name: "w"} if place.writable else {}
@@ -163,6 +188,7 @@ def attacked(trace: Trace, picker: ScriptedPicker, state: Path, trial: Trial) ->
         for number, (command, args) in enumerate(requests):
             watched.ask(command, args)
             arena.ctx.progress(number, len(requests), "traced requests")
+        given_back(watched)
         watched.ordinary()
         trace.mark(IDLE)
         seen = trace.finish()
@@ -175,6 +201,8 @@ def attacked(trace: Trace, picker: ScriptedPicker, state: Path, trial: Trial) ->
     for who, had, has in zip((RUNTIME, BROKER), before, after, strict=True):
         for path in (has - had).elements():
             trial.fail(FILES, "a descriptor stayed open", f"{who}: {path}")
+        if any(path.endswith(f"/{RELEASED}") for path in has):
+            trial.fail(FILES, "what was given back stayed open", who)
 
 
 def broker_threads() -> list[int]:
@@ -184,24 +212,20 @@ def broker_threads() -> list[int]:
 
 def granted(arena: Arena, picker: ScriptedPicker) -> list[Place]:
     """Every kind of root, for reading and for writing: named folders, picked folders, picked files."""
-    person = arena.picked_folder.parent
     found = [Place(root.name, root.folder.name, root.folder, root.writable) for root in arena.roots()]
-    for name, access in (("read-only", "read"), ("read-write", "read-write")):
-        for kind in ("directory", "file"):
-            path = person / f"{name} {kind}"
-            if kind == "directory":
-                path.mkdir()
-            else:
-                path.write_text(TEXT, "utf-8")
-            hand_over(person)
-            picker.add(path)
-            reply = arena.link.ask(
-                "fs.pick", {"kind": kind, "access": access, "recursive": kind == "directory"}
-            )
-            if not reply.ok or not reply.result["handles"]:
-                raise Gone(f"fs.pick did not hand over the picked {kind}: {reply.error}")
-            handle = reply.result["handles"][0]["handle"]
-            found.append(Place(handle, path.name, path, access == "read-write", kind == "file"))
+    for name, kind, access, deep in PICKED:
+        path = arena.picked_folder.parent / name
+        if kind == "directory":
+            path.mkdir()
+        else:
+            path.write_text(TEXT, "utf-8")
+        hand_over(arena.picked_folder.parent)
+        picker.add(path)
+        reply = arena.link.ask("fs.pick", {"kind": kind, "access": access, "recursive": deep})
+        if not reply.ok or not reply.result["handles"]:
+            raise Gone(f"fs.pick did not hand over the picked {kind}: {reply.error}")
+        handle = reply.result["handles"][0]["handle"]
+        found.append(Place(handle, name, path, access == "read-write", kind == "file", deep))
     return found
 
 
@@ -213,6 +237,7 @@ def planted(arena: Arena, places: Sequence[Place]) -> dict[str, str]:
             place.where.mkdir(parents=True, exist_ok=True)
             kinds = plant_links(place.where, secret)
             (place.where / TWIN).write_text(TEXT, "utf-8")
+            (place.where / EMPTY).touch()
             hand_over(place.where)
         arena.forget(place.where)
     for tree in arena.trees.values():
@@ -224,30 +249,43 @@ def hostile(watched: Watched, kinds: Mapping[str, str]) -> Iterator[tuple[str, d
     """Paths that climb, roots that are none, links in every root, and text in what else takes it."""
     arena, rng = watched.trial.arena, watched.rng
     roots, count = [place.root for place in watched.places], share(arena.ctx, STARTS)
+    folders = [place.root for place in watched.places if not place.one]
     source = hostile_paths(rng, arena)
     turns = [(command, root) for command in FILE_COMMANDS for root in roots]
-    through = [
-        f"{name}{more}"
-        for name, kind in kinds.items()
-        for more in (("", "/secret.txt") if kind == "link" else ("",))
-    ]
     rng.shuffle(turns)
     for number in range(count):
         command, root = turns[number % len(turns)]
         yield shaped(rng, command, root, next(source))
-    for number in range(2 * count):
-        command, root = turns[number % len(turns)]
-        yield shaped(rng, command, root, rng.choice(through))
+    through = [
+        f"{name}{more}" for name, kind in kinds.items() if kind == "link" for more in ("", "/secret.txt")
+    ]
     for command in FILE_COMMANDS:
+        for root in folders:
+            for path in (*SPECIAL, rng.choice(through)):
+                yield shaped(rng, command, root, path)
         for root in roots:
             for path in ("", "absent.txt", "plain/absent.txt"):
                 yield shaped(rng, command, root, path)
-        for root in rng.sample(ODD_ROOTS, 6):
-            yield shaped(rng, command, root, "plain.txt")
+        for root in (*rng.sample(ODD_ROOTS, 4), *nearly(rng.choice(watched.places).root)):
+            yield shaped(rng, command, root, TWIN)
     others = [pair for pair in everywhere(entry_points(arena)) if pair[0].command.startswith("fs.")]
     for point, place in others:
         for _ in range(3):
             yield point.command, dict(point.with_text(place, next(source)))
+
+
+def nearly(root: str) -> tuple[str, ...]:
+    """Names that are almost the one of a root."""
+    return root[:-1], f"{root}x", root[:8], f"{root[:8]}*", root.swapcase()
+
+
+def given_back(watched: Watched) -> None:
+    """A handle is released; from then on it names nothing, inside and outside."""
+    place = next(place for place in watched.places if place.name == RELEASED)
+    watched.ask("fs.release", {"handle": place.root})
+    watched.places.remove(place)
+    for command in FILE_COMMANDS:
+        watched.ask(command, arguments_for(command, place.root, TWIN))
 
 
 def warm(watched: Watched) -> None:
