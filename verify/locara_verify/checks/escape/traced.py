@@ -276,7 +276,8 @@ def hostile(watched: Watched, kinds: Mapping[str, str]) -> Iterator[tuple[str, d
 
 def nearly(root: str) -> tuple[str, ...]:
     """Names that are almost the one of a root."""
-    return root[:-1], f"{root}x", root[:8], f"{root[:8]}*", root.swapcase()
+    half = root[: len(root) // 2]
+    return root[:-1], f"{root}x", half, f"{half}*", root.swapcase()
 
 
 def given_back(watched: Watched) -> None:
