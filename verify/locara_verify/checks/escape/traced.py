@@ -40,6 +40,7 @@ WRITING: Final = frozenset({"fs.write", "fs.remove", "fs.mkdir"})
 MODES: Final = ("create", "replace", "append")
 TEXT: Final = "written while it is watched"
 TWIN: Final = "twin.txt"
+OTHER: Final = "other.txt"
 EMPTY: Final = "empty.txt"
 BROKER_NAME: Final = "locara-broker"
 RELEASED: Final = "given back"
@@ -236,7 +237,8 @@ def planted(arena: Arena, places: Sequence[Place]) -> dict[str, str]:
         if not place.one:
             place.where.mkdir(parents=True, exist_ok=True)
             kinds = plant_links(place.where, secret)
-            (place.where / TWIN).write_text(TEXT, "utf-8")
+            for name in (TWIN, OTHER):
+                (place.where / name).write_text(TEXT, "utf-8")
             (place.where / EMPTY).touch()
             hand_over(place.where)
         arena.forget(place.where)
@@ -267,7 +269,7 @@ def hostile(watched: Watched, kinds: Mapping[str, str]) -> Iterator[tuple[str, d
             for path in ("", "absent.txt", "plain/absent.txt"):
                 yield shaped(rng, command, root, path)
         for root in (*rng.sample(ODD_ROOTS, 4), *nearly(rng.choice(watched.places).root)):
-            yield shaped(rng, command, root, TWIN)
+            yield shaped(rng, command, root, OTHER)
     others = [pair for pair in everywhere(entry_points(arena)) if pair[0].command.startswith("fs.")]
     for point, place in others:
         for _ in range(3):
