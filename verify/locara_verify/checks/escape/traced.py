@@ -43,6 +43,7 @@ TWIN: Final = "twin.txt"
 OTHER: Final = "other.txt"
 EMPTY: Final = "empty.txt"
 BROKER_NAME: Final = "locara-broker"
+SECOND: Final = "file with a second name"
 RELEASED: Final = "given back"
 PICKED: Final = (
     ("picked to read", "directory", "read", True),
@@ -50,6 +51,7 @@ PICKED: Final = (
     ("picked without its folders", "directory", "read-write", False),
     ("file to read", "file", "read", False),
     ("file to write", "file", "read-write", False),
+    (SECOND, "file", "read-write", False),
     (RELEASED, "directory", "read-write", True),
 )
 SPECIAL: Final = (
@@ -139,7 +141,7 @@ class Watched:
         for place in self.places:
             path = "" if place.one else TWIN
             thing = place.where if place.one else place.where / path
-            if place.writable:
+            if place.writable and place.name != SECOND:
                 self.twin(place, "fs.write", path, thing, "w")
             self.twin(place, "fs.read", path, thing, "r")
 
@@ -220,6 +222,8 @@ def granted(arena: Arena, picker: ScriptedPicker) -> list[Place]:
             path.mkdir()
         else:
             path.write_text(TEXT, "utf-8")
+        if name == SECOND:
+            (path.parent / "its other name").hardlink_to(path)
         hand_over(arena.picked_folder.parent)
         picker.add(path)
         reply = arena.link.ask("fs.pick", {"kind": kind, "access": access, "recursive": deep})
@@ -248,32 +252,48 @@ def planted(arena: Arena, places: Sequence[Place]) -> dict[str, str]:
 
 
 def hostile(watched: Watched, kinds: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Json]]]:
-    """Paths that climb, roots that are none, links in every root, and text in what else takes it."""
-    arena, rng = watched.trial.arena, watched.rng
-    roots, count = [place.root for place in watched.places], share(arena.ctx, STARTS)
-    folders = [place.root for place in watched.places if not place.one]
-    source = hostile_paths(rng, arena)
-    turns = [(command, root) for command in FILE_COMMANDS for root in roots]
-    rng.shuffle(turns)
-    for number in range(count):
+    """Paths that climb, links and the like in every root, roots that are none, and text in what else takes it."""
+    arena = watched.trial.arena
+    source = hostile_paths(watched.rng, arena)
+    yield from climbing(watched, source)
+    yield from special(watched, kinds)
+    yield from misnamed(watched)
+    for point, place in everywhere(entry_points(arena)):
+        if point.command.startswith("fs."):
+            for _ in range(3):
+                yield point.command, dict(point.with_text(place, next(source)))
+
+
+def climbing(watched: Watched, source: Iterator[str]) -> Iterator[tuple[str, dict[str, Json]]]:
+    """Every file command in every root, with paths of all families."""
+    turns = [(command, place.root) for command in FILE_COMMANDS for place in watched.places]
+    watched.rng.shuffle(turns)
+    for number in range(share(watched.trial.arena.ctx, STARTS)):
         command, root = turns[number % len(turns)]
-        yield shaped(rng, command, root, next(source))
-    through = [
-        f"{name}{more}" for name, kind in kinds.items() if kind == "link" for more in ("", "/secret.txt")
-    ]
+        yield shaped(watched.rng, command, root, next(source))
+
+
+def special(watched: Watched, kinds: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Json]]]:
+    """What is no file, or has a second name, at every file command; then what is not there, and the root itself."""
+    links = [name for name, kind in kinds.items() if kind == "link"]
+    through = [*links, *(f"{name}/secret.txt" for name in links)]
+    for place in watched.places:
+        for path in ("", *() if place.one else ("second-name", "to-file", "pipe")):
+            for mode in MODES:
+                yield "fs.write", {**arguments_for("fs.write", place.root, path), "mode": mode}
     for command in FILE_COMMANDS:
-        for root in folders:
-            for path in (*SPECIAL, rng.choice(through)):
-                yield shaped(rng, command, root, path)
-        for root in roots:
-            for path in ("", "absent.txt", "plain/absent.txt"):
-                yield shaped(rng, command, root, path)
-        for root in (*rng.sample(ODD_ROOTS, 4), *nearly(rng.choice(watched.places).root)):
-            yield shaped(rng, command, root, OTHER)
-    others = [pair for pair in everywhere(entry_points(arena)) if pair[0].command.startswith("fs.")]
-    for point, place in others:
-        for _ in range(3):
-            yield point.command, dict(point.with_text(place, next(source)))
+        for place in watched.places:
+            more = () if place.one else (*SPECIAL, watched.rng.choice(through))
+            for path in (*more, "", "absent.txt", "plain/absent.txt"):
+                yield shaped(watched.rng, command, place.root, path)
+
+
+def misnamed(watched: Watched) -> Iterator[tuple[str, dict[str, Json]]]:
+    """A file that is there, by roots that are none, and by names that are almost the one of a root."""
+    for command in FILE_COMMANDS:
+        near = nearly(watched.rng.choice(watched.places).root)
+        for root in (*watched.rng.sample(ODD_ROOTS, 4), *near):
+            yield shaped(watched.rng, command, root, OTHER)
 
 
 def nearly(root: str) -> tuple[str, ...]:
