@@ -187,19 +187,20 @@ def attacked(trace: Trace, picker: ScriptedPicker, state: Path, trial: Trial) ->
             threads=[(thread, BROKER) for thread in broker_threads()],
             stand_in=secret,
         )
-        watched.ordinary()
-        for number, (command, args) in enumerate(requests):
-            watched.ask(command, args)
-            arena.ctx.progress(number, len(requests), "traced requests")
-        given_back(watched)
-        watched.ordinary()
-        trace.mark(IDLE)
-        seen = trace.finish()
+        try:
+            watched.ordinary()
+            for number, (command, args) in enumerate(requests):
+                watched.ask(command, args)
+                arena.ctx.progress(number, len(requests), "traced requests")
+            given_back(watched)
+            watched.ordinary()
+        finally:
+            trace.mark(IDLE)
+            judge(watched, trace.finish(), id_of(secret.stat()))
     except TraceError as error:
         for rule in (FILES, POWERS):
             trial.inconclusive.setdefault(rule, str(error))
         return
-    judge(watched, seen, id_of(secret.stat()))
     after = descriptors(runtime), descriptors(os.getpid(), own)
     for who, had, has in zip((RUNTIME, BROKER), before, after, strict=True):
         for path in (has - had).elements():
@@ -278,7 +279,7 @@ def special(watched: Watched, kinds: Mapping[str, str]) -> Iterator[tuple[str, d
     links = [name for name, kind in kinds.items() if kind == "link"]
     through = [*links, *(f"{name}/secret.txt" for name in links)]
     for place in watched.places:
-        for path in ("", *() if place.one else ("second-name", "to-file", "pipe")):
+        for path in ("",) if place.one else ("", "second-name", "to-file", "pipe"):
             for mode in MODES:
                 yield "fs.write", {**arguments_for("fs.write", place.root, path), "mode": mode}
     for command in FILE_COMMANDS:
