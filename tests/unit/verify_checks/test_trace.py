@@ -228,6 +228,34 @@ def test_a_pipe_is_no_file(folders: tuple[Path, Path]) -> None:
 
 
 @traced
+def test_what_an_open_and_a_change_are_like(folders: tuple[Path, Path]) -> None:
+    inside, _ = folders
+    (inside / "first").write_text("x")
+    (inside / "second").hardlink_to(inside / "first")
+    (inside / "other").symlink_to("first")
+
+    def write(name: str) -> Callable[[], object]:
+        return lambda: (inside / name).write_text("y")
+
+    def over_a_link() -> None:
+        (inside / "a.txt").rename(inside / "other")
+
+    def truncated() -> None:
+        os.truncate(os.open(inside / "second", os.O_WRONLY | os.O_NONBLOCK), 0)
+
+    made = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    acts = (
+        write("a.txt"), write("second"), truncated, lambda: os.close(os.open(inside / "open", made, 0o622)),
+        lambda: os.close(os.open(inside / "closed", made, 0o644)), lambda: (inside / "b").mkdir(0o775),
+        lambda: (inside / "c").mkdir(0o755), over_a_link, opened(inside / "second", os.O_RDONLY | os.O_NONBLOCK),
+        (inside / "first").unlink,
+    )  # fmt: skip
+    found = seen_of(inside, *acts)
+    for trait, marks in {"waits": {0, 1}, "for_others": {0, 1, 3, 5}, "alias": {1, 2, 7}}.items():
+        assert {one.mark for one in found if getattr(one, trait)} == marks, trait
+
+
+@traced
 def test_a_child_that_dies_ends_nothing_else(folders: tuple[Path, Path]) -> None:
     inside, outside = folders
     dies, lives = Child(opened(outside / "a.txt")), Child(opened(inside / "a.txt"))
@@ -349,7 +377,7 @@ def test_no_number_is_used_twice() -> None:
     assert ctypes.sizeof(ctypes.c_long) == 8
 
 
-KINDS = (calls.OPEN, calls.LOOK, calls.CHANGE, calls.HELD)
+KINDS = (calls.OPEN, calls.LOOK, calls.CHANGE, calls.HELD, calls.WRITTEN)
 PLACES = ("a", "b", "audit", "picked before", "proc", NOWHERE)
 SEEN = st.builds(
     Seen,
@@ -365,6 +393,9 @@ SEEN = st.builds(
     follows=st.booleans(),
     confined=st.booleans(),
     special=st.booleans(),
+    waits=st.booleans(),
+    for_others=st.booleans(),
+    alias=st.booleans(),
 )
 USES = st.dictionaries(st.sampled_from(("a", "b")), st.sampled_from(("r", "w")), max_size=2)
 
@@ -385,7 +416,8 @@ def test_a_wider_request_lets_no_less_pass(seen: Seen, uses: dict[str, str], mor
 def test_a_request_that_names_nothing_lets_a_role_use_its_own_places_alone(seen: Seen) -> None:
     own = judge.OWN.get(seen.role, {}).get(seen.place)
     numbers = (seen.role, seen.place, seen.path, seen.access) == (RUNTIME, "proc", "/proc/meminfo", "r")
-    allowed = own == "w" or (own == "r" and seen.access != "w") or numbers
+    written = seen.kind == calls.WRITTEN and not seen.alias  # to what was opened before
+    allowed = own == "w" or (own == "r" and seen.access != "w") or numbers or written
     assert (judged(seen, None) is None) == allowed
 
 

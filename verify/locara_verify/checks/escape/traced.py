@@ -6,6 +6,7 @@ refused, a name that is looked up before it is judged, a folder that is held for
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import sys
@@ -361,13 +362,11 @@ def code() -> set[str]:
 def descriptors(pid: int, below: str = "") -> Counter[str]:
     """What a process has open, by name: what lies below a folder, or all."""
     found: Counter[str] = Counter()
-    for entry in Path(f"/proc/{pid}/fd").iterdir():
-        try:
-            name = str(entry.readlink())
-        except OSError:
-            continue  # of the listing itself
-        if name.startswith(below):
-            found[name] += 1
+    with contextlib.suppress(OSError):  # of a process that has ended
+        for entry in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):  # of the listing itself
+                name = str(entry.readlink())
+                found[name] += name.startswith(below)
     return found
 
 
