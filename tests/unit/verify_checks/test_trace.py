@@ -240,6 +240,10 @@ def test_what_an_open_and_a_change_are_like(folders: tuple[Path, Path]) -> None:
     def over_a_link() -> None:
         (inside / "a.txt").rename(inside / "other")
 
+    def over_a_second_name() -> None:
+        (inside / "third").hardlink_to(inside / "second")
+        (inside / "closed").rename(inside / "third")
+
     def truncated() -> None:
         os.truncate(os.open(inside / "second", os.O_WRONLY | os.O_NONBLOCK), 0)
 
@@ -248,10 +252,10 @@ def test_what_an_open_and_a_change_are_like(folders: tuple[Path, Path]) -> None:
         write("a.txt"), write("second"), truncated, lambda: os.close(os.open(inside / "open", made, 0o622)),
         lambda: os.close(os.open(inside / "closed", made, 0o644)), lambda: (inside / "b").mkdir(0o775),
         lambda: (inside / "c").mkdir(0o755), over_a_link, opened(inside / "second", os.O_RDONLY | os.O_NONBLOCK),
-        (inside / "first").unlink,
+        (inside / "first").unlink, over_a_second_name,
     )  # fmt: skip
     found = seen_of(inside, *acts)
-    for trait, marks in {"waits": {0, 1}, "for_others": {0, 1, 3, 5}, "alias": {1, 2, 7}}.items():
+    for trait, marks in {"waits": {0, 1}, "for_others": {0, 1, 3, 5}, "alias": {1, 2, 7, 10}}.items():
         assert {one.mark for one in found if getattr(one, trait)} == marks, trait
 
 
@@ -409,6 +413,17 @@ def test_a_wider_request_lets_no_less_pass(seen: Seen, uses: dict[str, str], mor
     )  # by the kernel: that says nothing about a place that is used
     if judged(seen, Request("", uses)) is None and not held:
         assert judged(seen, Request("", wider)) is None
+
+
+@given(SEEN, st.sampled_from(("r", "w")))
+@settings(max_examples=400, deadline=None)
+def test_only_what_may_be_written_is_opened_for_writing(seen: Seen, access: str) -> None:
+    passes = judged(seen._replace(place="a"), Request("", {"a": access})) is None
+    assert not (passes and seen.access == "w" and access == "r" and seen.kind != calls.WRITTEN)
+    plain = Seen(
+        0, BROKER, "openat2", calls.OPEN, "a", "x", seen.access, (1, 2), 0, follows=False, confined=True
+    )
+    assert (judged(plain, Request("", {"a": access})) is None) == (seen.access != "w" or access == "w")
 
 
 @given(SEEN)

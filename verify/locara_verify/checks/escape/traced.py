@@ -38,7 +38,7 @@ from locara_verify.process import descendants
 FILES: Final = "LC210"
 POWERS: Final = "LC113"
 WRITING: Final = frozenset({"fs.write", "fs.remove", "fs.mkdir"})
-MODES: Final = ("create", "replace", "append")
+MODES: Final = ("append", "create", "replace")
 TEXT: Final = "written while it is watched"
 TWIN: Final = "twin.txt"
 OTHER: Final = "other.txt"

@@ -38,7 +38,8 @@ _ADDRESSES: Final = {"connect": 1, "bind": 1, "sendto": 4}
 
 @dataclass(slots=True)
 class Pending:
-    """A call that a thread is in. ``over_link``: a name that it changes was a link when it began."""
+    """A call that a thread is in. ``over_link``: what it changes or replaces was a link, or had a second name, when it
+    began."""
 
     call: Call
     arguments: tuple[int, ...]
@@ -138,6 +139,8 @@ class Record:
             found.mode = arguments[call.mode]
         if call.kind == calls.CHANGE:
             found.over_link = any(is_link(thread, fd, path) for fd, path in names)
+            if call.name.startswith("rename"):
+                found.over_link |= has_second_name("/".join(parted(thread, *names[-1])))
         return found
 
     def ended(self, thread: int, pending: Pending, value: int, error: int) -> None:
@@ -184,7 +187,7 @@ class Record:
 
     def _held(self, thread: int, pending: Pending, error: int) -> None:
         fd = signed(pending.arguments[pending.call.flags or 0])
-        pending.over_link = has_second_name(thread, fd)
+        pending.over_link = has_second_name(f"/proc/{thread}/fd/{fd}", follow=True)
         if pending.call.kind == calls.HELD or (pending.over_link and not error):
             self._note(thread, pending, "", error, self.lookups.opened(thread, fd, "/proc", "-"))
 
@@ -246,9 +249,9 @@ def is_link(thread: int, fd: int, path: str) -> bool:
     return False
 
 
-def has_second_name(thread: int, fd: int) -> bool:
-    """Whether what a descriptor of the thread names is a file that has another name as well."""
+def has_second_name(path: str, *, follow: bool = False) -> bool:
+    """Whether at a path, or behind the link of a descriptor, is a file that has another name as well."""
     with contextlib.suppress(OSError):
-        found = os.stat(f"/proc/{thread}/fd/{fd}")  # noqa: PTH116 - a hot path
+        found = os.stat(path, follow_symlinks=follow)  # noqa: PTH116 - a hot path
         return stat.S_ISREG(found.st_mode) and found.st_nlink > 1
     return False
