@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from hypothesis import given, settings
@@ -29,6 +30,8 @@ ANYBODY = -1
 class Child:
     """A child that does its acts one by one, each when it is told to."""
 
+    alive: ClassVar[set[int]] = set()
+
     def __init__(self, *acts: Callable[[], object]) -> None:
         told, self.tell = os.pipe()
         self.done, say = os.pipe()
@@ -42,6 +45,7 @@ class Child:
                     act()
                 os.write(say, b".")
             os._exit(0)
+        self.alive.add(self.pid)
         os.close(told)
         os.close(say)
         os.read(self.done, 1)
@@ -53,7 +57,18 @@ class Child:
     def end(self) -> int:
         os.close(self.tell)
         os.close(self.done)
+        self.alive.discard(self.pid)
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+@pytest.fixture(autouse=True)
+def no_child_is_left() -> Iterator[None]:
+    """Where a test fails, its children would stay, stopped perhaps, with all that they hold open."""
+    yield
+    while Child.alive:
+        pid = Child.alive.pop()
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
 
 
 @pytest.fixture

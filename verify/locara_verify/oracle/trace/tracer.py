@@ -24,6 +24,7 @@ from locara_verify.oracle.trace.record import Pending, Record
 MARK: Final = struct.Struct("=q")
 MOST: Final = 200_000
 FOREIGN: Final = Call("a call of another architecture", calls.POWER)
+_OTHER_ABI: Final = 1  # x32: the same calls by other numbers
 _ENTRY: Final = struct.Struct("=BxxxIQQQ6Q")
 _EXIT: Final = struct.Struct("=BxxxIQQqB")
 _DETACH_SECONDS: Final = 5.0
@@ -163,7 +164,7 @@ class Tracer:
         if operation == kernel.ENTRY:
             _, architecture, _, _, number, *arguments = _ENTRY.unpack_from(info)
             call = calls.table().get(number)
-            if architecture != calls.architecture():
+            if architecture != calls.architecture() or number >> 30 == _OTHER_ABI:
                 call = FOREIGN
             if call is not None:
                 self.record.at(MARK.unpack_from(self.shared)[0])
