@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from locara.runtime.openat2 import open_beneath
+from locara.sandbox.linux.syscalls import NUMBERS
 from locara_verify.oracle.trace import calls, judge, kernel, watch
 from locara_verify.oracle.trace.judge import BROKER, RUNTIME, Request, judged
 from locara_verify.oracle.trace.lookups import NOWHERE, Seen, id_of
@@ -394,6 +395,31 @@ def test_no_number_is_used_twice() -> None:
         numbers = [row[column] for row in calls.TABLE if row[column] is not None]
         assert len(numbers) == len(set(numbers))
     assert ctypes.sizeof(ctypes.c_long) == 8
+
+
+def test_the_numbers_are_those_of_the_filter() -> None:
+    mine = {call.name: (x86_64, aarch64) for call, x86_64, aarch64 in calls.TABLE}
+    both = mine.keys() & NUMBERS.keys()
+    assert len(both) > 25
+    assert {name: mine[name] for name in both} == {name: NUMBERS[name] for name in both}
+
+
+@pytest.mark.parametrize(
+    ("column", "header"),
+    [(1, "/usr/include/x86_64-linux-gnu/asm/unistd_64.h"), (2, "/usr/include/asm-generic/unistd.h")],
+)
+def test_the_numbers_are_those_of_the_kernels_headers(column: int, header: str) -> None:
+    if not Path(header).is_file():
+        pytest.skip("the kernel's headers are not here")
+    told = {}
+    for line in Path(header).read_text().splitlines():
+        words = line.split()
+        if words[:1] == ["#define"] and len(words) > 2 and words[1].startswith("__NR") and words[2].isdigit():
+            told[words[1].partition("_")[2].partition("_")[2].partition("_")[2]] = int(words[2])
+    assert len(told) > 200
+    known = {row[0].name: row[column] for row in calls.TABLE if row[column] is not None}
+    names = {name: "fstatat" if name == "newfstatat" and column == 2 else name for name in known}
+    assert {name: told.get(names[name], number) for name, number in known.items()} == known
 
 
 KINDS = (calls.OPEN, calls.LOOK, calls.CHANGE, calls.HELD, calls.WRITTEN)

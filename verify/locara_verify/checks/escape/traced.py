@@ -323,8 +323,8 @@ def warm(watched: Watched) -> None:
     for point in entry_points(watched.trial.arena):
         if point.command.startswith("fs."):
             watched.ask(point.command, point.base)
-    watched.requests.clear()
-    watched.twins.clear()
+    for kept in (watched.requests, watched.twins, watched.trial.attempts):
+        kept.clear()
 
 
 def shaped(rng: random.Random, command: str, root: str, path: str) -> tuple[str, dict[str, Json]]:
