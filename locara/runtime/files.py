@@ -4,11 +4,9 @@ picked."""
 from __future__ import annotations
 
 import json
-import os
-import stat
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,14 +56,12 @@ class BoundedTree:
     def __init__(
         self,
         tree: LocalTree,
-        folder: Path,
         *,
         max_bytes: int,
         max_files: int = MAX_FILES,
         alone: bool = True,
     ) -> None:
         self._tree = tree
-        self._folder = folder
         self._max_bytes = max_bytes
         self._max_files = max_files
         self._alone = alone
@@ -103,7 +99,7 @@ class BoundedTree:
     def _changing(self) -> Iterator[_Use]:
         with self._lock:
             if self._use is None or not self._alone:
-                self._use = _measure(self._folder)
+                self._use = _Use(*self._tree.measure())
             try:
                 yield self._use
             except CallError as error:
@@ -124,17 +120,6 @@ class BoundedTree:
             return self._tree.metadata(path).size
         except CallError:
             return None
-
-
-def _measure(folder: Path) -> _Use:
-    total = names = 0
-    for _, folders, files, descriptor in os.fwalk(folder, follow_symlinks=False):
-        names += len(folders) + len(files)
-        for name in files:
-            with suppress(FileNotFoundError):  # gone since: in a shared folder another app is at work
-                status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-                total += status.st_size if stat.S_ISREG(status.st_mode) else 0
-    return _Use(total, names)
 
 
 def _one_sided(app_id: str, folder: SharedFolder | None) -> Refused:
@@ -162,7 +147,7 @@ class Files:
     def __init__(self, grants: Grants, *, app_data: Path, user_roots: Path, broker: BrokerClient) -> None:
         self._broker = broker
         self._trees: dict[str, Tree] = {
-            "$APP_DATA": BoundedTree(LocalTree(app_data), app_data, max_bytes=grants.quota_mb * _MIB)
+            "$APP_DATA": BoundedTree(LocalTree(app_data), max_bytes=grants.quota_mb * _MIB)
         }
         for name in _USER_ROOTS:
             folder = user_roots / name
@@ -174,7 +159,7 @@ class Files:
             folder = user_roots / "shared" / declared.id
             if folder.is_dir():
                 self._trees[root] = BoundedTree(
-                    LocalTree(folder), folder, max_bytes=grants.quota_mb * _MIB, alone=False
+                    LocalTree(folder), max_bytes=grants.quota_mb * _MIB, alone=False
                 )
         self._picked: dict[str, PickedTree] = {}
 

@@ -164,6 +164,11 @@ class LocalTree:
         with translated(path), closing(open_beneath(self._root, path, os.O_PATH)) as fd:
             return describe(os.fstat(fd), path)
 
+    def measure(self) -> tuple[int, int]:
+        """The bytes of all regular files, and how many names there are. No link is looked through."""
+        with closing(open_beneath(self._root, "", _FOLDER)) as fd:
+            return measured(fd)
+
     def write(self, path: str, data: bytes, mode: str) -> int:
         """See Tree. create and replace are atomic: a reader sees the old content or the new, never a part. What
         could not be appended whole is taken back."""
@@ -263,6 +268,26 @@ def list_folder(fd: int, *, limit: int) -> tuple[list[Entry], bool]:
                 return sorted(entries, key=lambda entry: entry.name), True
             entries.append(_entry(item))
     return sorted(entries, key=lambda entry: entry.name), False
+
+
+def measured(folder: int) -> tuple[int, int]:
+    """Bytes of regular files and number of names below an open folder. What is gone meanwhile, or may not be listed,
+    counts as nothing."""
+    total = names = 0
+    folders: list[str] = []
+    with suppress(OSError), os.scandir(folder) as found:
+        for item in found:
+            names += 1
+            if item.is_dir(follow_symlinks=False):
+                folders.append(item.name)
+            elif item.is_file(follow_symlinks=False):
+                with suppress(FileNotFoundError):
+                    total += item.stat(follow_symlinks=False).st_size
+    for name in folders:
+        with suppress(OSError), closing(open_beneath(folder, name, _FOLDER)) as below:
+            more, further = measured(below)
+            total, names = total + more, names + further
+    return total, names
 
 
 def _entry(item: os.DirEntry[str]) -> Entry:

@@ -39,7 +39,6 @@ def test_the_product_as_it_is(ctx: Any) -> None:
 
 
 def test_a_policy_that_anybody_may_write_is_noticed(ctx: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(revocation.stat, "S_ISREG", lambda _: True)
     monkeypatch.setattr(known, "read_limits", lambda place: revocation.Limits(lifted_here=frozenset({"R-1"})))
     assert "a policy that all may write" in wrong(known._policies(ctx))
 

@@ -59,6 +59,7 @@ MODULES: Final = (
     "locara_verify.checks.escape.remembered",
     "locara_verify.checks.escape.rooted",
     "locara_verify.checks.escape.swap",
+    "locara_verify.checks.escape.traced",
     "locara_verify.checks.escape.tunnels",
     "locara_verify.checks.escape.walk",
     "locara_verify.checks.fuzz.manifest",

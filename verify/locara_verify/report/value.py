@@ -146,7 +146,9 @@ def _finding(finding: Finding, replay: str | None) -> dict[str, JSON]:
 
 
 def environment() -> dict[str, JSON]:
-    """What the result may depend on besides the app."""
+    """What the result may depend on besides the app. ``trace``: how system calls are seen, or why they are not."""
+    from locara_verify.oracle.trace.watch import refused  # noqa: PLC0415 - only a report asks
+
     return {
         "locara": locara.__version__,
         "locara_verify": locara_verify.__version__,
@@ -154,6 +156,7 @@ def environment() -> dict[str, JSON]:
         "platform": sys.platform,
         "machine": platform.machine(),
         "kernel": platform.release(),
+        "trace": refused() or "ptrace",
     }
 
 

@@ -215,7 +215,7 @@ def open_arena(
     trees["outside"].prove()
     roots = {name: person / name for name in USER_FOLDERS}
     picker = ScriptedPicker([[picked], [picked / "ordinary.txt"]])
-    with ctx.open_app(folder, home=home, picker=picker, user_roots=roots, **overrides) as running:
+    with ctx.open_app(folder, home=home, user_roots=roots, **{"picker": picker, **overrides}) as running:
         if running.home.path != AppHome(data).path:
             raise CanaryError("the app's data is not where its canaries were planted")
         identity = ordinary_identity(os.getuid(), os.environ)

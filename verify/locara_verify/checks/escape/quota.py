@@ -37,7 +37,7 @@ def run(ctx: Context) -> CheckResult:
     tally, rng = Tally(), ctx.rng("escape-quota")
     for alone in (True, False):
         folder = ctx.fresh_dir(f"quota-{alone}")
-        tree = BoundedTree(LocalTree(folder), folder, max_bytes=_BYTES, max_files=_NAMES, alone=alone)
+        tree = BoundedTree(LocalTree(folder), max_bytes=_BYTES, max_files=_NAMES, alone=alone)
         _steps(tally, rng, folder, tree, alone=alone)
     _removing(tally, ctx.fresh_dir("quota-remove"))
     _shared(tally, ctx.fresh_dir("quota-shared"))
@@ -150,7 +150,7 @@ def _beside(tally: Tally, top: Path) -> None:
     (folder / "to-a-folder").symlink_to(outside)
     (folder / "to-a-file").symlink_to(outside / "0")
     for alone in (True, False):
-        tree = BoundedTree(LocalTree(folder), folder, max_bytes=_BYTES, max_files=_NAMES, alone=alone)
+        tree = BoundedTree(LocalTree(folder), max_bytes=_BYTES, max_files=_NAMES, alone=alone)
         fits = _taken(partial(tree.write, f"fits-{alone}", bytes(_BYTES // 4), "create"))
         tally.judge(RULE, fits, "what links lead to counts as the app's own", f"alone: {alone}")
 
