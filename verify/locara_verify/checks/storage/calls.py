@@ -31,6 +31,8 @@ from locara_verify.tally import Tally
 EXHAUSTION: Final = "LC224"
 STATEMENTS: Final = "LC225"
 NAME: Final = "storage-calls"
+CHARACTERS: Final = 1_024
+"""The longest expression of a MATCH."""
 _SECONDS: Final = 0.4
 _NUMBERS: Final = f"[{'0,' * 8_000}0]"
 _LATE: Final = 2 * _SECONDS
@@ -256,6 +258,7 @@ def _both() -> SearchRequest:
 def expressions(tally: Tally, store: Store) -> None:
     """A MATCH with too much in it, however it comes into its statement."""
     wide = " OR ".join(f"w{number}" for number in range(200))
+    long = "w" * (CHARACTERS + 1)
     ways: tuple[tuple[str, Callable[[str], JSON]], ...] = (
         ("SELECT rowid FROM w WHERE w MATCH ?", lambda text: [text]),
         ("SELECT rowid FROM w WHERE w MATCH ?", lambda text: [_blob(text)]),
@@ -274,6 +277,10 @@ def expressions(tally: Tally, store: Store) -> None:
         many = _code(partial(store.exec, sql, params(wide)))
         tally.twin(EXHAUSTION, few == "ok", f"a search for one word works: {sql} ({few})")
         tally.judge(EXHAUSTION, many == "limit_exceeded", "a MATCH has any number of words", f"{sql}: {many}")
+        one = _code(partial(store.exec, sql, params(long)))
+        tally.judge(EXHAUSTION, one == "limit_exceeded", "a MATCH has any length", f"{sql}: {one}")
+        fits = _code(partial(store.exec, sql, params(long[:CHARACTERS])))
+        tally.twin(EXHAUSTION, fits == "ok", f"a search for the longest word works: {sql} ({fits})")
 
 
 def _blob(text: str) -> JSON:
