@@ -64,9 +64,9 @@ class Row:
 
     @property
     def share(self) -> float:
-        """Noticed, of those that a test can notice."""
-        equivalent = len(self.outcomes) - self.killed - len(self.unexplained)
-        return self.killed / max(1, len(self.outcomes) - equivalent)
+        """Noticed, of those that a test can notice; all of none, where the share that was tried holds none."""
+        noticeable = self.killed + len(self.unexplained)
+        return self.killed / noticeable if noticeable else 1.0
 
     @property
     def wrongly_explained(self) -> list[tuple[str, str]]:

@@ -320,3 +320,9 @@ def test_decisions_are_equal_when_they_say_the_same() -> None:
     for different in (ModelRequest("small"), ToolRequest("chat"), NetRequest("a.test", 443)):
         assert (one == decide(grants, different)) is False
     assert (one == "denied") is False
+
+
+@pytest.mark.parametrize("root", [None, 0, b"app-data", ["app-data"]])
+def test_a_root_that_is_no_text_is_one_of_the_persons(root: object) -> None:
+    request = FsRequest(root, "a", "read")  # type: ignore[arg-type]
+    assert request.kind is Kind.FS_USER_PATHS

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from locara.core.digest import Digest
 from locara.core.manifest import Manifest, parse_manifest
-from locara.core.problems import at
+from locara.core.problems import at, pointer_of
 from locara.core.vocabulary import LICENSES, MODALITIES, MODALITIES_WITH_BACKEND
 from locara.errors import MANIFEST_CODES, ManifestError, Problem
 
@@ -533,3 +533,8 @@ def test_what_has_no_place_of_its_own_is_told_at_the_nearest_thing_that_has_one(
     assert at(positions, "/a/b/c") == (2, 3)
     assert at(positions, "/x/y") == (1, 1)
     assert at({}, "/x") == (1, 1), "a file has a first line"
+
+
+@pytest.mark.parametrize("step", [2, 3, 9])
+def test_a_place_behind_the_end_of_a_list_has_a_pointer_all_the_same(step: int) -> None:
+    assert pointer_of(("models", step, "id"), {"models": ["a", "b"]}) == f"/models/{step}/id"

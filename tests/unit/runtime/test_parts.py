@@ -3,7 +3,6 @@ commands."""
 
 from __future__ import annotations
 
-import errno
 import os
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from locara.core.grant import Grants
 from locara.core.surface import COMMANDS
 from locara.errors import CallError, CapabilityDenied, InferenceError, ManifestError, ModelError, StorageError
-from locara.runtime import frames, trees
+from locara.runtime import frames
 from locara.runtime.app import AppBundle, BundleError
 from locara.runtime.app_home import AppHome, default_apps_root
 from locara.runtime.call import is_call_id
@@ -21,7 +20,6 @@ from locara.runtime.client import Client, ConnectionLost
 from locara.runtime.commands import registered, table
 from locara.runtime.commands.registry import Lane, command
 from locara.runtime.files import BoundedTree, root_name
-from locara.runtime.openat2 import open_beneath
 from locara.runtime.replies import error_object
 from locara.runtime.trees import LocalTree, Refused
 
@@ -143,34 +141,6 @@ def test_a_bounded_tree_counts_bytes_and_names(tmp_path: Path) -> None:
     assert full.value.code == "quota_exceeded"
     tree.remove("d")
     tree.make_folder("e")
-
-
-def test_a_folder_is_measured_without_looking_through_links(tmp_path: Path) -> None:
-    for folder, size in (("outside", 1_000), ("root/in/deep", 7), ("root/closed", 1)):
-        (tmp_path / folder).mkdir(parents=True)
-        (tmp_path / folder / "file").write_bytes(b"x" * size)
-    (tmp_path / "root/file").write_bytes(b"x" * 5)
-    (tmp_path / "root/to-file").symlink_to(tmp_path / "outside/file")
-    (tmp_path / "root/to-folder").symlink_to(tmp_path / "outside")
-    (tmp_path / "root/in/up").symlink_to("../..")
-    os.mkfifo(tmp_path / "root/pipe")
-    assert LocalTree(tmp_path / "root").measure() == (13, 10)
-
-
-def test_what_goes_or_may_not_be_listed_while_it_is_measured_counts_as_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "gone").mkdir()
-    (tmp_path / "gone/file").write_bytes(b"x")
-    (tmp_path / "file").write_bytes(b"xy")
-
-    def refused(folder: int, name: str, flags: int, mode: int = 0) -> int:
-        if name:
-            raise PermissionError(errno.EACCES, "no")
-        return open_beneath(folder, name, flags, mode)
-
-    monkeypatch.setattr(trees, "open_beneath", refused)
-    assert LocalTree(tmp_path).measure() == (2, 2)
 
 
 def test_a_refused_write_leaves_the_count_right(tmp_path: Path) -> None:

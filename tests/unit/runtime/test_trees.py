@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import socket
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from locara.errors import CallError
+from locara.runtime import trees
 from locara.runtime.openat2 import open_beneath, rename_new
 from locara.runtime.trees import LocalTree, Refused, closing
 
@@ -220,3 +222,31 @@ def test_what_finds_no_room_leaves_everything_as_it_was(tree: LocalTree, root: P
     assert caught.value.code == "quota_exceeded"
     assert {path.name: path.read_bytes() for path in root.iterdir() if path.is_file()} == before
     assert tree.write(path, data, mode) >= len(data)
+
+
+def test_a_folder_is_measured_without_looking_through_links(tmp_path: Path) -> None:
+    for folder, size in (("outside", 1_000), ("root/in/deep", 7), ("root/closed", 1)):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "file").write_bytes(b"x" * size)
+    (tmp_path / "root/file").write_bytes(b"x" * 5)
+    (tmp_path / "root/to-file").symlink_to(tmp_path / "outside/file")
+    (tmp_path / "root/to-folder").symlink_to(tmp_path / "outside")
+    (tmp_path / "root/in/up").symlink_to("../..")
+    os.mkfifo(tmp_path / "root/pipe")
+    assert LocalTree(tmp_path / "root").measure() == (13, 10)
+
+
+def test_what_goes_or_may_not_be_listed_while_it_is_measured_counts_as_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "gone/file").write_bytes(b"x")
+    (tmp_path / "file").write_bytes(b"xy")
+
+    def refused(folder: int, name: str, flags: int, mode: int = 0) -> int:
+        if name:
+            raise PermissionError(errno.EACCES, "no")
+        return open_beneath(folder, name, flags, mode)
+
+    monkeypatch.setattr(trees, "open_beneath", refused)
+    assert LocalTree(tmp_path).measure() == (2, 2)
