@@ -167,7 +167,7 @@ def _equality(names: tuple[str, ...]) -> Callable[[object, object], bool]:
     def __eq__(self: object, other: object) -> bool:
         if other.__class__ is not self.__class__:
             return NotImplemented
-        return key(self) == key(other)
+        return self is other or key(self) == key(other)
 
     return __eq__
 

@@ -188,6 +188,8 @@ class _Sketch:
 
 def _zip(combine: Callable[[PortSet, PortSet], PortSet], a: Node, b: Node) -> Node:
     below = combine(a.below, b.below)
+    if not a.children and not b.children:
+        return Node(combine(a.here, b.here), below, {})
     children = {}
     for label in a.children.keys() | b.children.keys():
         node = _zip(combine, a.child(label), b.child(label))

@@ -58,9 +58,13 @@ class PortSet:
         return _combine(self, other, lambda a, b: a or b)
 
     def __and__(self, other: PortSet) -> PortSet:
-        return self if self is other else _combine(self, other, lambda a, b: a and b)
+        if self is other or not self.intervals:
+            return self
+        return _combine(self, other, lambda a, b: a and b) if other.intervals else other
 
     def __sub__(self, other: PortSet) -> PortSet:
+        if self is other:
+            return NO_PORTS
         return _combine(self, other, lambda a, b: a and not b) if other.intervals else self
 
     def smallest(self, preferred: int = 443) -> int | None:

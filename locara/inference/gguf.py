@@ -258,14 +258,29 @@ class _Reader:
         if shape is not None:
             self.skip(count * shape.size)
         elif kind == _STRING:
-            for _ in range(count):
-                length = self.u64()
-                if length > MAX_STRING_BYTES:
-                    raise _bad(f"a string of {length} bytes in an array is longer than {MAX_STRING_BYTES}")
-                self.skip(length)
+            self._pass_over(count)
         else:
             raise _bad(f"an array of the type {kind} is not allowed")
         return count
+
+    def _pass_over(self, count: int) -> None:
+        """Check so many strings. A vocabulary has some ten thousand, so what `take` does is done here in place."""
+        read, limit, at = self._file.read, self._limit, self.position
+        for _ in range(count):
+            head = read(8) if limit - at >= 8 else b""
+            length = int.from_bytes(head, "little")
+            if length > MAX_STRING_BYTES:
+                raise _bad(f"a string of {length} bytes in an array is longer than {MAX_STRING_BYTES}")
+            if len(head) != 8 or length > limit - at - 8:
+                raise _bad("the header is cut off or too large")
+            at += 8
+            if length > _SKIP:
+                self.position = at
+                self.skip(length)
+            elif len(read(length)) != length:
+                raise _bad("the file is shorter than its size says")
+            at += length
+        self.position = at
 
 
 def _round_up(value: int, step: int) -> int:

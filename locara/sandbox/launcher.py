@@ -16,7 +16,6 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
-from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Protocol, Self
 
@@ -24,7 +23,7 @@ from locara.errors import SandboxError
 from locara.records import dataclass
 from locara.sandbox.broker import Broker, Services
 from locara.sandbox.host import explain_failure, find_bwrap
-from locara.sandbox.linux import bwrap, identity, readback, stage2
+from locara.sandbox.linux import bwrap, identity, readback
 from locara.sandbox.plan import ALL_LAYERS, LaunchPlan, LaunchSpec, Payload, Source, build_plan
 from locara.sandbox.profile import PROXY_PORT, SCRATCH
 from locara.sandbox.sources import OpenSource, close_sources, open_sources, prepare_data
@@ -44,6 +43,15 @@ __all__ = [
 Stream = int | IO[Any] | None
 READY_SECONDS: Final = 60.0
 _CLOSE_SECONDS: Final = 5.0
+_FIRST: Final = """\
+import json, sys
+before = sys.path[:]
+sys.path[:0] = json.loads(sys.argv[1])["import_path"]
+from locara.sandbox.linux.stage2 import main
+sys.path[:] = before
+main()
+"""
+"""The first lines inside: they take `stage2` as it was compiled, and leave the import path to it."""
 
 
 class Outside(Protocol):
@@ -294,7 +302,8 @@ def _spawn(
         "-I",
         "-S",
         "-B",
-        str(Path(stage2.__file__)),
+        "-c",
+        _FIRST,
     ]
     command.append(json.dumps(_stage2_config(plan, opened, environment, theirs.fileno())))
     who: dict[str, Any] = {}

@@ -1,7 +1,7 @@
 """The first program inside the sandbox: closes the last layers, reads all of them back, then runs the
 payload.
 
-Started as `python -I -S -B stage2.py CONFIG`, so no site file, .pth line or PYTHON* variable runs before
+Started by `python -I -S -B -c` with CONFIG, so no site file, .pth line or PYTHON* variable runs before
 it. It reports over the broker's socket and refuses, with exit code 125, when the kernel does not confirm a
 layer the plan requires.
 """
@@ -100,7 +100,3 @@ def main() -> None:
     control.detach()
     sys.argv = [config["payload"], *config["args"]]
     runpy.run_module(config["payload"], run_name="__main__", alter_sys=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -44,6 +44,17 @@ def test_an_app_without_grants_has_the_powerless_commands_alone() -> None:
     assert {name.partition(".")[0] for name in table(Grants.none())} == {"app", "audit", "settings", "db"}
 
 
+def test_a_command_is_loaded_when_it_is_asked_for() -> None:
+    """Each is the one that its module registers; another name is none, and a module without it is no silence."""
+    opened = table(Grants.none())
+    assert {name: opened[name] for name in opened} == {name: registered()[name] for name in opened}
+    assert len(opened) == len(list(opened))
+    assert opened.get("fs.read") is None
+    assert opened.get("app") is None
+    with pytest.raises(RuntimeError, match=r"app\.gone"):
+        type(opened)({"app.gone": None})["app.gone"]  # type: ignore[call-arg]
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [

@@ -7,15 +7,25 @@ one object, no lone surrogate, no number outside the range of a double, a bounde
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 Json = Any
 
-WHITESPACE = " \t\n\r"
+WHITESPACE = re.compile("[ \t\n\r]*")
+PLAIN = re.compile(r'[^"\\\x00-\x1f]*')
+"""What stands in a string as it is."""
+DIGITS = re.compile("[0-9]*")
 MAX_BYTES = 262_144
 MAX_DEPTH = 32
 MAX_INTEGER_CHARACTERS = 308
 SHORT_ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+
+
+def _end(run: re.Pattern[str], text: str, at: int) -> int:
+    """Where a run of characters ends that begins at ``at``; every run may be empty."""
+    found = run.match(text, at)
+    return at if found is None else found.end()
 
 
 class Refused(Exception):
@@ -45,10 +55,7 @@ class Reader:
 
     def skip(self) -> None:
         """Step over whitespace."""
-        at, text, end = self.at, self.text, len(self.text)
-        while at < end and text[at] in WHITESPACE:
-            at += 1
-        self.at = at
+        self.at = _end(WHITESPACE, self.text, self.at)
 
     def take(self, literal: str) -> None:
         """Step over ``literal`` or refuse."""
@@ -124,10 +131,8 @@ class Reader:
         parts: list[str] = []
         text, end = self.text, len(self.text)
         while True:
-            start = at = self.at
-            while at < end and text[at] >= " " and text[at] not in '"\\':
-                at += 1
-            parts.append(text[start:at])
+            at = _end(PLAIN, text, self.at)
+            parts.append(text[self.at : at])
             self.at = at
             if at == end or text[at] < " ":
                 raise self.refuse()
@@ -167,8 +172,7 @@ class Reader:
     def digits(self) -> str:
         """Read one or more ASCII digits."""
         start = self.at
-        while self.at < len(self.text) and self.text[self.at] in "0123456789":
-            self.at += 1
+        self.at = _end(DIGITS, self.text, start)
         if self.at == start:
             raise self.refuse()
         return self.text[start : self.at]

@@ -1,7 +1,7 @@
 """Names as the manifest format defines them, judged without the product's code.
 
-Every function here answers one question about one string by walking it, one character at a time. Slow and
-plain on purpose: a shared clever trick would be a shared mistake.
+Every function here answers one question about one string by its characters, one by one. Plain on purpose: a
+shared clever trick would be a shared mistake.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ MAX_WILDCARD_BASE = 189  # leaves room for a label in front of the base
 DEVICE_NAMES = ("con", "prn", "aux", "nul", "conin$", "conout$")
 NUMBERED_DEVICES = ("com", "lpt")
 DEVICE_DIGITS = "0123456789¹²³"
-FORBIDDEN_PATH_CHARACTERS = "\\:"
 DIRECTION_AND_LINE = (0x061C, 0x200E, 0x200F, 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+CONTROLS = (*range(0x20), *range(0x7F, 0xA0))
+FORBIDDEN_IN_PATHS = frozenset("\\:") | {
+    chr(code) for code in (*CONTROLS, *range(0xD800, 0xE000), *DIRECTION_AND_LINE)
+}
 
 
 def only(text: str, alphabet: str) -> bool:
     """Tell whether ``text`` is made of characters of ``alphabet`` alone."""
-    for character in text:  # noqa: SIM110 - asked a million times in a run, and this is twice as quick as `all`
-        if character not in alphabet:
-            return False
-    return True
+    return not text.strip(alphabet)  # asked a million times in a run
 
 
 def is_slug(text: object, longest: int = 64) -> bool:
@@ -115,13 +115,7 @@ def is_component(text: str) -> bool:
     """Tell whether ``text`` may be one component of a portable path."""
     if text in ("", ".", "..") or text[-1] in ". ":
         return False
-    for character in text:
-        code = ord(character)
-        if code < 0x20 or 0x7F <= code <= 0x9F or character in FORBIDDEN_PATH_CHARACTERS:
-            return False
-        if 0xD800 <= code <= 0xDFFF or code in DIRECTION_AND_LINE:
-            return False
-    return not is_device_name(text)
+    return FORBIDDEN_IN_PATHS.isdisjoint(text) and not is_device_name(text)
 
 
 def is_portable_path(text: object) -> bool:

@@ -6,11 +6,15 @@ Nothing is listed by hand. A command that is registered tomorrow is an entry poi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
 from locara.records import dataclass
 from locara_verify.checks.escape.arena import Arena
 from locara_verify.strategies import arguments
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 Json = Any
 
@@ -48,11 +52,23 @@ def entry_points(arena: Arena) -> tuple[EntryPoint, ...]:
         command = handlers.get(name)
         if command is None:
             continue  # LC401 reports it
-        schema = command.args.model_json_schema(by_alias=True)
+        schema = _schema(command.args)
         base = ordinary(arena, schema)
-        places = tuple(dict.fromkeys(place for place in arguments.texts(schema, schema) if place))
-        found.append(EntryPoint(name, schema, base, places))
+        found.append(EntryPoint(name, schema, base, _texts(command.args)))
     return tuple(found)
+
+
+@cache
+def _schema(args: type[BaseModel]) -> Mapping[str, Any]:
+    """What a command takes; it is read only."""
+    return args.model_json_schema(by_alias=True)
+
+
+@cache
+def _texts(args: type[BaseModel]) -> tuple[tuple[str | int, ...], ...]:
+    """The places in it that take text, all but itself."""
+    schema = _schema(args)
+    return tuple(dict.fromkeys(place for place in arguments.texts(schema, schema) if place))
 
 
 def ordinary(arena: Arena, schema: Mapping[str, Any]) -> dict[str, Json]:

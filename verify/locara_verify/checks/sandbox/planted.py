@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -56,14 +56,16 @@ _OBEYED: Final = {
 _IMPORTED: Final = ("sitecustomize.py", "usercustomize.py", "conftest.py", "json.py", "locara/__init__.py")
 
 
+_QUOTED: Final = re.compile(r"""(?<=["'])[^"'\\\s]+(?=["'])""")
+"""Whatever stands between two quotes and is one word; of two texts in a line also what stands between them."""
+
+
 def known_programs() -> list[str]:
     """Every text of the package that is the name of a program of this system, and some more."""
     here = {name for folder in _SYSTEM if Path(folder).is_dir() for name in os.listdir(folder)}  # noqa: PTH208
     texts: set[str] = set()
     for place in Path(next(iter(locara.__path__))).rglob("*.py"):
-        for node in ast.walk(ast.parse(place.read_bytes())):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                texts.add(node.value.rpartition("/")[2])
+        texts.update(word.rpartition("/")[2] for word in _QUOTED.findall(place.read_text("utf-8")))
     return sorted({*_ALWAYS, *(texts & here)} - {""})
 
 
