@@ -28,7 +28,7 @@ from locara_verify.check import CheckResult, check
 from locara_verify.checks.descriptors import open_count, open_on
 from locara_verify.checks.desktop.stage import EVERYTHING, GRANTED_HOST
 from locara_verify.checks.escape.outside import FORGERY, WIDENING, Answer, Case, Peer, granted, talking
-from locara_verify.checks.escape.passed import passed
+from locara_verify.checks.escape.passed import apart, dialogs, passed
 from locara_verify.checks.names import ENOUGH, guessable
 from locara_verify.context import Context
 from locara_verify.finding import Finding, first_of_each
@@ -77,6 +77,8 @@ def run(ctx: Context) -> CheckResult:
         used_once(case),
         reopened(case),
         passed(case),
+        apart(case),
+        dialogs(case),
     )
     broken = [told for told in works if told]
     names(case, rng)
