@@ -63,6 +63,8 @@ def _steps(tally: Tally, rng: random.Random, folder: Path, tree: BoundedTree, *,
         if not alone and number % 9 == 0:
             (folder / f"of-the-other-{number % 2}").write_bytes(bytes(rng.randrange(2_000)))
         before = held(folder)
+        there = folder / name
+        old = there.stat().st_size if mode == "replace" and there.is_file() else 0
         told, code = f"step {number}: {what} {name} {mode} {size}", ""
         try:
             if what == "write":
@@ -87,8 +89,8 @@ def _steps(tally: Tally, rng: random.Random, folder: Path, tree: BoundedTree, *,
         tally.judge(RULE, not code or after == before, "a refused change left something", told)
         if code == "quota_exceeded":
             refused += 1
-            roomy = before[0] + size <= _BYTES and before[1] + 1 <= _NAMES
-            tally.twin(RULE, not roomy, f"what fits is taken ({told}, with {before})")
+            roomy = before[0] - old + size <= _BYTES and before[1] + 1 <= _NAMES
+            tally.judge(RULE, not roomy, "what fits into a folder is refused", f"{told}, with {before}")
     tally.twin(RULE, done > _STEPS // 10 and refused > 5, f"steps are done and refused ({done}, {refused})")
 
 
@@ -124,12 +126,15 @@ def _shared(tally: Tally, top: Path) -> None:
             tree = files.tree(root)
             tree.write("first", bytes(100_000), "create")
             fits = _taken(partial(tree.write, "fits", bytes(500_000), "create"))
-            tally.twin(RULE, fits, f"what fits is taken ({root})")
+            tally.judge(RULE, fits, "what fits into a folder is refused", f"{root}, in an empty one")
             tree.remove("fits")
             if root != "$APP_DATA":
                 (folder / "of-another").write_bytes(bytes(900_000))
             else:
-                tree.write("more", bytes(900_000), "create")
+                fits = _taken(partial(tree.write, "more", bytes(900_000), "create"))
+                tally.judge(
+                    RULE, fits, "what fits into a folder is refused", f"{root}, after something was removed"
+                )
             for mode in ("create", "replace", "append"):
                 done = _taken(partial(tree.write, f"by-{mode}", bytes(100_000), mode))
                 size, _ = held(folder)
