@@ -29,6 +29,7 @@ from locara_verify.checks.descriptors import open_count, open_on
 from locara_verify.checks.desktop.stage import EVERYTHING, GRANTED_HOST
 from locara_verify.checks.escape.outside import FORGERY, WIDENING, Answer, Case, Peer, granted, talking
 from locara_verify.checks.escape.passed import apart, dialogs, passed
+from locara_verify.checks.escape.spelled import spelled
 from locara_verify.checks.names import ENOUGH, guessable
 from locara_verify.context import Context
 from locara_verify.finding import Finding, first_of_each
@@ -79,6 +80,7 @@ def run(ctx: Context) -> CheckResult:
         passed(case),
         apart(case),
         dialogs(case),
+        spelled(case),
     )
     broken = [told for told in works if told]
     names(case, rng)
