@@ -184,8 +184,9 @@ def dialogs(case: Case) -> str | None:
 
     shown = case.ctx.fresh_dir("dialogs")
     (shown / "dialog.py").write_text(_DIALOG, "utf-8")
-    real, got = picker._DIALOGS, dict[str, tuple[Path, ...]]()
-    picker._DIALOGS = shown
+    place, got = "_DIALOGS", dict[str, tuple[Path, ...]]()
+    real = getattr(picker, place)
+    setattr(picker, place, shown)
     try:
         apps = ("one", "two")
         asking = [
@@ -201,7 +202,7 @@ def dialogs(case: Case) -> str | None:
         for one in asking:
             one.join(20.0)
     finally:
-        picker._DIALOGS = real
+        setattr(picker, place, real)
     for app in apps:
         told = f"{app}: {got.get(app)}"
         case.judge(FORGERY, got.get(app) != (Path(f"/{app}"),), "a dialog's answer is another app's", told)
