@@ -13,7 +13,7 @@ from locara_verify.checks.updates.attacks import OFFLINE, ONLINE, Trial, new_tri
 from locara_verify.context import Context
 
 MOST: Final = {"root": 512_000, "timestamp": 16_384, "snapshot": 2_000_000, "targets": 5_000_000}
-"""What docs/updates.md lets a client take of each at most."""
+"""How many bytes a client may take of each, where nothing was signed of its length."""
 LARGEST: Final = 16 << 20
 _PIECE: Final = 65_536
 _ENDLESS: Final = 1 << 25
