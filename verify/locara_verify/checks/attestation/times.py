@@ -102,6 +102,8 @@ def _sides(value: dict[str, Any], bundles: list[Timed], ask: Side) -> Iterator[t
             told, due, trust = next(_spans(value["trust"], one, issued))
             yield f"{one.name}; {told}", due, replace(ask, trust=trust)
         for ahead, due in ((timedelta(minutes=9), True), (timedelta(minutes=11), False)):
+            if one.log is not None or (due and one is not first):
+                continue
             side = replace(ask, trust=json.dumps(value["trust"]).encode(), now=one.times[-1] - ahead)
             yield f"{one.name}; the later one lies {ahead} ahead", due, side
     for name, bundle in zip(
@@ -114,7 +116,7 @@ def _sides(value: dict[str, Any], bundles: list[Timed], ask: Side) -> Iterator[t
 def _spans(trust: dict[str, Any], one: Timed, issued: datetime) -> Iterator[tuple[str, bool, bytes]]:
     """The client's material with one part in use for a part of the time."""
     early, late = one.times
-    for kind, place, needed in _parts(trust, one, issued):
+    for kind, place, needed in _parts(one, issued):
         then = (issued, issued + _SECOND) if needed == [issued] else (issued, late - _SECOND)
         for begins, ends in (then, (early + _SECOND, late + _SECOND)):
             due = all(begins <= when < ends for when in needed)
@@ -126,12 +128,9 @@ def _spans(trust: dict[str, Any], one: Timed, issued: datetime) -> Iterator[tupl
             yield told, due, json.dumps(changed).encode()
 
 
-def _parts(trust: dict[str, Any], one: Timed, issued: datetime) -> Iterator[tuple[str, int, list[datetime]]]:
+def _parts(one: Timed, issued: datetime) -> Iterator[tuple[str, int, list[datetime]]]:
     """Each part that vouches for the bundle, and the times at which it must have been in use."""
-    log_id = json.loads(one.bundle)["verificationMaterial"]["tlogEntries"][0]["logId"]
-    (log,) = (place for place, each in enumerate(trust["trustedRoot"]["tlogs"]) if each["logId"] == log_id)
     yield "certificateAuthorities", 0, one.times
-    yield "tlogs", log, one.times
     yield "ctlogs", 0, [issued]
     for place, when in one.stamps.items():
         yield "timestampAuthorities", place, [when]
@@ -151,7 +150,7 @@ def _recalled(
     """What comes of each bundle where the key of one timestamp was revoked."""
     trust = json.dumps(value["trust"]).encode()
     keys = {where: key for key, where in vouching(trust).items()}
-    for one in bundles:
+    for one in bundles[:1]:
         for place in one.stamps:
             side = replace(ask, bundle=one.bundle, trust=trust)
             key = keys[f"timestampAuthorities {place}, 0 from below"]

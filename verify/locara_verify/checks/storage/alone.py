@@ -24,14 +24,21 @@ Holding = Callable[[], AbstractContextManager[object]]
 def held(tally: Tally, folder: Path) -> None:
     """Each lock: there from the beginning of its block to the end, on one place for one name, and gone afterwards."""
     for name, (hold, lasting) in _holders(folder).items():
-        before, places = _locked(), list[frozenset[str]]()
-        for _ in range(2):
-            with hold():
-                places.append(_locked() - before)
-        tally.judge(MODES, all(places), "nothing is held while it is used alone", name)
-        same = places[0] == places[1] or not lasting
-        tally.judge(MODES, same, "two who want to be alone hold different places", f"{name}: {places}")
-        tally.judge(MODES, _locked() == before, "something is held after its end", name)
+        wrong = unheld(hold, lasting=lasting)
+        tally.judge(MODES, not wrong, wrong or "something is held for too short", name)
+
+
+def unheld(hold: Holding, *, lasting: bool) -> str:
+    """What is wrong with a lock; nothing where it is right. ``lasting``: two that follow each other hold the same."""
+    before, places = _locked(), list[frozenset[str]]()
+    for _ in range(2):
+        with hold():
+            places.append(_locked() - before)
+    if not all(places):
+        return "nothing is held while it is used alone"
+    if lasting and places[0] != places[1]:
+        return "two who want to be alone hold different places"
+    return "" if _locked() == before else "something is held after its end"
 
 
 def _holders(folder: Path) -> dict[str, tuple[Holding, bool]]:
@@ -42,7 +49,6 @@ def _holders(folder: Path) -> dict[str, tuple[Holding, bool]]:
     from locara.runtime.state import StateFolder  # noqa: PLC0415
     from locara.staging import attempt  # noqa: PLC0415
     from locara.trust import kept_files  # noqa: PLC0415
-    from locara.trust.repository.home import Home  # noqa: PLC0415
 
     for name in ("area", "dev", "witness", "cache"):
         (folder / name).mkdir(mode=0o700)
@@ -63,7 +69,6 @@ def _holders(folder: Path) -> dict[str, tuple[Holding, bool]]:
         "a model that is copied": (lambda: cache._lock("a" * 64), True),
         "the state of an app": (lambda: StateFolder(folder / "state").alone("consent"), True),
         "the memory of a witness": (lambda: kept_files.alone(folder / "witness", "working"), True),
-        "what a registry says": (lambda: Home(folder / "home").alone(), True),
         "the log of an app": (audit, True),
     }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from locara_verify.checks.storage.alone import unheld
 from locara_verify.checks.updates.attacks import OFFLINE, ONLINE, Trial, new_trial
 from locara_verify.context import Context
 
@@ -72,6 +73,10 @@ def _huge(ctx: Context) -> Trial:
     """A target that is signed for with a length beyond the bound is not even asked for."""
     trial = new_trial(ctx, "huge")
     before = trial.believed()
+    wrong = unheld(trial.home.alone, lasting=True)
+    trial.judge(
+        OFFLINE, bool(wrong), wrong or "what a registry says is kept by two at once", "what a registry says"
+    )
     trial.forge.next_state(2)
 
     def huge(target: Any) -> None:  # noqa: ANN401 - a class of a library that loads slowly
