@@ -57,11 +57,11 @@ def vouching(trust: bytes) -> dict[str, str]:
     root = json.loads(trust)["trustedRoot"]
     found = {}
     for kind in ("certificateAuthorities", "timestampAuthorities"):
-        for authority in root[kind]:
+        for number, authority in enumerate(root[kind]):
             for place, one in enumerate(authority["certChain"]["certificates"]):
                 key = x509.load_der_x509_certificate(base64.b64decode(one["rawBytes"])).public_key()
                 der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-                found[hashlib.sha256(der).hexdigest()] = f"{kind}, {place} from below"
+                found[hashlib.sha256(der).hexdigest()] = f"{kind} {number}, {place} from below"
     for kind in ("tlogs", "ctlogs"):
         for log in root[kind]:
             found[hashlib.sha256(base64.b64decode(log["publicKey"]["rawBytes"])).hexdigest()] = kind

@@ -42,11 +42,11 @@ class Tensor:
         return head + struct.pack(f"<{len(self.dimensions)}I", *self.dimensions) + name + body
 
 
-def tensors() -> list[Tensor]:
-    """Every tensor of the right shape."""
-    state, vocabulary, mels, text = RIGHT[2], RIGHT[0], RIGHT[9], RIGHT[5]
+def tensors(shape: Sequence[int] = RIGHT) -> list[Tensor]:
+    """Every tensor of a shape with one layer."""
+    state, vocabulary, mels, text = shape[2], shape[0], shape[9], shape[5]
     found = [
-        Tensor("encoder.positional_embedding", (state, 1_500), F32),
+        Tensor("encoder.positional_embedding", (state, shape[1]), F32),
         Tensor("encoder.conv1.weight", (3, mels, state), F16), Tensor("encoder.conv1.bias", (1, state), F32),
         Tensor("encoder.conv2.weight", (3, state, state), F16), Tensor("encoder.conv2.bias", (1, state), F32),
         *_norm("encoder.ln_post", state), Tensor("decoder.positional_embedding", (state, text), F32),
@@ -79,17 +79,43 @@ def write(
     filters: tuple[int, int] | None = None,
     magic: int = 0x67676D6C,
     tail: bytes = b"",
+    whole: bool = False,
 ) -> bytes:
-    """A file. ``count`` is what it says of its words; ``filters`` what it says of its mel filters."""
+    """A file. ``count`` is what it says of its words; ``filters`` what it says of its mel filters, which are all there
+    where it is ``whole``."""
     mels, bins = (shape[9] % 2**32, BINS) if filters is None else filters
-    head = struct.pack("<I11i2I", magic, *shape, mels, bins) + bytes(80 * BINS * 4)
+    head = struct.pack("<I11i2I", magic, *shape, mels, bins) + bytes(
+        4 * mels * bins if whole else 80 * BINS * 4
+    )
     told = struct.pack("<I", len(words) if count is None else count)
     table = b"".join(one.written() for one in (tensors() if listed is None else listed))
     return head + told + b"".join(struct.pack("<I", len(word)) + word for word in words) + table + tail
 
 
+def others() -> Iterator[bytes]:
+    """Right files of other shapes that there are."""
+    for at, value in {0: 51_865, 5: 448, 9: 128}.items():
+        shape = [*RIGHT[:at], value, *RIGHT[at + 1 :]]
+        yield write(shape=shape, listed=tensors(shape), whole=True)
+
+
+def whole_lies() -> Iterator[tuple[str, bytes]]:
+    """Files of another shape, in which everything has that shape."""
+    for at, values in {0: (51_863, 51_867), 1: (1_499, 1_501), 5: (32, 63, 449), 9: (79, 81, 96)}.items():
+        for value in values:
+            shape = [*RIGHT[:at], value, *RIGHT[at + 1 :]]
+            yield f"{NAMES[at]} {value}, kept to", write(shape=shape, listed=tensors(shape), whole=True)
+    for filters in ((80, 200), (80, 202), (79, BINS), (81, BINS)):
+        yield f"mel filters {filters}, all there", write(filters=filters, whole=True)
+    for state in (16, 48):
+        shape = [*RIGHT[:2], state, 2, *RIGHT[4:6], state, 2, *RIGHT[8:10], 1]
+        listed = [replace(one, kind=F16 if one.kind == Q5_0 else one.kind) for one in tensors(shape)]
+        yield f"a state of {state}, kept to", write(shape=shape, listed=listed)
+
+
 def lies() -> Iterator[tuple[str, bytes]]:
     """Files that are wrong in one thing each."""
+    yield from whole_lies()
     right = tensors()
     near = {
         "vocabulary": (0, 51_863, 51_867), "audio context": (0, 1_499, 3_000), "audio state": (16, 31, 64, 4_096),
@@ -105,6 +131,13 @@ def lies() -> Iterator[tuple[str, bytes]]:
         write(
             shape=[*RIGHT[:4], 0, *RIGHT[5:]],
             listed=[one for one in right if "encoder.blocks" not in one.name],
+        ),
+    )
+    yield (
+        "no text layer at all",
+        write(
+            shape=[*RIGHT[:8], 0, *RIGHT[9:]],
+            listed=[one for one in right if "decoder.blocks" not in one.name],
         ),
     )
     wider = [

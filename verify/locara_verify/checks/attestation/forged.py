@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from locara_verify.check import CheckResult, check
-from locara_verify.checks.attestation import publishers, recalled, sets
+from locara_verify.checks.attestation import publishers, recalled, sets, times
 from locara_verify.checks.attestation.judge import Client
 from locara_verify.context import Context
 from locara_verify.finding import JSON, Finding
@@ -28,7 +28,8 @@ def run(ctx: Context) -> CheckResult:
     listed, missing = load(ctx)
     if missing:
         return CheckResult(inconclusive={RULE: missing})
-    return judge(ctx, listed).joined(sets.run(ctx), "of several").joined(publishers.run(), "of an index")
+    result = judge(ctx, listed).joined(sets.run(ctx), "of several").joined(publishers.run(), "of an index")
+    return result.joined(times.run(ctx, listed[0].twin.want), "of two times")
 
 
 def replay(ctx: Context, case: dict[str, JSON]) -> CheckResult:

@@ -28,6 +28,8 @@ from locara_verify.check import CheckResult, check
 from locara_verify.checks.descriptors import open_count, open_on
 from locara_verify.checks.desktop.stage import EVERYTHING, GRANTED_HOST
 from locara_verify.checks.escape.outside import FORGERY, WIDENING, Answer, Case, Peer, granted, talking
+from locara_verify.checks.escape.passed import apart, dialogs, passed
+from locara_verify.checks.escape.spelled import spelled
 from locara_verify.checks.names import ENOUGH, guessable
 from locara_verify.context import Context
 from locara_verify.finding import Finding, first_of_each
@@ -68,7 +70,18 @@ def run(ctx: Context) -> CheckResult:
     tried: dict[str, int] = {}
     case = Case(ctx, "read-write", "read-write", findings, tried)
     rng = ctx.rng("escape-handed")
-    works = (answers(case), counted(case), drafts(case), overwritten(case), used_once(case), reopened(case))
+    works = (
+        answers(case),
+        counted(case),
+        drafts(case),
+        overwritten(case),
+        used_once(case),
+        reopened(case),
+        passed(case),
+        apart(case),
+        dialogs(case),
+        spelled(case),
+    )
     broken = [told for told in works if told]
     names(case, rng)
     let_go(case)

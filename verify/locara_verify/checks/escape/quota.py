@@ -39,6 +39,7 @@ def run(ctx: Context) -> CheckResult:
         folder = ctx.fresh_dir(f"quota-{alone}")
         tree = BoundedTree(LocalTree(folder), max_bytes=_BYTES, max_files=_NAMES, alone=alone)
         _steps(tally, rng, folder, tree, alone=alone)
+    _replacing(tally, ctx.fresh_dir("quota-replace"))
     _removing(tally, ctx.fresh_dir("quota-remove"))
     _shared(tally, ctx.fresh_dir("quota-shared"))
     _beside(tally, ctx.fresh_dir("quota-beside"))
@@ -63,6 +64,9 @@ def _steps(tally: Tally, rng: random.Random, folder: Path, tree: BoundedTree, *,
         if not alone and number % 9 == 0:
             (folder / f"of-the-other-{number % 2}").write_bytes(bytes(rng.randrange(2_000)))
         before = held(folder)
+        there = folder / name
+        old = there.stat().st_size if mode == "replace" and there.is_file() else 0
+        new = what != "write" or not os.path.lexists(there)
         told, code = f"step {number}: {what} {name} {mode} {size}", ""
         try:
             if what == "write":
@@ -87,9 +91,21 @@ def _steps(tally: Tally, rng: random.Random, folder: Path, tree: BoundedTree, *,
         tally.judge(RULE, not code or after == before, "a refused change left something", told)
         if code == "quota_exceeded":
             refused += 1
-            roomy = before[0] + size <= _BYTES and before[1] + 1 <= _NAMES
-            tally.twin(RULE, not roomy, f"what fits is taken ({told}, with {before})")
+            roomy = before[0] - old + size <= _BYTES and before[1] + new <= _NAMES
+            tally.judge(RULE, not roomy, "what fits into a folder is refused", f"{told}, with {before}")
     tally.twin(RULE, done > _STEPS // 10 and refused > 5, f"steps are done and refused ({done}, {refused})")
+
+
+def _replacing(tally: Tally, folder: Path) -> None:
+    """What is replaced makes room for what replaces it, each time."""
+    for alone in (True, False):
+        tree = BoundedTree(LocalTree(folder), folder, max_bytes=_BYTES, max_files=_NAMES, alone=alone)
+        for number, mode in enumerate(("create", "replace", "replace", "replace")):
+            fits = _taken(partial(tree.write, f"file-{alone}", bytes(_BYTES * 3 // 4), mode))
+            tally.judge(
+                RULE, fits, "what fits into a folder is refused", f"alone: {alone}; {mode}, {number} before"
+            )
+        tree.remove(f"file-{alone}")
 
 
 def _removing(tally: Tally, folder: Path) -> None:
@@ -124,12 +140,15 @@ def _shared(tally: Tally, top: Path) -> None:
             tree = files.tree(root)
             tree.write("first", bytes(100_000), "create")
             fits = _taken(partial(tree.write, "fits", bytes(500_000), "create"))
-            tally.twin(RULE, fits, f"what fits is taken ({root})")
+            tally.judge(RULE, fits, "what fits into a folder is refused", f"{root}, in an empty one")
             tree.remove("fits")
             if root != "$APP_DATA":
                 (folder / "of-another").write_bytes(bytes(900_000))
             else:
-                tree.write("more", bytes(900_000), "create")
+                fits = _taken(partial(tree.write, "more", bytes(900_000), "create"))
+                tally.judge(
+                    RULE, fits, "what fits into a folder is refused", f"{root}, after something was removed"
+                )
             for mode in ("create", "replace", "append"):
                 done = _taken(partial(tree.write, f"by-{mode}", bytes(100_000), mode))
                 size, _ = held(folder)

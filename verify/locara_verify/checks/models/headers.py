@@ -152,6 +152,67 @@ def key_lies(metadata: dict[str, gguf.Value], tensors: Sequence[gguf.Tensor]) ->
         yield f"alignment {alignment}", with_keys(gguf.pair("general.alignment", alignment))
 
 
+def whole_lies(
+    metadata: dict[str, gguf.Value], tensors: Sequence[gguf.Tensor]
+) -> Iterator[tuple[str, bytes]]:
+    """Files in which all that they say is there, and is more than there may be, or of no kind there is.
+
+    One that only says so is cut off as well, and refused for that.
+    """
+
+    def with_keys(raw: bytes, count: int = 1) -> bytes:
+        return gguf.write(metadata, tensors, lies=gguf.Lies(keys=len(metadata) + count), more_keys=raw)
+
+    small = gguf.write(metadata, [gguf.Tensor(f"{at:05}", (8,), gguf.F32, bytes(32)) for at in range(65_537)])
+    yield "65,537 tensors, all there", small
+    more = 4_097 - len(metadata)
+    yield "4,097 keys, all there", with_keys(b"".join(gguf.pair(f"{at:04}", 1) for at in range(more)), more)
+    yield "a key of 257 bytes, all there", with_keys(gguf.pair("k" * 257, 1))
+    yield (
+        "an array of 4,000,001 items, all there",
+        with_keys(gguf.text("k") + struct.pack("<IIQ", 9, 0, 4_000_001) + bytes(4_000_001)),
+    )
+    for kind in (13, 255, 2**31, 2**32 - 1):
+        for size in (1, 2, 4, 8):
+            raw = gguf.text("k") + struct.pack("<IIQ", 9, kind, 3) + bytes(3 * size)
+            yield f"an array of type {kind}, in items of {size} bytes", with_keys(raw)
+    yield "an array of no arrays", with_keys(gguf.text("k") + struct.pack("<IIQ", 9, 9, 0))
+    for alignment in (1, 2, 4, 24, 2**17):
+        told = {**metadata, "general.alignment": alignment}
+        yield f"alignment {alignment}, kept to", gguf.write(told, tensors, alignment=alignment)
+    for number in (32.0, "32"):
+        told = {**metadata, "general.alignment": number}
+        yield f"alignment {number!r}, kept to", gguf.write(told, tensors)
+    moved = gguf.write(metadata, tensors, lies=gguf.Lies(offsets=dict.fromkeys(range(len(tensors)), 32)))
+    yield "all tensors behind a gap", moved + bytes(32)
+    for at in (1, len(tensors) - 1):
+        for kind, shape in (
+            (0, (0,)), (0, (4, 0)), (0, (2**30,)), (1, (2**31,)), (27, (2**29,)), (24, (2**32,)), (27, (2**61,)),
+            (28, (2**31, 2**30)), (0, (2**32, 2**30)),
+        ):  # fmt: skip
+            empty = replace(tensors[at], dimensions=shape, kind=kind, data=b"")
+            whole = gguf.write(metadata, [*tensors[:at], empty, *tensors[at + 1 :]])
+            yield f"tensor {at} of {shape}, type {kind}, without a byte", whole
+
+
+def cut_off(tally: Tally, right: bytes) -> None:
+    """A file that is shorter than it was when its size was asked."""
+    from locara.errors import ModelError  # noqa: PLC0415 - loads the framework
+    from locara.inference.gguf import read_header  # noqa: PLC0415
+
+    for length in (3, 20, 60, 200):
+        try:
+            read_header(io.BytesIO(right[:length]), len(right))
+            said = "accepted"
+        except ModelError as error:
+            said = error.code
+        except Exception as error:
+            said = type(error).__name__
+        tally.expect(
+            RULE, said == "bad_format", "a header that is cut off was believed", f"{length} bytes: {said}"
+        )
+
+
 @check(NAME, rules=(RULE,), needs=frozenset({"live"}), applies=talks)
 def run(ctx: Context) -> CheckResult:
     """Every lie to the reader, a sample of them to the running app, and random damage to the reader."""
@@ -165,6 +226,10 @@ def run(ctx: Context) -> CheckResult:
         tally.expect(
             RULE, refusal(data) is not None, f"the reader of headers accepted a lie: {what}", lie=what
         )
+    for what, data in whole_lies(metadata, tensors):
+        told = f"the reader of headers accepted a lie: {what}"
+        tally.expect(RULE, refusal(data) is not None, told, lie=what)
+    cut_off(tally, right)
     damaged(tally, right, rng, ctx.profile.fuzz_examples)
     spoken(tally)
     chosen = rng.sample(sorted(cases), MOST if ctx.profile.profile != "quick" else 15)
@@ -190,7 +255,7 @@ def spoken(tally: Tally) -> None:
     from locara.errors import ModelError  # noqa: PLC0415 - loads the framework
     from locara.inference.whisper_file import check_model  # noqa: PLC0415
 
-    for what, data in chain((("", whisper.write()),), whisper.lies()):
+    for what, data in chain((("", one) for one in (whisper.write(), *whisper.others())), whisper.lies()):
         tally.attacks += bool(what)
         try:
             check_model(memoryview(data))

@@ -275,6 +275,7 @@ def pdfs(ctx: Context) -> CheckResult:
                 page = client.call("pdf.text", put(client, "b.pdf", sample(ctx, "text.pdf")))["pages"][0]
                 if page["text"].splitlines() != lines:
                     tally.undecided(PDF, f"the allow twin failed: {page['text'][:100]!r}")
+        asked_alone(tally, client)
         keeps_nothing(tally, PDF, app, {"pdf.text": {}, "pdf.render": {"page": 1}})
         as_large_as_may_be(tally, client)
         place = put(client, "many.pdf", sample(ctx, "many-pages.pdf"))
@@ -284,6 +285,63 @@ def pdfs(ctx: Context) -> CheckResult:
                 PDF, code == "not_found", f"page {page} of 12 was not refused", f"{code}: {message}"[:300]
             )
     return tally.result()
+
+
+def asked_alone(tally: Tally, client: Client) -> None:
+    """The pages that are asked for are read, and no others: each has a size of its own, and two have too much text."""
+    place = put(client, "sizes.pdf", sized(6, long=(0, 5)))
+    for first, count, due in ((3, 1, [3]), (2, 4, [2, 3, 4, 5])):
+        try:
+            found = client.call("pdf.text", {**place, "first": first, "count": count})["pages"]
+            got = [(page["page"], round(page["width"])) for page in found]
+        except Exception as error:
+            got = [(0, str(error)[:100])]
+        told = f"{count} from page {first}: {got}"
+        tally.attacks += 1
+        held = got == [(page, 100 + page) for page in due]
+        tally.expect(PDF, held, "other pages were read than were asked for", told)
+    code, _ = refusal(client, "pdf.text", {**place, "first": 1, "count": 1})
+    if code == "ok":
+        tally.undecided(PDF, "the allow twin failed: a page that has too much text is taken")
+    for page in (2,):
+        try:
+            width: object = client.call("pdf.render", {**place, "page": page, "dpi": 72})["width"]
+        except Exception as error:
+            width = str(error)[:100]
+        tally.attacks += 1
+        tally.expect(
+            PDF, width == 100 + page, "another page was rendered than was asked for", f"{page}: {width}"
+        )
+
+
+def sized(count: int, *, long: tuple[int, ...]) -> bytes:
+    """A file whose pages are a point wider each than the one before; those at ``long`` have more text than is taken."""
+    lines = b"(" + b"x" * 1_000 + b")Tj 0 1 Td "
+    text = b"BT/F1 1 Tf " + lines * 1_200 + b"ET"
+    packed = zlib.compress(text)
+    kids = b" ".join(b"%d 0 R" % (10 + at) for at in range(count))
+    objects = {
+        1: b"<</Type/Catalog/Pages 3 0 R>>",
+        3: b"<</Type/Pages/Kids[%b]/Count %d>>" % (kids, count),
+        4: b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+        5: b"<</Length %d/Filter/FlateDecode>>stream\n%b\nendstream" % (len(packed), packed),
+    }
+    for at in range(count):
+        more = b"/Contents 5 0 R" if at in long else b""
+        objects[10 + at] = (
+            b"<</Type/Page/Parent 3 0 R/MediaBox[0 0 %d 200]/Resources<</Font<</F1 4 0 R>>>>%b>>"
+            % (101 + at, more)
+        )
+    out = bytearray(b"%PDF-1.7\n")
+    places = {}
+    for number, body in objects.items():
+        places[number] = len(out)
+        out += b"%d 0 obj\n" % number + body + b"\nendobj\n"
+    start, size = len(out), max(objects) + 1
+    out += b"xref\n0 %d\n" % size
+    for number in range(size):
+        out += b"%010d 00000 n \n" % places[number] if number in places else b"0000000000 65535 f \n"
+    return bytes(out) + b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % (size, start)
 
 
 ODD_WORDS: Final = (

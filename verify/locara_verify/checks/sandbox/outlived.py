@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from locara.errors import LocaraError
-from locara.sandbox.launcher import LaunchPlan, Payload, start
+from locara.sandbox.launcher import LaunchPlan, Payload, Process, start
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.forked import ended, forked
 from locara_verify.checks.programs.confined import launches, probe_plan
@@ -48,7 +49,40 @@ def run(ctx: Context) -> CheckResult:
             # One that is executed, and one that is a reader of ours: their sandboxes differ.
             plans |= {name: probe_plan(launch) for name, launch in launches() if name in ("ocr", "pdf")}
         judge(tally, plans)
+    after_the_end(tally)
     return tally.result()
+
+
+class _Nobody:
+    """Who is outside of a sandbox that has ended."""
+
+    background = "none"
+
+    def begin(self) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+def after_the_end(tally: Tally) -> None:
+    """A sandbox that has ended is not killed again: its number may be another process's by then."""
+    real, sent = os.kill, list[int]()
+    with subprocess.Popen(["/bin/true"], stdin=subprocess.PIPE) as popen:
+        popen.wait()
+        over = threading.Event()
+        over.set()
+        process = Process(popen, {}, _Nobody(), over)
+        os.kill = lambda pid, number: sent.append(pid)
+        try:
+            process.kill()
+            process.close()
+            process.kill()
+        finally:
+            os.kill = real
+    tally.judge(
+        RULE, popen.pid not in sent, "a process that has ended is killed again", f"{len(sent)} signals"
+    )
 
 
 def judge(tally: Tally, plans: dict[str, LaunchPlan]) -> None:

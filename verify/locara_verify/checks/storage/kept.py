@@ -17,6 +17,7 @@ from typing import Any, Final
 from locara.records import dataclass
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.escape.audit import file_limit
+from locara_verify.checks.storage import alone
 from locara_verify.context import Context
 from locara_verify.tally import Tally
 
@@ -73,6 +74,9 @@ def run(ctx: Context) -> CheckResult:
             whole(tally, ctx.fresh_dir("kept"), what, keep)
         not_replaced(tally, ctx.fresh_dir("kept"))
         staged(tally, ctx.fresh_dir("staged"))
+        alone.held(tally, ctx.fresh_dir("held"))
+        alone.led_away(tally, ctx.fresh_dir("staged"))
+        alone.names_taken(tally, ctx.fresh_dir("staged"))
     finally:
         os.umask(before)
     return tally.result()
@@ -175,11 +179,12 @@ def staged(tally: Tally, area: Path) -> None:
         mode = one.stat().st_mode & 0o777
         tally.judge(MODES, mode == 0o700, "others can look at what is being made", f"{mode:04o}")
         (one / "file").write_bytes(b"being made")
-        with attempt(area, "try-") as other:
-            tally.judge(
-                MODES, (one / "file").is_file(), "what is being made was taken away by another", one.name
-            )
-            tally.judge(MODES, other != one, "two attempts have one folder", one.name)
+        begun = False
+        with suppress(OSError), attempt(area, "try-") as other:
+            begun = other != one
+        held = (one / "file").is_file()
+        tally.judge(MODES, held, "what is being made was taken away by another", one.name)
+        tally.judge(MODES, begun, "two attempts have one folder", one.name)
     left = sorted(path.name for path in area.iterdir())
     tally.judge(
         MODES, left == ["of-another"], "an attempt leaves something, or takes what is not its own", str(left)

@@ -6,6 +6,7 @@ of this check.
 from __future__ import annotations
 
 import json
+import os
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -80,6 +81,7 @@ def run(ctx: Context) -> CheckResult:
     bench = Bench(ctx)
     try:
         scratch(tally, bench)
+        scratch_links(tally, bench, ctx.fresh_dir("beside"))
         rights(tally, bench)
         bounds(tally, bench)
         complaints(tally, bench)
@@ -146,6 +148,37 @@ def scratch(tally: Tally, bench: Bench) -> None:
             )
             left = [path.name for path in bench.scratch.iterdir()]
             tally.judge(ISOLATION, not left, "a scratch folder outlives its call", str(left))
+
+
+def scratch_links(tally: Tally, bench: Bench, beside: Path) -> None:
+    """Links that a tool leaves in its scratch folder lead nowhere when that is taken away."""
+    inner = beside / "inner"
+    inner.mkdir()
+    for place in (beside / "file", inner / "file"):
+        place.write_bytes(b"beside")
+        place.chmod(0o640)
+    inner.chmod(0o750)
+    before = _standing(beside)
+    texts, calls, at = [], [], 512
+    for number, aim in enumerate((beside / "file", inner, beside)):
+        path = os.path.relpath(aim, bench.scratch / "tool")
+        texts.append(f'(data (i32.const {at}) "{path}") (data (i32.const {at + 400}) "l{number}")')
+        calls.append(
+            f"(call $number (call $path_symlink (i32.const {at}) (i32.const {len(path)}) (i32.const 3)"
+            f" (i32.const {at + 400}) (i32.const 2)))"
+        )
+        at += 500
+    wasm = program(f"{' '.join(calls)} (call $list)", imports=wasi("path_symlink", 5), parts=" ".join(texts))
+    code, output = bench.call(make("links", wasm, needs={"scratch": True}))
+    tally.twin(ISOLATION, code == "ok", f"a tool that makes links ends ({code})")
+    held = _standing(beside) == before and not list(bench.scratch.iterdir())
+    told = f"{code} {output}: {_standing(beside)}"
+    tally.judge(ISOLATION, held, "what links in a scratch folder lead to was changed with it", told)
+
+
+def _standing(folder: Path) -> list[tuple[str, int, bytes]]:
+    found = sorted(folder.rglob("*"))
+    return [(one.name, one.stat().st_mode, one.read_bytes() if one.is_file() else b"") for one in found]
 
 
 def rights(tally: Tally, bench: Bench) -> None:

@@ -289,6 +289,9 @@ def run(ctx: Context) -> CheckResult:
         ctx.progress(number + 1, len(tries) + 2, name)
     _goes_on(ctx, found[0])
     found += [_clock_set_back(ctx), _edited_copies(ctx), *_names_that_lead_out(ctx), *_two_claims(ctx)]
+    from locara_verify.checks.updates import lengths  # noqa: PLC0415 - it begins with trials of this module
+
+    found += lengths.run(ctx)
     findings = tuple(finding for trial in found for finding in trial.findings)
     tried = {rule: sum(trial.tried[rule] for trial in found) for rule in (ONLINE, OFFLINE)}
     broken = {rule: why for trial in found for rule, why in trial.broken.items()}

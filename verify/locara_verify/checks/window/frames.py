@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.escape import pieces
 from locara_verify.context import Context
 from locara_verify.strategies.frames import HEADER, MAX_FRAME
 from locara_verify.tally import Tally
@@ -26,8 +27,9 @@ _BEYOND: Final = (MAX_FRAME + 1, 2 * MAX_FRAME, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF
 
 @check("window.frames", rules=(FRAMES, FLOODS))
 def run(ctx: Context) -> CheckResult:
-    """Lengths that come in, lengths that go out, and a peer that does not read."""
+    """Lengths that come in, lengths that go out, what crosses in parts, and a peer that does not read."""
     tally, rng = Tally(), ctx.rng("window.frames")
+    pieces.cut(tally, rng)
     for length in (0, *_BEYOND, rng.randint(MAX_FRAME + 1, 0xFFFF_FFFF)):
         announced(tally, length)
     for size, due in ((0, False), (1, True), (MAX_FRAME, True), (MAX_FRAME + 1, False)):
