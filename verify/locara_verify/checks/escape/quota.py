@@ -99,7 +99,7 @@ def _steps(tally: Tally, rng: random.Random, folder: Path, tree: BoundedTree, *,
 def _replacing(tally: Tally, folder: Path) -> None:
     """What is replaced makes room for what replaces it, each time."""
     for alone in (True, False):
-        tree = BoundedTree(LocalTree(folder), folder, max_bytes=_BYTES, max_files=_NAMES, alone=alone)
+        tree = BoundedTree(LocalTree(folder), max_bytes=_BYTES, max_files=_NAMES, alone=alone)
         for number, mode in enumerate(("create", "replace", "replace", "replace")):
             fits = _taken(partial(tree.write, f"file-{alone}", bytes(_BYTES * 3 // 4), mode))
             tally.judge(
