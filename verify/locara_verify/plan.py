@@ -174,11 +174,13 @@ def _ordered(tasks: tuple[Task, ...]) -> tuple[Task, ...]:
 def longest_first(tasks: tuple[Task, ...], expected: Mapping[str, int]) -> tuple[Task, ...]:
     """``tasks`` with the longest of each group in front, so that no worker waits for a late long one.
 
-    ``expected`` are milliseconds by the name of the check; what is not known comes first. Exclusive ones stay last.
+    ``expected`` are milliseconds by the name of the check; what is not known comes first. Steady ones, beside which
+    fewer others run, come when the long ones are over that wait for much of their time, and exclusive ones last.
     Results do not depend on the order: every check has a seed and a folder of its own.
     """
 
-    def rank(task: Task) -> tuple[bool, float]:
-        return task.check.exclusive, -expected.get(task.check.name, float("inf")) if expected else 0
+    def rank(task: Task) -> tuple[bool, bool, float]:
+        check = task.check
+        return check.exclusive, check.steady, -expected.get(check.name, float("inf")) if expected else 0
 
     return tuple(sorted(tasks, key=rank))

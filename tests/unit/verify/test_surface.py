@@ -68,11 +68,12 @@ def test_a_forecast_adds_up_what_waits(make_check) -> None:
 
 def test_the_longest_checks_come_first_and_exclusive_ones_last(make_check) -> None:
     tasks = tuple(
-        Task(make_check(name, "LC001", exclusive=name == "x"), ()) for name in ("a", "b", "x", "new")
+        Task(make_check(name, "LC001", exclusive=name == "x", steady=name == "s"), ())
+        for name in ("a", "s", "b", "x", "new")
     )
-    order = [task.check.name for task in longest_first(tasks, {"a": 1, "b": 9, "x": 99})]
-    assert order == ["new", "b", "a", "x"]
-    assert longest_first(tasks, {}) == (*tasks[:2], tasks[3], tasks[2])
+    order = [task.check.name for task in longest_first(tasks, {"a": 1, "b": 9, "x": 99, "s": 50})]
+    assert order == ["new", "b", "a", "s", "x"]
+    assert [task.check.name for task in longest_first(tasks, {})] == ["a", "b", "new", "s", "x"]
 
 
 @pytest.fixture
