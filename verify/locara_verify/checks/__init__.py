@@ -41,6 +41,7 @@ MODULES: Final = (
     "locara_verify.checks.escape.asked_first",
     "locara_verify.checks.escape.audit",
     "locara_verify.checks.escape.bounds",
+    "locara_verify.checks.escape.each_time",
     "locara_verify.checks.escape.frames",
     "locara_verify.checks.escape.handed",
     "locara_verify.checks.escape.handles",
