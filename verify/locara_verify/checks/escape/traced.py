@@ -293,9 +293,12 @@ def special(watched: Watched, kinds: Mapping[str, str]) -> Iterator[tuple[str, d
 def misnamed(watched: Watched) -> Iterator[tuple[str, dict[str, Json]]]:
     """A file that is there, by roots that are none, and by names that are almost the one of a root."""
     for command in FILE_COMMANDS:
-        near = nearly(watched.rng.choice(watched.places).root)
-        for root in (*watched.rng.sample(ODD_ROOTS, 4), *near):
+        for root in watched.rng.sample(ODD_ROOTS, 4):
             yield shaped(watched.rng, command, root, OTHER)
+    for place in watched.places:
+        for root in nearly(place.root):
+            for command in ("fs.read", watched.rng.choice(FILE_COMMANDS)):
+                yield shaped(watched.rng, command, root, "" if place.one else OTHER)
 
 
 def nearly(root: str) -> tuple[str, ...]:
