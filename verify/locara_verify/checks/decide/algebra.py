@@ -260,6 +260,12 @@ def finding(values: tuple[Mapping[str, Json], Mapping[str, Json]], problems: lis
     )
 
 
+def sharing(*partners: str) -> dict[str, Json]:
+    """A manifest with one folder that it shares with these apps."""
+    folder = {"id": "probe", "with": list(partners), "access": "read"}
+    return {**manifests.minimal(), "capabilities": {"shared-folders": [folder]}}
+
+
 def chosen(number: int, own: dict[str, Json], rng: random.Random) -> tuple[dict[str, Json], dict[str, Json]]:
     """The pair of a round: now and then the target's own manifest, one that cannot widen, and one that must."""
     match number % 20:
@@ -270,6 +276,8 @@ def chosen(number: int, own: dict[str, Json], rng: random.Random) -> tuple[dict[
             return same, same
         case 2:
             return manifests.minimal(), {**manifests.minimal(), "capabilities": {"net": True}}
+        case 3:
+            return sharing("a/b"), sharing("a/b", "c/d")
         case _:
             return pair(rng)
 

@@ -101,6 +101,7 @@ ENDLESS: Final = (
     "with open(place) as file:\n    file.read()",
     "with place.open('rb') as file, other as more:\n    more.readlines()",
     "import os\nwith os.fdopen(fd) as file:\n    [file.readline() for _ in found]",
+    "file = open_plain(place)\nwith file:\n    file.read()",
     "place.read_bytes()",
     "(folder / name).read_text('utf-8')",
     "place.read_text(encoding='utf-8')",
@@ -131,7 +132,7 @@ def endless(nodes: Nodes) -> Iterator[tuple[int, str]]:
         if isinstance(node, ast.Call):
             calls.append(node)
         elif isinstance(node, ast.With):
-            names = (item.optional_vars for item in node.items)
+            names = (item.optional_vars or item.context_expr for item in node.items)
             files |= {name.id for name in names if isinstance(name, ast.Name)}
     owners: dict[str, str] | None = None
     for node in calls:
