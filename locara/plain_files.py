@@ -20,7 +20,14 @@ def open_plain(path: Path | str, *, follow: bool = False, dir_fd: int | None = N
     stays open then.
     """
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
-    fd = os.open(path, flags, dir_fd=dir_fd)
+    return plain_file(os.open(path, flags, dir_fd=dir_fd), path)
+
+
+def plain_file(fd: int, path: Path | str) -> io.BufferedReader:
+    """The regular file that ``fd`` is open on, which belongs to it from now on; ``path`` says what it is in an error.
+
+    Raises NotPlainError, and then ``fd`` is closed.
+    """
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise NotPlainError(errno.EINVAL, "it is not a plain file", os.fspath(path))

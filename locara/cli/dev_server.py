@@ -11,13 +11,13 @@ import json
 import os
 import queue
 import re
-import stat
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from locara.cli.dev_link import Pages
+from locara.plain_files import plain_file
 from locara.runtime.frames import MAX_FRAME
 from locara.runtime.openat2 import open_beneath
 
@@ -203,14 +203,10 @@ class _Handler(BaseHTTPRequestHandler):
                 fd = open_beneath(folder, path, os.O_RDONLY)
             finally:
                 os.close(folder)
-            try:
-                seen = os.fstat(fd)
-                if not stat.S_ISREG(seen.st_mode) or seen.st_size > _MAX_FILE:
+            with plain_file(fd, path) as file:
+                if os.fstat(fd).st_size > _MAX_FILE:
                     raise FileNotFoundError
-                with os.fdopen(fd, "rb", closefd=False) as file:
-                    data = file.read()
-            finally:
-                os.close(fd)
+                data = file.read()
         except (OSError, ValueError):
             self._answer(404, b"not a file of the built page\n", ".txt")
             return

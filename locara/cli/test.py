@@ -36,6 +36,8 @@ locara.runtime.launch or startApp runs inside it.
 
 Exit code: 0 all passed, 1 a test failed, 3 something could not be run (pytest or npm is missing, no tests).
 """
+TESTS: Final = "tests"
+"""The folder of an app in which its tests for pytest lie."""
 _NO_TESTS: Final = 5  # pytest: nothing was collected
 Outcome = Literal["passed", "failed", "missing", "none"]
 
@@ -75,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     bundle = AppBundle.open(args.app)
     folder = bundle.path.resolve()
     suites = []
-    if args.only != "npm" and (folder / "tests").is_dir():
+    if args.only != "npm" and (folder / TESTS).is_dir():
         suites.append(_python(folder, args.names, quiet=args.json))
     if args.only != "python" and _has_script(folder):
         suites.append(_npm(folder, quiet=args.json))
@@ -110,16 +112,21 @@ def _python(folder: Path, names: str | None, *, quiet: bool) -> Suite:
 
     if find_spec("pytest") is None:
         return Suite("pytest", "missing", "install pytest into this Python", 0.0)
-    # The folder of the app is its own project: a pytest configuration around it has no say.
-    own = ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
-    config = [] if any((folder / name).is_file() for name in own) else ["-c", os.devnull]
-    command = [sys.executable, "-m", "pytest", *config, f"--rootdir={folder}", "-p", "no:cacheprovider"]
-    code, seconds = _run([*command, *(["-k", names] if names else []), "tests"], folder, quiet=quiet)
+    command = [sys.executable, "-m", "pytest", *pytest_options(folder)]
+    code, seconds = _run([*command, *(["-k", names] if names else []), TESTS], folder, quiet=quiet)
     if code == _NO_TESTS:
         return Suite("pytest", "none", "no test was found in tests/", seconds)
     return Suite(
         "pytest", "passed" if code == 0 else "failed", "" if code == 0 else f"exit code {code}", seconds
     )
+
+
+def pytest_options(folder: Path) -> list[str]:
+    """How pytest is told that the folder of an app is a project of its own: a configuration around it has no say, and
+    nothing is written into it."""
+    own = ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
+    config = [] if any((folder / name).is_file() for name in own) else ["-c", os.devnull]
+    return [*config, f"--rootdir={folder}", "-p", "no:cacheprovider"]
 
 
 def _has_script(folder: Path) -> bool:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -27,6 +26,7 @@ from typing import Any, Final
 import locara_verify
 from locara.core.digest import Digest
 from locara.errors import LocaraError, UsageError
+from locara.plain_files import open_plain
 from locara.records import dataclass
 from locara_verify.budget import PROFILES
 from locara_verify.finding import JSON, fingerprint
@@ -230,8 +230,7 @@ def _sums(folder: Path) -> Iterator[tuple[str, str]]:
 
 def _bytes(path: Path) -> bytes:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(fd, "rb") as file:
+        with open_plain(path) as file:
             data = file.read(_LIMIT + 1)
     except OSError as error:
         raise EvidenceError(

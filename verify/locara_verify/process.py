@@ -70,11 +70,16 @@ class Worker:
         """The last line it wrote to stderr, printable and short; empty when there was none."""
         with contextlib.suppress(OSError), self.stderr.open("rb") as file:
             file.seek(max(0, self.stderr.stat().st_size - _TAIL))
-            lines = file.read().decode("utf-8", "replace").splitlines()
-            for line in reversed(lines):
-                if text := "".join(c if c.isprintable() else " " for c in line).strip():
-                    return text[:200]
+            return last_line(file.read())
         return ""
+
+
+def last_line(text: bytes) -> str:
+    """The last line with something on it, printable and short; empty when there is none."""
+    for line in reversed(text.decode("utf-8", "replace").splitlines()):
+        if clean := "".join(c if c.isprintable() else " " for c in line).strip():
+            return clean[:200]
+    return ""
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from locara.errors import LocaraError, ManifestError
+from locara.plain_files import NotPlainError, open_plain
 from locara.records import dataclass
 
 if TYPE_CHECKING:
@@ -126,20 +127,18 @@ def _root(path: Path) -> Path:
 
 def _manifest_bytes(root: Path) -> bytes:
     try:
-        fd = os.open(root / MANIFEST, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open_plain(root / MANIFEST) as file:
+            return file.read(_MANIFEST_READ_LIMIT)
     except FileNotFoundError as error:
         raise TargetError(
             f"{root} holds no {MANIFEST}",
             code="not_an_app",
             fix="name the folder of an app, or write its locara.json first",
         ) from error
+    except NotPlainError as error:
+        raise TargetError(f"{root / MANIFEST} is not an ordinary file", code="not_an_app") from error
     except OSError as error:
         raise TargetError(f"{root / MANIFEST} cannot be read: {error.strerror}") from error
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise TargetError(f"{root / MANIFEST} is not an ordinary file", code="not_an_app")
-    with os.fdopen(fd, "rb") as file:
-        return file.read(_MANIFEST_READ_LIMIT)
 
 
 def _compile(data: bytes) -> tuple[Manifest | None, Grants | None, tuple[Problem, ...]]:

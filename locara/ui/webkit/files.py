@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import PurePosixPath
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from locara.plain_files import open_plain
 from locara.records import dataclass
 
 POLICY: Final = (
@@ -80,14 +80,10 @@ def _read(folder: str, names: list[str]) -> bytes:
             below = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
             os.close(at)
             at = below
-        fd = os.open(names[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at)
+        file = open_plain(names[-1], dir_fd=at)
     finally:
         os.close(at)
-    try:
-        seen = os.fstat(fd)
-        if not stat.S_ISREG(seen.st_mode) or seen.st_size > MAX_FILE:
-            raise ValueError("not an ordinary file of a size that a page can have")
-        with os.fdopen(fd, "rb", closefd=False) as file:
-            return file.read(MAX_FILE)
-    finally:
-        os.close(fd)
+    with file:
+        if os.fstat(file.fileno()).st_size > MAX_FILE:
+            raise ValueError("not a file of a size that a page can have")
+        return file.read(MAX_FILE)

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Final
 
+from locara.cli.test import TESTS, pytest_options
 from locara.records import dataclass
 from locara.sandbox.launcher import start
 from locara_verify.own_tests.outcome import LINE_LIMIT, Outcome, TellingError, read
 from locara_verify.own_tests.sandbox import tests_plan
+from locara_verify.process import last_line
 
-TESTS: Final = "tests"
-_OWN_SETTINGS: Final = ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
 _PLUGIN: Final = "locara_verify.own_tests.told"
 _TAIL: Final = 4_096
 
@@ -29,20 +29,8 @@ class Run:
 
 
 def arguments(app: Path, chosen: str) -> list[str]:
-    """pytest's, for the tests that ``chosen`` names. A configuration around the app's folder has no say."""
-    config = [] if any((app / name).is_file() for name in _OWN_SETTINGS) else ["-c", os.devnull]
-    return [
-        *config,
-        f"--rootdir={app}",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        _PLUGIN,
-        "-q",
-        "--tb=short",
-        "--",
-        chosen,
-    ]
+    """pytest's, for the tests that ``chosen`` names, as `locara test` runs them."""
+    return [*pytest_options(app), "-p", _PLUGIN, "-q", "--tb=short", "--", chosen]
 
 
 def run(app: Path, models: Path, seconds: float, said: Callable[[str], None], chosen: str = TESTS) -> Run:
@@ -73,7 +61,7 @@ def run(app: Path, models: Path, seconds: float, said: Callable[[str], None], ch
             timer.cancel()
         listener.join(timeout=5)
     doubt = f"the tests took longer than {seconds:g} s" if late.is_set() else doubt or outcome.doubt
-    last = _printable(b"".join(tail))
+    last = last_line(b"".join(tail)).strip(" =-")
     return Run(outcome, f"{doubt}: {last}" if doubt and last else doubt)
 
 
@@ -86,11 +74,3 @@ def _lines(stream: IO[bytes], said: Callable[[str], None]) -> Iterator[bytes]:
 def _last_of(stream: IO[bytes], tail: list[bytes]) -> None:
     while chunk := os.read(stream.fileno(), 65_536):
         tail[:] = [(b"".join(tail) + chunk)[-_TAIL:]]
-
-
-def _printable(text: bytes) -> str:
-    """The last line with something on it, and no control character."""
-    for line in reversed(text.decode("utf-8", "replace").splitlines()):
-        if clean := "".join(c if c.isprintable() else " " for c in line).strip(" =-"):
-            return clean[:200]
-    return ""

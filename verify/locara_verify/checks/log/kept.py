@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +11,7 @@ from locara.trust.kept_files import MAX_KEY_FILE, read_file, read_key, replace_f
 from locara.trust.log_refusal import LogRefused
 from locara.trust.note_keys import COSIGNATURE, ED25519, SigningKey
 from locara_verify.checks.log.trial import Trial
+from locara_verify.checks.waiting import in_time
 
 RULE: Final = "LC756"
 SECONDS: Final = 5.0
@@ -85,13 +84,10 @@ def _in_time(place: Path, act: Callable[[], object]) -> object:
         except LogRefused as error:
             ended.append(error)
 
-    asking = threading.Thread(target=run, daemon=True)
-    asking.start()
-    asking.join(SECONDS)
-    if not ended:
-        with suppress(OSError):
-            os.close(os.open(place, os.O_WRONLY | os.O_NONBLOCK))
+    if not in_time(run, SECONDS, place):
         raise LogRefused("it is still waited for", code="in_use")
+    if not ended:
+        raise ValueError("it broke off")
     if isinstance(ended[0], LogRefused):
         raise ended[0]
     return ended[0]

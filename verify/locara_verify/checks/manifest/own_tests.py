@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
+from locara.cli.test import TESTS
 from locara_verify.check import CheckResult, check
 from locara_verify.context import Context
 from locara_verify.finding import Finding, first_of_each
-from locara_verify.own_tests.run import TESTS
 from locara_verify.target import Target
 
 if TYPE_CHECKING:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from locara.errors import LocaraError
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.updates.attacks import OFFLINE, Trial, new_trial
+from locara_verify.checks.waiting import in_time
 from locara_verify.context import Context
 from locara_verify.finding import first_of_each
 
@@ -119,14 +118,9 @@ def _in_time(trial: Trial, place: Path) -> str:
         found = trial.believed()
         said.append(found if isinstance(found, str) else "believed")
 
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
-    asking.join(SECONDS)
-    if not asking.is_alive():
-        return said[0] if said else "broke off"
-    with suppress(OSError):
-        os.close(os.open(place, os.O_WRONLY | os.O_NONBLOCK))
-    return "waits"
+    if not in_time(ask, SECONDS, place):
+        return "waits"
+    return said[0] if said else "broke off"
 
 
 def _forgotten(trial: Trial, root: bytes) -> None:
