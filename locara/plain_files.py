@@ -31,7 +31,8 @@ def plain_file(fd: int, path: Path | str) -> io.BufferedReader:
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise NotPlainError(errno.EINVAL, "it is not a plain file", os.fspath(path))
-        return os.fdopen(fd, "rb")
     except BaseException:
         os.close(fd)
         raise
+    # Not within: the file closes it, also one that an interrupt kept from being returned.
+    return os.fdopen(fd, "rb")

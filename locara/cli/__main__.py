@@ -22,6 +22,9 @@ def main(argv: list[str] | None = None) -> int:
     # Whatever the shell allows: nothing that a verb writes may be changed by others of this machine.
     os.umask(os.umask(0o022) | 0o022)
     try:
+        from locara.cli import interrupt
+
+        interrupt.listen()
         from locara.cli.dispatch import run
 
         code = run(args)

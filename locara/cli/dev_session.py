@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
+from locara.cli.interrupt import heed
 from locara.cli.terminal import print_error, printable
 from locara.errors import LocaraError
 from locara.records import dataclass
@@ -145,10 +146,12 @@ class Session:
         self.sources.look()
         source, page = self.known
         while not ended.wait(_POLL_SECONDS):
+            heed()
             now_source, now_page = self._now()
             if (now_source, now_page) == (source, page):
                 continue
             while not ended.wait(_POLL_SECONDS):
+                heed()
                 later = self._now()
                 if later == (now_source, now_page):
                     break

@@ -8,6 +8,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final, cast
 
+from locara.cli.interrupt import heed
 from locara.cli.verbs import load
 
 GROUP: Final = "locara.sources"
@@ -31,6 +32,7 @@ class Sources:
         try:
             found = self._advice(self._app)
         except Exception as error:
+            heed()
             found = (f"the sources were not read: {type(error).__name__}: {error}",)
         if found == self._known:
             return

@@ -9,7 +9,7 @@ import sys
 from typing import Protocol
 
 from locara import __version__
-from locara.cli import verbs
+from locara.cli import interrupt, verbs
 from locara.cli.exits import Exit, exit_of
 from locara.cli.parser import Parser, closest
 from locara.cli.terminal import bold, print_error
@@ -63,14 +63,20 @@ def run(args: list[str], program: Program = LOCARA) -> int:
         # The reader of our output left; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return Exit.PASSED
-    except LocaraError as error:
-        print_error(error.diagnostics())
-        return exit_of(error)
     except SystemExit as leaving:  # argparse after --help
         return int(leaving.code or 0)
     except Exception as error:
-        return _crash(program, error)
+        return _failed(program, error)
     return code
+
+
+def _failed(program: Program, error: Exception) -> int:
+    if interrupt.came():  # an interrupt became this error on its way
+        return Exit.INTERRUPTED
+    if not isinstance(error, LocaraError):
+        return _crash(program, error)
+    print_error(error.diagnostics())
+    return exit_of(error)
 
 
 def _dispatch(program: Program, args: list[str]) -> int:

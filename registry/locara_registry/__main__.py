@@ -23,6 +23,9 @@ def main(argv: list[str] | None = None) -> int:
         print(f'{{"locara-registry": "{__version__}"}}')
         return 0
     try:
+        from locara.cli import interrupt
+
+        interrupt.listen()
         from locara.cli.dispatch import Program, run
         from locara_registry.cli import verbs
 

@@ -113,3 +113,19 @@ def test_whoever_says_nothing_of_it_keeps_nothing_open(tmp_path: Path, what: str
         assert compiled._read(tmp_path / "odd") is None
         assert not is_locapp(tmp_path / "odd")
     assert opened() == before
+
+
+def test_an_interrupt_while_the_file_is_made_stays_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "letter").write_bytes(b"text")
+    before, fdopen = opened(), os.fdopen
+
+    def interrupted(fd: int, mode: str) -> object:
+        fdopen(fd, mode)  # the file is dropped, and with it the descriptor is closed
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fdopen", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        open_plain(tmp_path / "letter")
+    assert opened() == before

@@ -45,6 +45,9 @@ class Service(ThreadingHTTPServer):
         """Where it listens."""
         return f"http://{self.server_address[0]!s}:{self.server_port}"
 
+    def handle_error(self, *_: object) -> None:
+        """A connection that broke is nobody's problem; nothing is written to the terminal."""
+
 
 @contextmanager
 def serving(service: Service) -> Iterator[Service]:
@@ -71,7 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Certificates, log entries, timestamps."""
         length = self.headers.get("Content-Length", "")
-        if not length.isdigit() or int(length) > MAX_REQUEST:
+        if not (length.isascii() and length.isdecimal()) or int(length) > MAX_REQUEST:
             self.close_connection = True
             return self._send(_problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the request is too large"))
         body = self.rfile.read(int(length))

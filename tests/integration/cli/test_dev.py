@@ -190,6 +190,35 @@ def test_without_a_screen_it_prints_the_address_and_says_why(app: Path, environm
         assert "no window" not in said, "who asked for an address is told no reason"
 
 
+_LOSES_THE_INTERRUPT = """
+import os, signal, sys
+from locara.cli.__main__ import main
+from locara.cli.dev_sources import Sources
+
+def look(self):
+    print("looking", file=sys.stderr)
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    except KeyboardInterrupt:
+        pass
+
+Sources.look = look
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_an_interrupt_that_the_interpreter_lost_ends_it_too(app: Path, environment: dict[str, str]) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", _LOSES_THE_INTERRUPT, "dev", str(app), "--browser"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (130, "looking\n")
+
+
 def test_a_display_that_is_named_and_not_there_is_none(app: Path, environment: dict[str, str]) -> None:
     gone = {**environment, "DISPLAY": ":64998", "WAYLAND_DISPLAY": "wayland-9", "XDG_RUNTIME_DIR": "/nowhere"}
     printed, said = _until_it_prints(app, gone)

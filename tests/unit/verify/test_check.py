@@ -71,5 +71,23 @@ def test_a_module_that_does_not_load_is_reported(tmp_path, monkeypatch) -> None:
     assert "this_module_is_not_there" in loaded.broken["broken_checks"]
 
 
+def test_a_module_that_another_thread_disturbed_is_loaded_again(tmp_path, monkeypatch) -> None:
+    (tmp_path / "disturbed_checks.py").write_text(
+        "from locara_verify.check import CheckResult, check\n"
+        "from pathlib import Path\n"
+        f"place = Path({str(tmp_path / 'disturbed')!r})\n"
+        "@check('test/disturbed', rules=('LC001',))\n"
+        "def run(ctx):\n    return CheckResult()\n"
+        "if not place.exists():\n"
+        "    place.touch()\n"
+        "    raise SystemError('AST constructor recursion depth mismatch (before=177, after=33)')\n"
+    )
+    (tmp_path / "always_checks.py").write_text("raise SystemError('and again')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    loaded = checks.load(("disturbed_checks", "always_checks"))
+    assert set(loaded.checks) == {"test/disturbed"}
+    assert dict(loaded.broken) == {"always_checks": "SystemError: and again"}
+
+
 def test_the_list_of_modules_is_sorted_and_names_each_once() -> None:
     assert list(checks.MODULES) == sorted(set(checks.MODULES))

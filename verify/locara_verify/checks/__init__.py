@@ -165,8 +165,17 @@ def load(modules: tuple[str, ...] = MODULES) -> Loaded:
     broken: dict[str, str] = {}
     for module in modules:
         try:
-            importlib.import_module(module)
+            _import(module)
         except Exception as error:
             broken[module] = f"{type(error).__name__}: {error}"
     wanted = set(modules)
     return Loaded({name: c for name, c in registered().items() if c.module in wanted}, broken)
+
+
+def _import(module: str) -> None:
+    """Import it. Below pytest, which parses what it imports, CPython 3.11 can raise SystemError when another thread
+    parses at that moment ("AST constructor recursion depth mismatch"): that is asked once more."""
+    try:
+        importlib.import_module(module)
+    except SystemError:
+        importlib.import_module(module)
