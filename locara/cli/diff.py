@@ -58,9 +58,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _grants(path: Path) -> Grants:
-    from locara.core.grant import compile_grants
+    from locara.core.compile import compile_grants
     from locara.core.manifest import parse_manifest
-    from locara.runtime.app import BundleError, read_manifest
+    from locara.runtime.manifest_file import BundleError, read_manifest
 
     if not path.exists():
         raise BundleError(f"{path} does not exist", code="not_an_app")

@@ -34,8 +34,8 @@ from locara.core.declarations import (
 )
 from locara.core.digest import Digest
 from locara.core.fields import Absent, Name, Portable, Shown, TagName, Url, Value, Version, each_once, refuse
-from locara.core.problems import MAX_PROBLEMS, at, translate
-from locara.core.strict_json import Place
+from locara.core.problems import MAX_PROBLEMS, translate
+from locara.core.strict_json import Place, at
 from locara.core.vocabulary import LICENSES, MODALITIES_WITH_MODEL, TOOLING_WITH_TOOL
 from locara.errors import ManifestError, Problem
 from locara.records import dataclass

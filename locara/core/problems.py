@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from locara.core import fields
 from locara.core.declarations import UNION_TAGS
 from locara.core.scope import NAME_PATTERN, PIN_PATTERN
-from locara.core.strict_json import JSON, Place, escape, show
+from locara.core.strict_json import JSON, Place, at, escape, show
 from locara.errors import Problem
 
 MAX_PROBLEMS: Final = 50
@@ -34,13 +34,6 @@ _WRONG_TYPE: Final = {
     "model_attributes_type": "an object",
     "dict_type": "an object",
 }
-
-
-def at(positions: Mapping[str, Place], pointer: str) -> Place:
-    """The place of a pointer, or of the nearest thing around it that the file has."""
-    while pointer and pointer not in positions:
-        pointer = pointer.rpartition("/")[0]
-    return positions.get(pointer, (1, 1))
 
 
 def translate(

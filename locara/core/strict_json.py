@@ -99,6 +99,13 @@ class _Lines:
         return line, offset - self._starts[line - 1] + 1
 
 
+def at(positions: Mapping[str, Place], pointer: str) -> Place:
+    """The place of a pointer, or of the nearest thing around it that the file has."""
+    while pointer and pointer not in positions:
+        pointer = pointer.rpartition("/")[0]
+    return positions.get(pointer, (1, 1))
+
+
 def parse(
     data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH, source: str = "locara.json"
 ) -> Document:

@@ -18,7 +18,7 @@ from locara.core import strict_json
 from locara.core.digest import Digest
 from locara.core.fields import Absent, Shown, Value, each_once, refuse
 from locara.core.paths import is_portable
-from locara.core.problems import at, translate
+from locara.core.problems import translate
 from locara.core.vocabulary import MODALITIES
 from locara.errors import ManifestError, ModelError, Problem
 from locara.models.pin import MODEL_ID, Pin
@@ -137,7 +137,7 @@ def parse_index(data: bytes, *, place: Url | Path) -> Index:
         problems = translate(error.errors(include_url=False), document.value, document.positions, _KEYS)
         raise ManifestError(problems, source=name) from None
     clashes = [
-        Problem("bad_value", message, pointer, *at(document.positions, pointer))
+        Problem("bad_value", message, pointer, *strict_json.at(document.positions, pointer))
         for message, pointer in _clashes(entries)
     ]
     if clashes:

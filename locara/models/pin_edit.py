@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from locara.core import strict_json
-from locara.core.grant import compile_grants, widening
+from locara.core.compile import compile_grants
+from locara.core.grant import widening
 from locara.core.manifest import Manifest, parse_manifest
 from locara.core.request import ModelRequest
 from locara.errors import ModelError

@@ -28,13 +28,14 @@ from locara.models.cache import ModelCache, default_root, not_cached
 from locara.models.profiles import choose, ram_bytes
 from locara.programs.starter import Starter
 from locara.records import dataclass
-from locara.runtime.app import MANIFEST_NAME, AppBundle
+from locara.runtime.app import AppBundle
 from locara.runtime.app_home import AppHome, shared_root
 from locara.runtime.awake import AWAKE_NAME, Admission, awake_file
 from locara.runtime.background import PASSIVE_SECONDS
 from locara.runtime.client import Client, ConnectionLost, error_of
 from locara.runtime.consent import Consent
 from locara.runtime.lifecycle import admit
+from locara.runtime.manifest_file import MANIFEST_NAME
 from locara.runtime.private_places import PrivatePlaces
 from locara.runtime.recall import recalled
 from locara.runtime.remembered import PickMemory
@@ -256,15 +257,19 @@ def model_sizes(bundle: AppBundle, cache: ModelCache) -> dict[str, int]:
 
 
 def _guarded(
-    plan: LaunchPlan, admission: Admission, folder: StateFolder, awake: tuple[Path, Digest] | None
+    plan: LaunchPlan, admission: Admission, folder: StateFolder, awake: tuple[Path, Digest]
 ) -> LaunchPlan:
-    """The plan, once it shows the app nothing of the person's decisions and gives no power that sleeps."""
+    """The plan with what is awake, once it shows the app nothing of the person's decisions and gives no power that
+    is not."""
     given = (source for source in plan.sources if source.writable or source.dest.startswith(f"{ROOTS}/"))
     folder.keep_away_from(source.path for source in given)
-    if awake is None:
-        return plan
     if widening(admission.bundle.grants, plan.grants):
-        raise StartError("this launch plan gives powers that sleep", code="state_exposed")
+        raise StartError("this launch plan gives powers that are not awake", code="state_exposed")
+    return with_awake(plan, awake)
+
+
+def with_awake(plan: LaunchPlan, awake: tuple[Path, Digest]) -> LaunchPlan:
+    """The plan with the file that tells the runtime inside what is awake (`awake_file`): without it none starts."""
     path, digest = awake
     dest = f"{APP}/{AWAKE_NAME}"
     policy = plan.landlock

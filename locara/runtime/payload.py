@@ -1,6 +1,6 @@
 """What runs inside the sandbox: opens the session, then serves frames on stdin and stdout.
 
-Nothing is served before the manifest is read, the Grants are compiled and the audit log is whole. The frame
+Nothing is served before the Grants are confirmed and the audit log is whole. The frame
 stream is moved away from descriptors 0 and 1 first, so that a library that prints cannot write into it or
 read from it.
 """
@@ -20,6 +20,7 @@ from locara.core.digest import Digest
 from locara.errors import LocaraError
 from locara.records import dataclass
 from locara.runtime import frames
+from locara.runtime.awake import confirm
 from locara.runtime.replies import error_object
 from locara.runtime.server import Server
 from locara.runtime.session import Places, open_session
@@ -28,6 +29,7 @@ from locara.sandbox.broker_client import BrokerClient
 
 _FAILED: Final = 1
 _INTERNAL: Final = 70
+_NEEDED: Final = frozenset({"--manifest", "--awake"})
 
 
 def serve(args: list[str]) -> int:
@@ -38,14 +40,9 @@ def serve(args: list[str]) -> int:
     read_fd, write_fd = _take_streams()
     broker = BrokerClient(socket.socket(fileno=int(os.environ["LOCARA_BROKER_FD"])))
     try:
-        handed = _handed(args)
-        with open_session(
-            Places.inside(),
-            broker=broker,
-            clock=handed.clock,
-            manifest=handed.manifest,
-            awake=handed.awake,
-        ) as session:
+        handed, places = _handed(args), Places.inside()
+        admitted = confirm(places.app, manifest=handed.manifest, awake=handed.awake)
+        with open_session(places, admitted=admitted, broker=broker, clock=handed.clock) as session:
             Server(session, read_fd=read_fd, write_fd=write_fd).serve()
     except Exception as error:
         _refuse(write_fd, error)
@@ -68,19 +65,16 @@ class _Handed:
     """What the launcher handed in: the manifest that was agreed to, the file of awake powers, the clock."""
 
     manifest: Digest
-    awake: Digest | None
+    awake: Digest
     clock: Callable[[], float]
 
 
 def _handed(args: list[str]) -> _Handed:
     given = dict(zip(args[::2], args[1::2], strict=True))
-    if "--manifest" not in given or not given.keys() <= {"--manifest", "--awake", "--clock"}:
-        raise ValueError("the launcher hands in the digest of the manifest")
-    awake = given.get("--awake")
+    if not _NEEDED <= given.keys() <= {*_NEEDED, "--clock"}:
+        raise ValueError("the launcher hands in the digests of the manifest and of what is awake")
     return _Handed(
-        Digest.parse(given["--manifest"]),
-        None if awake is None else Digest.parse(awake),
-        _clock(given.get("--clock")),
+        Digest.parse(given["--manifest"]), Digest.parse(given["--awake"]), _clock(given.get("--clock"))
     )
 
 

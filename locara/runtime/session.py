@@ -9,15 +9,13 @@ from dataclasses import field
 from pathlib import Path
 from typing import Final, Self
 
-from locara.core.digest import Digest
 from locara.core.grant import Grants
 from locara.core.surface import COMMANDS, NOT_HERE, command_table
 from locara.errors import CallError
 from locara.records import dataclass
-from locara.runtime.app import AppBundle
 from locara.runtime.app_home import AppHome
 from locara.runtime.audit import AuditLog
-from locara.runtime.awake import confirm
+from locara.runtime.awake import Admitted
 from locara.runtime.background import Background
 from locara.runtime.devices import Devices
 from locara.runtime.files import Files
@@ -59,7 +57,7 @@ class Places:
 class Session:
     """What the commands of one app are given. Powers are used only after `gate.require`."""
 
-    bundle: AppBundle
+    admitted: Admitted
     gate: Gate
     audit: AuditLog
     store: Store
@@ -72,12 +70,16 @@ class Session:
     devices: Devices
     subscriptions: Subscriptions
     background: Background = field(default_factory=Background)
-    asleep: Asleep = field(default_factory=Asleep)
 
     @property
     def grants(self) -> Grants:
         """The Grants of the app."""
-        return self.bundle.grants
+        return self.admitted.grants
+
+    @property
+    def asleep(self) -> Asleep:
+        """What sleeps while the app runs."""
+        return self.admitted.asleep
 
     def absent(self, cmd: str) -> CallError:
         """Record the call of a command that this app does not have, and the error that answers it."""
@@ -104,24 +106,19 @@ class Session:
 def open_session(
     places: Places,
     *,
+    admitted: Admitted,
     broker: BrokerClient,
     clock: Callable[[], float] = time.time,
-    manifest: Digest | None = None,
-    awake: Digest | None = None,
 ) -> Iterator[Session]:
-    """Open an app's session and, at the end, close it and record that it ended in order.
+    """Open the session of an app that was admitted and, at the end, close it and record that it ended in order.
 
-    manifest is the digest of the manifest that was agreed to, awake that of the file which says what does not
-    sleep. Raises StartError when either is another one, and ManifestError, AuditError (damaged chain, app
-    already running) and StorageError, all before anything is served.
+    Raises AuditError (damaged chain, app already running) and StorageError before anything is served.
     """
-    admission = confirm(AppBundle.open(places.app), manifest=manifest, awake=awake, folder=places.app)
-    bundle = admission.bundle
-    grants = bundle.grants
+    grants = admitted.grants
     with ExitStack() as stack:
         audit = AuditLog.open(places.home.audit_log, app=grants.app_id, clock=clock)
         stack.callback(audit.close)
-        _record_start(audit, bundle)
+        _record_start(audit, grants)
         schema = places.app / "db"
         store = Store.open(
             places.home.database,
@@ -136,11 +133,11 @@ def open_session(
         tools = LoadedTools(grants, places.tools, places.home)
         stack.callback(tools.close)
         files = Files(grants, app_data=places.home.files, user_roots=places.user_roots, broker=broker)
-        gate = Gate(grants, audit, asleep=admission.asleep)
+        gate = Gate(grants, audit, asleep=admitted.asleep)
         devices = Devices(broker)
         stack.callback(devices.close)
         yield Session(
-            bundle,
+            admitted,
             gate,
             audit,
             store,
@@ -152,12 +149,11 @@ def open_session(
             broker,
             devices,
             Subscriptions(store.settings),
-            asleep=admission.asleep,
         )
         audit.append(_STOPPED, _LIFE, {}, allowed=True, because="the input ended")
 
 
-def _record_start(audit: AuditLog, bundle: AppBundle) -> None:
+def _record_start(audit: AuditLog, grants: Grants) -> None:
     """One entry that names the manifest which rules this session, and how the last session ended."""
     last = audit.tail(1)
     previous = "none" if not last else "stopped" if last[0]["cmd"] == _STOPPED else "interrupted"
@@ -165,8 +161,8 @@ def _record_start(audit: AuditLog, bundle: AppBundle) -> None:
         "runtime.start",
         _LIFE,
         {
-            "manifest": str(bundle.manifest.digest),
-            "version": bundle.grants.version,
+            "manifest": str(grants.manifest_digest),
+            "version": grants.version,
             "previous": previous,
         },
         allowed=True,

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from locara.core.compile import compile_grants
 from locara.core.decision import decide
-from locara.core.grant import compile_grants
 from locara.core.manifest import parse_manifest
 from locara.core.request import FsRequest, NetRequest, Request
 from locara.runtime.audit import AuditLog

@@ -14,7 +14,7 @@ from locara.errors import LocaraError
 from locara.models.cache import open_regular
 from locara.models.users import user_in
 from locara.plain_files import NotPlainError, open_plain
-from locara.runtime.app import read_manifest
+from locara.runtime.manifest_file import read_manifest
 from locara.runtime.revocation import read_limits
 from locara.runtime.state import StateFolder
 from locara.storage.migrations import read_steps

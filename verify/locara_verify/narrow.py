@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from locara.core.availability import PLATFORMS, unavailable
 from locara.core.capability import Kind
-from locara.core.grant import Grants, compile_grants, widening
+from locara.core.compile import compile_grants
+from locara.core.grant import Grants, widening
 from locara.core.hosts import HostSet
 from locara.core.manifest import Manifest, parse_manifest
 from locara.core.ports import PortSet

@@ -142,7 +142,7 @@ def _manifest_bytes(root: Path) -> bytes:
 
 
 def _compile(data: bytes) -> tuple[Manifest | None, Grants | None, tuple[Problem, ...]]:
-    from locara.core.grant import compile_grants  # noqa: PLC0415 - the value types load without the framework
+    from locara.core.compile import compile_grants  # noqa: PLC0415 - the value types load without the framework
     from locara.core.manifest import parse_manifest  # noqa: PLC0415
 
     try:

@@ -8,7 +8,6 @@ from typing import Any
 
 import locara
 from locara.core.capability import Kind
-from locara.models.profiles import choose, ram_bytes
 from locara.runtime.call import Call
 from locara.runtime.commands.registry import Lane, NoArgs, command
 from locara.runtime.session import Session
@@ -23,12 +22,11 @@ def info(session: Session, _call: Call, _args: NoArgs) -> Mapping[str, Any]:
     is not on this machine. profile is the one that this machine's memory chose, null when the manifest has
     none; its models are those the app should use here.
     """
-    manifest, grants = session.bundle.manifest, session.grants
-    choice = choose(manifest, ram_bytes())
+    grants, profile = session.grants, session.admitted.profile
     return {
         "id": grants.app_id,
         "version": grants.version,
-        "displayName": manifest.display_name,
+        "displayName": grants.display_name,
         "locara": locara.__version__,
         "platform": sys.platform,
         "capabilities": {
@@ -39,12 +37,8 @@ def info(session: Session, _call: Call, _args: NoArgs) -> Mapping[str, Any]:
             for name, digest in grants.models.items()
         ],
         "profile": None
-        if choice.profile is None
-        else {
-            "name": choice.profile,
-            "fits": choice.fits,
-            "models": [pin.id for pin in choice.models if pin.id in grants.models],
-        },
+        if profile is None
+        else {**profile, "models": [name for name in profile["models"] if name in grants.models]},
     }
 
 

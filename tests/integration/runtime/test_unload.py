@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from locara.core.grant import compile_grants
+from locara.core.compile import compile_grants
 from locara.core.manifest import parse_manifest
 from locara.inference.backend import CancelFlag, ChatRequest, Delta, Message
 from locara.models.cache import ModelCache, default_root

@@ -25,10 +25,12 @@ from locara.models.cache import ModelCache, default_root
 from locara.programs.starter import Starter
 from locara.runtime.app import AppBundle
 from locara.runtime.app_home import AppHome
+from locara.runtime.awake import Admission, awake_file
 from locara.runtime.client import Client
-from locara.runtime.launch import RunningApp, launch_plan
+from locara.runtime.launch import RunningApp, launch_plan, with_awake
 from locara.runtime.private_places import PrivatePlaces
 from locara.runtime.remembered import PickMemory
+from locara.runtime.standing import Asleep
 from locara.runtime.state import StateFolder
 from locara.sandbox.desktop.opener import SessionOpener
 from locara.sandbox.desktop.ports import Desktop
@@ -210,7 +212,9 @@ printf '%s\\n' "$@" end-of-page >> {self.folder}/pages.txt
             dial=self.dial,
             programs=Starter(),
         )
-        process = start(plan, stdin=to_app[0], stdout=from_app[1], stderr=log, services=services)
+        with awake_file(StateFolder(state), Admission(bundle, Asleep())) as awake:
+            whole = with_awake(plan, awake)
+            process = start(whole, stdin=to_app[0], stdout=from_app[1], stderr=log, services=services)
         for fd in (to_app[0], from_app[1], log):
             os.close(fd)
         running = RunningApp(bundle, home, process, Client(read_fd=from_app[0], write_fd=to_app[1]))
@@ -294,15 +298,16 @@ def without_runtime(plan: LaunchPlan, copy: Path, believed: bytes) -> LaunchPlan
     shutil.copytree(package, copy, ignore=shutil.ignore_patterns("js", "node_modules"), symlinks=True)
     session = copy / "runtime/session.py"
     text = session.read_text()
-    seam = "    bundle = admission.bundle\n"
+    seam = "    grants = admitted.grants\n"
     assert text.count(seam) == 1
     text = text.replace(
         seam,
         "    from dataclasses import replace\n"
-        "    from locara.core.grant import compile_grants\n"
+        "    from locara.core.compile import compile_grants\n"
         "    from locara.core.manifest import parse_manifest\n"
         f"    wide = compile_grants(parse_manifest({believed!r}))\n"
-        "    bundle = replace(admission.bundle, grants=wide)\n",
+        "    admitted = replace(admitted, grants=wide)\n"
+        "    grants = admitted.grants\n",
     )
     session.write_text(text)
     shown = [source for source in plan.sources if source.dest == str(package)]

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from locara.core.grant import Grants, compile_grants
+from locara.core.compile import compile_grants
+from locara.core.grant import Grants
 from locara.core.manifest import parse_manifest
 from locara.sandbox.launcher import LaunchPlan, LaunchSpec, Payload, Services, build_plan, start
 

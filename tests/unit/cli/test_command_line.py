@@ -20,7 +20,7 @@ from locara.errors import (
     SandboxError,
     UsageError,
 )
-from locara.runtime.app import BundleError
+from locara.runtime.manifest_file import BundleError
 
 
 @pytest.mark.parametrize(

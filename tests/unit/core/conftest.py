@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from locara.core.grant import Grants, compile_grants
+from locara.core.compile import compile_grants
+from locara.core.grant import Grants
 from locara.core.manifest import parse_manifest
 
 A, B = "a" * 64, "b" * 64

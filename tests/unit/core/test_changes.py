@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from locara.core.capability import Kind
 from locara.core.changes import gains, told
+from locara.core.compile import compile_grants
 from locara.core.consent import consent_text
 from locara.core.decision import decide
-from locara.core.grant import Grants, compile_grants, intersect, widening
+from locara.core.grant import Grants, intersect, widening
 from locara.core.grant_json import grants_json, read_grants
 from locara.core.manifest import parse_manifest
 from locara.core.request import (

@@ -7,9 +7,10 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from locara.core.compile import compile_grants
 from locara.core.composition import compose
 from locara.core.decision import decide
-from locara.core.grant import Grants, compile_grants, widening
+from locara.core.grant import Grants, widening
 from locara.core.manifest import parse_manifest
 from locara_verify.checks.decide.translate import to_request
 from locara_verify.strategies import manifests, requests

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from locara.core.digest import Digest
 from locara.core.manifest import Manifest, parse_manifest
-from locara.core.problems import at, pointer_of
+from locara.core.problems import pointer_of
+from locara.core.strict_json import at
 from locara.core.vocabulary import LICENSES, MODALITIES, MODALITIES_WITH_BACKEND
 from locara.errors import MANIFEST_CODES, ManifestError, Problem
 

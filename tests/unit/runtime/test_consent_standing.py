@@ -14,8 +14,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from locara.core.compile import compile_grants
 from locara.core.decision import decide
-from locara.core.grant import compile_grants, widening
+from locara.core.grant import widening
 from locara.core.manifest import parse_manifest
 from locara.core.request import (
     ClipboardRequest,

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from locara.core.grant import Grants, compile_grants
+from locara.core.compile import compile_grants
+from locara.core.grant import Grants
 from locara.core.manifest import parse_manifest
 from locara.core.request import FsRequest, ModelRequest, NetRequest
 from locara.errors import AuditError, CapabilityDenied

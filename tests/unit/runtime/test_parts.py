@@ -13,13 +13,14 @@ from locara.core.grant import Grants
 from locara.core.surface import COMMANDS
 from locara.errors import CallError, CapabilityDenied, InferenceError, ManifestError, ModelError, StorageError
 from locara.runtime import frames
-from locara.runtime.app import AppBundle, BundleError
+from locara.runtime.app import AppBundle
 from locara.runtime.app_home import AppHome, default_apps_root
 from locara.runtime.call import is_call_id
 from locara.runtime.client import Client, ConnectionLost
 from locara.runtime.commands import registered, table
 from locara.runtime.commands.registry import Lane, command
 from locara.runtime.files import BoundedTree, root_name
+from locara.runtime.manifest_file import BundleError
 from locara.runtime.replies import error_object
 from locara.runtime.trees import LocalTree, Refused
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from locara.core.compile import compile_grants
 from locara.core.digest import Digest
-from locara.core.grant import compile_grants
 from locara.core.manifest import parse_manifest
 from locara.runtime.origin import Origin, record_origin
 from locara.runtime.recall import recalled

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from locara.core.grant import Grants, compile_grants
+from locara.core.compile import compile_grants
+from locara.core.grant import Grants
 from locara.core.manifest import parse_manifest
 
 CHAT = "chat@sha256:" + "a" * 64

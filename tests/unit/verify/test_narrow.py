@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locara.core.grant import compile_grants, widening
+from locara.core.compile import compile_grants
+from locara.core.grant import widening
 from locara.core.manifest import parse_manifest
 from locara_verify import narrow
 from locara_verify.narrow import Edit, WideningError, edited, prove

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given, settings
 
-from locara.core.grant import compile_grants
+from locara.core.compile import compile_grants
 from locara.core.hosts import is_host
 from locara.core.manifest import parse_manifest
 from locara.core.paths import is_portable

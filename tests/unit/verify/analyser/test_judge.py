@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from locara.core.grant import compile_grants
+from locara.core.compile import compile_grants
 from locara.core.manifest import parse_manifest
 from locara_verify.budget import PROFILES
 from locara_verify.checks.analyser import judge

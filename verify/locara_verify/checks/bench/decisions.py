@@ -27,7 +27,7 @@ CALLS: Final = 500
 
 def granting(hosts: list[str]) -> Grants:
     """Grants of a small app that may reach these hosts (at most 200 in one manifest)."""
-    from locara.core.grant import compile_grants  # noqa: PLC0415 - loads the framework
+    from locara.core.compile import compile_grants  # noqa: PLC0415 - loads the framework
     from locara.core.manifest import parse_manifest  # noqa: PLC0415
 
     document: dict[str, Any] = {

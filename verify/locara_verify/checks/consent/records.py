@@ -16,18 +16,21 @@ from pathlib import Path
 from typing import Any, Final
 
 from locara.core.capability import Kind
+from locara.core.compile import compile_grants
 from locara.core.consent import consent_text
 from locara.core.digest import Digest
-from locara.core.grant import Grants, compile_grants
+from locara.core.grant import Grants
 from locara.core.grant_json import grants_json
 from locara.core.manifest import parse_manifest
 from locara.errors import LocaraError
 from locara.runtime.app import AppBundle
 from locara.runtime.app_home import AppHome
-from locara.runtime.awake import AWAKE_NAME, confirm
+from locara.runtime.awake import AWAKE_NAME, Admission, awake_file, confirm
 from locara.runtime.consent import NoConsent, ScriptedConsent, record_name
 from locara.runtime.lifecycle import admit, withdraw
-from locara.runtime.state import StateFolder
+from locara.runtime.manifest_file import MANIFEST_NAME
+from locara.runtime.standing import Asleep, Layer
+from locara.runtime.state import StartError, StateFolder
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.consent.starts import bare, traces
 from locara_verify.checks.forked import command
@@ -38,6 +41,8 @@ WORDS: Final = "LC411"
 ANSWERS: Final = "LC412"
 SLEEP: Final = "LC413"
 NOW: Final = 1_790_000_000.0
+_FLAGS: Final = ("net", "device.camera", "device.microphone")
+_OTHER: Final = str(Digest.of(b"another manifest"))
 _NO_YES: Final[tuple[object, ...]] = ("no", 1, 0, None, [], "yes")
 _REASON: Final = "keeps the clock right"
 
@@ -108,19 +113,51 @@ def starts(bundle: AppBundle, state: StateFolder, answer: object = None) -> str:
 
 
 def narrowed(tally: Tally, ctx: Context, bundle: AppBundle) -> None:
-    """The list of what is awake, as the runtime inside reads it: it gives no more than the manifest asks for."""
-    folder = ctx.fresh_dir("awake")
-    wider = compile_grants(parse_manifest(edited(ctx, net=True)))
-    own = set(bundle.grants.by_kind)
+    """What is awake, as it is written and as the runtime inside reads it: never more than the manifest asks for."""
+    state = StateFolder(ctx.fresh_dir("awake-state"))
+    declared = json.loads(ctx.target.manifest_bytes)["capabilities"]
+    key = next((name for name in _FLAGS if name not in declared), None)
+    if key is None:
+        return  # an app that asks for all of it has nothing that could be added
+    wider = compile_grants(parse_manifest(edited(ctx, **{key.replace(".", "_"): True})))
+    own, told = set(bundle.grants.by_kind), bundle.manifest.digest
     for grants in (wider, bundle.grants):
-        data = json.dumps({"awake": grants_json(grants), "asleep": []}).encode()
+        admission = Admission(replace(bundle, grants=grants), Asleep((Layer(grants, NOW),)))
+        with awake_file(state, admission) as (path, digest):
+            folder = ctx.fresh_dir("awake")
+            for name, data in (
+                (AWAKE_NAME, path.read_bytes()),
+                (MANIFEST_NAME, (bundle.path / MANIFEST_NAME).read_bytes()),
+            ):
+                (folder / name).write_bytes(data)
+        found = confirm(folder, manifest=told, awake=digest)
+        for part in (found.grants, *(layer.grants for layer in found.asleep.layers)):
+            gained = set(part.by_kind) - own
+            tally.judge(
+                ANSWERS, not gained, "what is awake holds what the manifest does not ask for", f"{gained}"
+            )
+    tally.twin(ANSWERS, set(found.grants.by_kind) == own, "what is awake is given")
+    unnamed(tally, folder, wider, key, told)
+
+
+def unnamed(tally: Tally, folder: Path, wider: Grants, key: str, told: Digest) -> None:
+    """A file that was handed in and names a power which the manifest does not, and files other than that one."""
+    written = json.loads((folder / AWAKE_NAME).read_bytes())
+    more = {**grants_json(wider), "manifest": str(told)}
+    layer = {"wakes": NOW, "grants": more}
+    origin = {"declared": {**written["declared"], key: [f"/capabilities/{key}", f'"{key}": true', 1, 1]}}
+    for change in ({"awake": more}, {"asleep": [layer]}, {"awake": {**written["awake"], "manifest": _OTHER}}):
+        data = json.dumps({**written, **origin, **change}).encode()
         (folder / AWAKE_NAME).write_bytes(data)
-        found = confirm(bundle, manifest=bundle.manifest.digest, awake=Digest.of(data), folder=folder)
-        gained = set(found.bundle.grants.by_kind) - own
-        tally.judge(
-            ANSWERS, not gained, "the list of what is awake gives what the manifest does not", f"{gained}"
-        )
-    tally.twin(ANSWERS, set(found.bundle.grants.by_kind) == own, "what is awake is given")
+        for awake in (Digest.of(data), Digest.of(b"another")):
+            try:
+                gave = str(sorted(confirm(folder, manifest=told, awake=awake).grants.by_kind))
+            except StartError as error:
+                gave = error.code
+            refused = gave == "manifest_changed"
+            tally.judge(
+                ANSWERS, refused, "a list of what is awake was believed that is none of this app", gave
+            )
 
 
 def answers(tally: Tally, ctx: Context) -> None:

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from locara.core.changes import gains
+from locara.core.compile import compile_grants
 from locara.core.consent import ConsentText, consent_text
 from locara.core.decision import decide
-from locara.core.grant import Grants, compile_grants
+from locara.core.grant import Grants
 from locara.core.manifest import parse_manifest
 from locara.core.request import NetRequest
 from locara.runtime.standing import Standing

@@ -12,8 +12,9 @@ from typing import Any, Final
 from locara.core import scope as scopes
 from locara.core.capability import Kind
 from locara.core.changes import gains
+from locara.core.compile import compile_grants
 from locara.core.decision import decide
-from locara.core.grant import Grants, compile_grants, intersect, widening
+from locara.core.grant import Grants, intersect, widening
 from locara.core.manifest import parse_manifest
 from locara.core.request import FsRequest, Request
 from locara.core.scope import Scope

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import field
 from typing import Any, Final
 
+from locara.core.compile import compile_grants
 from locara.core.decision import Decision, decide
-from locara.core.grant import Grants, compile_grants
+from locara.core.grant import Grants
 from locara.core.manifest import parse_manifest
 from locara.records import dataclass
 from locara_verify.check import CheckResult, check

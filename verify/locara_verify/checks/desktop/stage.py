@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from locara.core.grant import Grants, compile_grants
+from locara.core.compile import compile_grants
+from locara.core.grant import Grants
 from locara.core.manifest import parse_manifest
 from locara.records import dataclass
 from locara.sandbox.desktop.opener import SessionOpener

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from locara.core.grant import compile_grants
+from locara.core.compile import compile_grants
 from locara.core.manifest import parse_manifest
 from locara.errors import SandboxError
 from locara.programs.launch import Launch, Limits

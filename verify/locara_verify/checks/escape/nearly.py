@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import json
 
-from locara.core.grant import compile_grants
+from locara.core.compile import compile_grants
 from locara.core.manifest import parse_manifest
 from locara.sandbox.broker import Services
 from locara_verify.check import CheckResult, check

@@ -90,9 +90,12 @@ class Bench:
 
     def opened(self) -> Any:  # noqa: ANN401 - a session that is opened and closed by `with`
         """A session."""
-        from locara.runtime.session import open_session  # noqa: PLC0415 - loads the runtime
+        from locara.runtime.app import AppBundle  # noqa: PLC0415 - loads the runtime
+        from locara.runtime.awake import Admitted  # noqa: PLC0415 - as above
+        from locara.runtime.session import open_session  # noqa: PLC0415 - as above
 
-        return open_session(self._places, broker=self.broker)
+        admitted = Admitted(AppBundle.open(self._places.app).grants)
+        return open_session(self._places, admitted=admitted, broker=self.broker)
 
 
 @check("escape-order", rules=(CHAIN, ORDER), quick=True)

@@ -16,7 +16,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from locara.core.grant import Grants, compile_grants
+from locara.core.compile import compile_grants
+from locara.core.grant import Grants
 from locara.core.manifest import parse_manifest
 from locara.records import dataclass
 from locara.runtime import openat2

@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 from typing import Any, Final
 
-from locara.core.grant import compile_grants
+from locara.core.compile import compile_grants
 from locara.core.manifest import parse_manifest
 from locara.sandbox.broker import Services
 from locara.sandbox.broker_client import BrokerClient

@@ -19,7 +19,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import field
 from typing import Any, Final
 
-from locara.core.grant import Grants, compile_grants
+from locara.core.compile import compile_grants
+from locara.core.grant import Grants
 from locara.core.manifest import parse_manifest
 from locara.records import dataclass
 from locara.sandbox.proxy import Proxy

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
-from locara.core.grant import compile_grants
+from locara.core.compile import compile_grants
 from locara.core.label import privacy_label
 from locara.core.manifest import parse_manifest
 from locara_verify.check import CheckResult, check

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 from typing import Any, Final
 
+from locara.core.compile import compile_grants
 from locara.core.consent import ConsentText, consent_text
 from locara.core.decision import decide
-from locara.core.grant import Grants, compile_grants
+from locara.core.grant import Grants
 from locara.core.label import Label, privacy_label
 from locara.core.manifest import parse_manifest
 from locara.core.request import Access, FsRequest

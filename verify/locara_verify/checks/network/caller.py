@@ -78,7 +78,7 @@ def caller(
     ctx: Context, hosts: Mapping[str, Server], authority: Path, granted: list[str]
 ) -> Iterator[Caller]:
     """net.fetch of the target, with a grant of these hosts on port 443."""
-    from locara.core.grant import compile_grants  # noqa: PLC0415 - loads the framework
+    from locara.core.compile import compile_grants  # noqa: PLC0415 - loads the framework
     from locara.core.manifest import parse_manifest  # noqa: PLC0415
     from locara.runtime.audit import AuditLog  # noqa: PLC0415
     from locara.runtime.gate import Gate  # noqa: PLC0415

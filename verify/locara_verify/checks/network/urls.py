@@ -73,7 +73,7 @@ def read(tally: Tally, document: Mapping[str, Json], grants: Grants, text: str) 
 
 def granted(ctx: Context, rng: random.Random) -> tuple[dict[str, Json], Grants, list[str]]:
     """The target's manifest with hosts and ports of its own, as JSON and compiled, and the patterns."""
-    from locara.core.grant import compile_grants  # noqa: PLC0415 - loads the framework
+    from locara.core.compile import compile_grants  # noqa: PLC0415 - loads the framework
     from locara.core.manifest import parse_manifest  # noqa: PLC0415 - loads the framework
 
     patterns = sorted({hosts.pattern(rng) for _ in range(rng.randint(1, 3))})

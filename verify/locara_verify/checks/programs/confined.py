@@ -185,7 +185,7 @@ def own(tally: Tally, name: str, answer: Mapping[str, Any], loader: str) -> None
 )
 def undeclared(ctx: Context) -> CheckResult:
     """The broker alone: it is asked for every program on behalf of apps that do not declare it."""
-    from locara.core.grant import compile_grants  # noqa: PLC0415 - loads the framework
+    from locara.core.compile import compile_grants  # noqa: PLC0415 - loads the framework
     from locara.core.manifest import parse_manifest  # noqa: PLC0415
     from locara_verify.strategies import manifests  # noqa: PLC0415
 

@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from locara.core.grant import Grants, compile_grants
+from locara.core.compile import compile_grants
+from locara.core.grant import Grants
 from locara.core.manifest import parse_manifest
 from locara.sandbox.entitlements import HELPER, entitlements, entitlements_plist, refused_entitlements
 from locara_verify.check import CheckResult, check

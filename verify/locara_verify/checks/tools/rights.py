@@ -66,9 +66,9 @@ def algebra(ctx: Context, tally: Tally) -> int:
 
 def wrong(rng: random.Random, app: Mapping[str, Json], tool: Mapping[str, Json]) -> str | None:
     """The first way in which `compose` is wrong about a pair, or None."""
+    from locara.core.compile import compile_grants  # noqa: PLC0415
     from locara.core.composition import compose  # noqa: PLC0415 - loads the framework
     from locara.core.decision import decide  # noqa: PLC0415
-    from locara.core.grant import compile_grants  # noqa: PLC0415
     from locara.core.manifest import parse_manifest  # noqa: PLC0415
 
     grants = [compile_grants(parse_manifest(json.dumps(value).encode())) for value in (app, tool)]

@@ -16,8 +16,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
 
+from locara.core.compile import compile_grants
 from locara.core.digest import Digest
-from locara.core.grant import Grants, compile_grants
+from locara.core.grant import Grants
 from locara.core.manifest import parse_manifest
 from locara.errors import LocaraError
 from locara.runtime.origin import Origin

@@ -10,7 +10,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from locara.core.grant import Grants, compile_grants
+from locara.core.compile import compile_grants
+from locara.core.grant import Grants
 from locara.core.manifest import parse_manifest
 from locara.runtime.origin import Origin, record_origin
 from locara.runtime.recall import recalled
