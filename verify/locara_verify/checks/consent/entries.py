@@ -202,11 +202,12 @@ def asleep(ctx: Context, tally: Tally) -> None:
         else:
             tally.twin(SLEEP, music, told)
         if entry == "start":
-            _foreign_plan(tally, person, after, sleeps=sleeps)
+            _foreign_plan(tally, person, after, before, sleeps=sleeps)
 
 
-def _foreign_plan(tally: Tally, person: Person, app: Path, *, sleeps: bool) -> None:
-    """A plan that was made of all that the manifest declares, whatever sleeps of it."""
+def _foreign_plan(tally: Tally, person: Person, app: Path, narrower: Path, *, sleeps: bool) -> None:
+    """A plan that was made of all that the manifest declares, whatever sleeps of it; and where nothing does, one of
+    another version that declares more."""
     from locara.runtime.app_home import AppHome  # noqa: PLC0415 - loads the runtime
     from locara.runtime.launch import launch_plan  # noqa: PLC0415 - as above
 
@@ -220,6 +221,12 @@ def _foreign_plan(tally: Tally, person: Person, app: Path, *, sleeps: bool) -> N
         tally.judge(SLEEP, plan is None, "a launch plan that gives what sleeps was taken", told)
     else:
         tally.twin(SLEEP, plan is not None, told)
+        code, plan = person.given("start", narrower, whole)
+        told = f"a plan of a version that declares more: {code or 'taken'}"
+        refused = plan is None and code == "state_exposed"
+        tally.judge(
+            SLEEP, refused, "a launch plan that gives what the version does not declare was taken", told
+        )
 
 
 def grown(ctx: Context, tally: Tally) -> None:

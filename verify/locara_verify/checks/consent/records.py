@@ -125,17 +125,17 @@ def narrowed(tally: Tally, ctx: Context, bundle: AppBundle) -> None:
         admission = Admission(replace(bundle, grants=grants), Asleep((Layer(grants, NOW),)))
         with awake_file(state, admission) as (path, digest):
             folder = ctx.fresh_dir("awake")
-            for name, data in (
-                (AWAKE_NAME, path.read_bytes()),
-                (MANIFEST_NAME, (bundle.path / MANIFEST_NAME).read_bytes()),
-            ):
-                (folder / name).write_bytes(data)
-        found = confirm(folder, manifest=told, awake=digest)
-        for part in (found.grants, *(layer.grants for layer in found.asleep.layers)):
-            gained = set(part.by_kind) - own
+            (folder / AWAKE_NAME).write_bytes(path.read_bytes())
+        (folder / MANIFEST_NAME).write_bytes((bundle.path / MANIFEST_NAME).read_bytes())
+        written = json.loads((folder / AWAKE_NAME).read_bytes())
+        for part in (written["awake"], *(layer["grants"] for layer in written["asleep"])):
+            gained = sorted(set(part["powers"]) - own)
             tally.judge(
                 ANSWERS, not gained, "what is awake holds what the manifest does not ask for", f"{gained}"
             )
+            if gained:
+                return
+    found = confirm(folder, manifest=told, awake=digest)
     tally.twin(ANSWERS, set(found.grants.by_kind) == own, "what is awake is given")
     unnamed(tally, folder, wider, key, told)
 
@@ -146,18 +146,17 @@ def unnamed(tally: Tally, folder: Path, wider: Grants, key: str, told: Digest) -
     more = {**grants_json(wider), "manifest": str(told)}
     layer = {"wakes": NOW, "grants": more}
     origin = {"declared": {**written["declared"], key: [f"/capabilities/{key}", f'"{key}": true', 1, 1]}}
-    for change in ({"awake": more}, {"asleep": [layer]}, {"awake": {**written["awake"], "manifest": _OTHER}}):
+    other = {"awake": {**written["awake"], "manifest": _OTHER}}
+    for change, handed in (({"awake": more}, None), ({"asleep": [layer]}, None), (other, None), ({}, _OTHER)):
         data = json.dumps({**written, **origin, **change}).encode()
         (folder / AWAKE_NAME).write_bytes(data)
-        for awake in (Digest.of(data), Digest.of(b"another")):
-            try:
-                gave = str(sorted(confirm(folder, manifest=told, awake=awake).grants.by_kind))
-            except StartError as error:
-                gave = error.code
-            refused = gave == "manifest_changed"
-            tally.judge(
-                ANSWERS, refused, "a list of what is awake was believed that is none of this app", gave
-            )
+        awake = Digest.of(data) if handed is None else Digest.parse(handed)
+        try:
+            gave = str(sorted(confirm(folder, manifest=told, awake=awake).grants.by_kind))
+        except StartError as error:
+            gave = error.code
+        refused = gave == "manifest_changed"
+        tally.judge(ANSWERS, refused, "a list of what is awake was believed that is none of this app", gave)
 
 
 def answers(tally: Tally, ctx: Context) -> None:
