@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from typing import Any, Final
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING, Any, Final
 
 from locara.errors import (
     IPC_CODES,
@@ -23,6 +21,9 @@ from locara.errors import (
     ToolError,
 )
 from locara.storage.faults import ipc_code
+
+if TYPE_CHECKING:
+    from pydantic_core import ValidationError
 
 _FAMILIES: Final[tuple[tuple[type[LocaraError], str], ...]] = (
     (InferenceError, "model_error"),
@@ -51,6 +52,8 @@ def error_object(error: BaseException) -> dict[str, Any]:
             if value:
                 reply[key] = value
         return reply
+    from pydantic_core import ValidationError  # noqa: PLC0415 - slow to load; it is there once a call was judged
+
     if isinstance(error, ValidationError):
         return {"code": "bad_request", "message": _problems(error)}
     log_internal(error)

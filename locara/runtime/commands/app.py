@@ -8,8 +8,9 @@ from typing import Any
 
 import locara
 from locara.core.capability import Kind
+from locara.runtime.arguments import NoArgs
 from locara.runtime.call import Call
-from locara.runtime.commands.registry import Lane, NoArgs, command
+from locara.runtime.commands.registry import Lane, command
 from locara.runtime.session import Session
 
 

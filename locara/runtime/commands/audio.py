@@ -6,11 +6,10 @@ import base64
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
-
 from locara.core.request import DeviceRequest
+from locara.runtime.arguments import Args, Field
 from locara.runtime.call import Call
-from locara.runtime.commands.registry import Args, Lane, command
+from locara.runtime.commands.registry import Lane, command
 from locara.runtime.session import Session
 
 MAX_READ: Final = 1024 * 1024

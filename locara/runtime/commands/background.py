@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 from locara.core.capability import Kind
 from locara.core.request import BackgroundRequest
+from locara.runtime.arguments import Args, NoArgs
 from locara.runtime.call import Call
-from locara.runtime.commands.registry import Args, Lane, NoArgs, command
+from locara.runtime.commands.registry import Lane, command
 from locara.runtime.session import Session
 
 

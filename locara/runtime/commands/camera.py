@@ -6,13 +6,12 @@ import base64
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
-from pydantic import Field
-
 from locara.core.request import DeviceRequest
 from locara.errors import CallError
+from locara.runtime.arguments import Args, Field
 from locara.runtime.call import Call
 from locara.runtime.commands.audio import HandleArgs
-from locara.runtime.commands.registry import Args, Lane, command
+from locara.runtime.commands.registry import Lane, command
 from locara.runtime.devices import Frame
 from locara.runtime.session import Session
 from locara.sandbox.desktop.ports import MJPG, RGB3

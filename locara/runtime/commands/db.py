@@ -12,11 +12,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, JsonValue
-
 from locara.errors import CallError, StorageError
+from locara.runtime.arguments import Args, Field, JsonValue
 from locara.runtime.call import Call
-from locara.runtime.commands.registry import Args, Lane, command
+from locara.runtime.commands.registry import Lane, command
 from locara.runtime.session import Session
 from locara.storage.search import Rescore, SearchRequest
 

@@ -7,13 +7,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
-
 from locara.core.pages import page_of
 from locara.core.request import ClipboardRequest, NotifyRequest, OpenExternalRequest
 from locara.errors import CallError
+from locara.runtime.arguments import Args, Field, NoArgs
 from locara.runtime.call import Call
-from locara.runtime.commands.registry import Args, Lane, NoArgs, command
+from locara.runtime.commands.registry import Lane, command
 from locara.runtime.session import Session
 from locara.sandbox.desktop.ports import MAX_BADGE, MAX_BODY, MAX_CLIPBOARD, MAX_TITLE
 

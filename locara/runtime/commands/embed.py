@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from locara.core.request import ModelRequest
+from locara.runtime.arguments import Args
 from locara.runtime.call import Call
 from locara.runtime.commands.llm import ModelName
-from locara.runtime.commands.registry import Args, Lane, command
+from locara.runtime.commands.registry import Lane, command
 from locara.runtime.session import Session
 
 

@@ -14,12 +14,11 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Literal, TypeVar
 
-from pydantic import Field
-
 from locara.core.request import FsRequest
 from locara.errors import CallError
+from locara.runtime.arguments import Args, Field
 from locara.runtime.call import Call
-from locara.runtime.commands.registry import Args, Lane, command
+from locara.runtime.commands.registry import Lane, command
 from locara.runtime.files import HANDLE_ROOT, root_name
 from locara.runtime.session import Session
 from locara.runtime.trees import Refused, Tree, closing, translated

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
-
 from locara.core.request import ModelRequest
 from locara.errors import CallError
 from locara.inference.backend import (
@@ -19,8 +17,9 @@ from locara.inference.backend import (
     PastCall,
     Thought,
 )
+from locara.runtime.arguments import Args, Field
 from locara.runtime.call import Call
-from locara.runtime.commands.registry import Args, Lane, command
+from locara.runtime.commands.registry import Lane, command
 from locara.runtime.offers import Offers, offered
 from locara.runtime.paced import PacedText
 from locara.runtime.session import Session

@@ -7,13 +7,12 @@ import binascii
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
-from pydantic import Field
-
 from locara.core.request import NetRequest
 from locara.errors import CallError
 from locara.runtime import fetch
+from locara.runtime.arguments import Args, Field
 from locara.runtime.call import Call
-from locara.runtime.commands.registry import Args, Lane, command
+from locara.runtime.commands.registry import Lane, command
 from locara.runtime.session import Session
 
 _DEFAULT_BODY: Final = 8 * 1024 * 1024

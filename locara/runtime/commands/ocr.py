@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
-
 from locara.core.skills import READING
 from locara.programs import pictures
 from locara.programs.words import MAX_TABLE, ReadPage, read_words
+from locara.runtime.arguments import Args, Field, NoArgs
 from locara.runtime.call import Call
 from locara.runtime.commands.fs import PathArgs, with_tree
-from locara.runtime.commands.registry import Args, Lane, NoArgs, command
+from locara.runtime.commands.registry import Lane, command
 from locara.runtime.programs import because, decoded, read_whole
 from locara.runtime.session import Session
 from locara.runtime.trees import closing

@@ -10,10 +10,9 @@ import base64
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Field
-
 from locara.programs import pages
 from locara.programs.pages import DPIS, MAX_COUNT, MAX_PAGE
+from locara.runtime.arguments import Field
 from locara.runtime.call import Call
 from locara.runtime.commands.fs import PathArgs, with_tree
 from locara.runtime.commands.registry import Lane, command

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
-
 from locara.records import dataclass
+from locara.runtime.arguments import Args, NoArgs, checked
 from locara.runtime.call import Call
 
 if TYPE_CHECKING:
@@ -42,20 +39,6 @@ class Lane(StrEnum):
 _WORKERS: Final = {Lane.FILES: 4, Lane.NET: 4, Lane.DEVICE: 5, Lane.PROGRAM: 2, Lane.WATCH: 9}
 
 
-class Args(BaseModel):
-    """Arguments of a command: strict types, nothing unknown, camelCase on the wire, never echoed in
-    errors."""
-
-    # A start would build dozens of models for the few commands that are called.
-    model_config = ConfigDict(
-        strict=True, extra="forbid", frozen=True, hide_input_in_errors=True, alias_generator=to_camel, defer_build=True
-    )  # fmt: skip
-
-
-class NoArgs(Args):
-    """The arguments of a command that takes none."""
-
-
 Run = Callable[["Session", Call, Any], Mapping[str, Any]]
 
 
@@ -69,17 +52,10 @@ class Command:
     run: Run
 
     def checked(self, args: object) -> Args:
-        """The arguments of a call. Raises pydantic's ValidationError.
-
-        Their model is built at the first call, by one thread: a model that is being built reads as its base class.
-        """
-        if not self.args.__pydantic_complete__:
-            with _BUILDING:
-                self.args.model_rebuild()
-        return self.args.model_validate(args)
+        """The arguments of a call. Raises pydantic_core's ValidationError."""
+        return checked(self.args, args)
 
 
-_BUILDING: Final = threading.Lock()
 REGISTERED: dict[str, Command] = {}
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
-from pydantic import Field
-
 from locara.core.composition import Composition, compose
 from locara.core.request import Request, ToolRequest
 from locara.core.scope import AtomScope, request_of
+from locara.runtime.arguments import Args, Field
 from locara.runtime.call import Call
-from locara.runtime.commands.registry import Args, Lane, command
+from locara.runtime.commands.registry import Lane, command
 from locara.runtime.session import Session
 
 MAX_NAME: Final = 160

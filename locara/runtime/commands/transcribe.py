@@ -13,14 +13,13 @@ import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from pydantic import Field
-
 from locara.core.request import ModelRequest
 from locara.errors import CallError, InferenceError
+from locara.runtime.arguments import Args, Field
 from locara.runtime.call import Call
 from locara.runtime.commands.fs import PathArgs, with_tree
 from locara.runtime.commands.llm import ModelName
-from locara.runtime.commands.registry import Args, Lane, command
+from locara.runtime.commands.registry import Lane, command
 from locara.runtime.session import Session
 
 if TYPE_CHECKING:

@@ -6,13 +6,12 @@ import base64
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
-
 from locara.core.skills import SPEAKING
 from locara.programs import sound
 from locara.programs.sound import PITCHES, RATES
+from locara.runtime.arguments import Args, Field, NoArgs
 from locara.runtime.call import Call
-from locara.runtime.commands.registry import Args, Lane, NoArgs, command
+from locara.runtime.commands.registry import Lane, command
 from locara.runtime.programs import because
 from locara.runtime.session import Session
 

@@ -40,13 +40,15 @@ EFFECTS: Final[Mapping[str, str]] = {
 @check("escape-asked-first", rules=(RULE,), quick=True)
 def run(_ctx: Context) -> CheckResult:
     """Each command with a root and a path, at each kind of place, with each choice."""
+    from locara.runtime.arguments_model import as_pydantic  # noqa: PLC0415 - loads pydantic
     from locara.runtime.commands import registered  # noqa: PLC0415 - loads every command
 
     tally, seen, session = Tally(), set(), MagicMock()
     for name, command in registered().items():
-        if not {"root", "path"} <= command.args.model_fields.keys():
+        model = as_pydantic(command.args)
+        if not {"root", "path"} <= model.model_fields.keys():
             continue
-        for (root, known), more in product(PLACES.items(), choices(command.args)):
+        for (root, known), more in product(PLACES.items(), choices(model)):
             done = called(session, command, {**more, "root": root, "path": "one/a.txt"})
             asked: set[object] = set()
             for what, words in done:

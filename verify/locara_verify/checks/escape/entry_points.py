@@ -45,16 +45,18 @@ def live_commands(arena: Arena) -> tuple[str, ...]:
 
 def entry_points(arena: Arena) -> tuple[EntryPoint, ...]:
     """One entry point for each live command, in the order of their names."""
-    from locara.runtime.commands import registered  # noqa: PLC0415 - only live checks load the runtime
+    from locara.runtime.arguments_model import as_pydantic  # noqa: PLC0415 - only live checks load the runtime
+    from locara.runtime.commands import registered  # noqa: PLC0415 - as above
 
     handlers, found = registered(), []
     for name in live_commands(arena):
         command = handlers.get(name)
         if command is None:
             continue  # LC401 reports it
-        schema = _schema(command.args)
+        model = as_pydantic(command.args)
+        schema = _schema(model)
         base = ordinary(arena, schema)
-        found.append(EntryPoint(name, schema, base, _texts(command.args)))
+        found.append(EntryPoint(name, schema, base, _texts(model)))
     return tuple(found)
 
 

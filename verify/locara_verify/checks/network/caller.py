@@ -39,14 +39,15 @@ class Caller:
 
     def told(self, *, cancelled: bool = False, **args: Json) -> tuple[str, dict[str, Json]]:
         """The code ("" for an answer) and the answer; of a call that was cancelled meanwhile, if it says so."""
-        from pydantic import ValidationError  # noqa: PLC0415 - loads the framework
+        from pydantic_core import ValidationError  # noqa: PLC0415 - loads the framework
 
         from locara.errors import CallError, CapabilityDenied  # noqa: PLC0415
+        from locara.runtime.arguments import checked  # noqa: PLC0415
         from locara.runtime.call import Call  # noqa: PLC0415
         from locara.runtime.commands.net import FetchArgs, net_fetch  # noqa: PLC0415
 
         try:
-            given = FetchArgs.model_validate(args)
+            given = checked(FetchArgs, args)
         except ValidationError:
             return "bad_request", {}
         call = Call(1, "net.fetch", lambda _event: None)

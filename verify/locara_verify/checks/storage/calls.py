@@ -226,9 +226,9 @@ def unwanted(tally: Tally, store: Store) -> None:
 
 def _commands(tally: Tally, store: Store) -> None:
     """The same as the app sends them: a command that reads ends when its call was cancelled."""
-    from locara.runtime.call import Call  # noqa: PLC0415 - only this part needs the runtime
+    from locara.runtime.arguments import Args  # noqa: PLC0415 - only this part needs the runtime
+    from locara.runtime.call import Call  # noqa: PLC0415 - as above
     from locara.runtime.commands import db  # noqa: PLC0415 - as above
-    from locara.runtime.commands.registry import Args  # noqa: PLC0415 - as above
 
     session: Any = SimpleNamespace(store=store)
     ways: tuple[tuple[Callable[..., object], Args], ...] = (
