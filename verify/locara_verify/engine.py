@@ -125,8 +125,11 @@ def _has_room(state: _State, check: Check) -> bool:
     running = [entry.task.check for entry in state.running.values()]
     if check.exclusive or any(other.exclusive for other in running):
         return not running
-    steady = any(other.steady for other in (check, *running))
-    return len(running) < (min(state.job.jobs, processors()) if steady else state.job.jobs)
+    if any(other.steady for other in (check, *running)):
+        return len(running) < min(state.job.jobs, processors())
+    if state.job.jobs == 1:
+        return not running
+    return check.waits or sum(not other.waits for other in running) < state.job.jobs
 
 
 def _start(state: _State, task: Task) -> None:
