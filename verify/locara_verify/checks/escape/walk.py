@@ -66,6 +66,7 @@ class Walk:
     root: Root
     rng: random.Random
     model: Model = field(default_factory=Model)
+    made: set[str] = field(default_factory=set)
     steps: int = 0
 
     def ask(self, command: str, path: str, **more: Json) -> tuple[bool, str, Json]:
@@ -92,6 +93,7 @@ class Walk:
         wanted = self.root.writable and fits and not (path in self.model.files and mode == "create")
         self.expect(WIDENING, ok == wanted, f"fs.write ({mode})", path, code)
         if ok:
+            self.made.add("file")
             self.model.files[path] = self.model.files.get(path, "") + text if mode == "append" else text
 
     def read(self) -> None:
@@ -133,6 +135,7 @@ class Walk:
         wanted = self.root.writable and self.model.parent_is_there(path) and not self.model.taken(path)
         self.expect(WIDENING, ok == wanted, "fs.mkdir", path, code)
         if ok:
+            self.made.add("folder")
             self.model.folders.add(path)
 
     def remove(self) -> None:
@@ -219,7 +222,7 @@ def attack(trial: Trial) -> None:
             continue  # what may only be read is walked by the other checks; here the model would stay empty
         walk = Walk(trial, root, arena.ctx.rng(f"escape-walk-{root.folder.name}"))
         walk.run(share(arena.ctx, 0.06))
-        works = bool(walk.model.files) and bool(walk.model.folders)
-        trial.twin(WIDENING, works, f"after the walk in {root.folder.name} there are files and folders")
+        works = walk.made == {"file", "folder"}
+        trial.twin(WIDENING, works, f"the walk in {root.folder.name} made files and folders")
     for rule in (TRAVERSAL, LINKS, WIDENING):
         trial.tried(rule)
