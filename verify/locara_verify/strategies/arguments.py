@@ -23,6 +23,7 @@ CONFUSED: tuple[Json, ...] = (
     "x" * 100_000, ["x"] * 10_000, {str(number): 0 for number in range(2_000)}, "\u202e", "\U0010ffff",
     "A" * 65_536, "${x}", "{{7*7}}", "%s%n", "'; --",
 )  # fmt: skip
+_GREAT = 100_000
 EXTRA_KEYS = (
     "extra",
     "__proto__",
@@ -109,6 +110,50 @@ def texts(
                 yield from texts(part, root, (*here, name), depth + 1)
         elif kind == "array":
             yield from texts(branch.get("items", {}), root, (*here, 0), depth + 1)
+
+
+def misfits(
+    schema: Schema, root: Schema, here: tuple[str | int, ...] = (), depth: int = 0
+) -> Iterator[tuple[tuple[str | int, ...], Json]]:
+    """For every place of a schema what nearly fits: one beyond each bound, the next type, a name that is not declared.
+
+    Where a place takes several kinds of values, one of these may fit after all: who uses them asks the schema.
+    """
+    if depth > 6:
+        return
+    for branch in branches(schema, root):
+        kind = branch.get("type")
+        if kind == "string":
+            yield from ((here, value) for value in (7, "no-such-choice", *_beside(branch, "Length", "a")))
+        elif kind in ("integer", "number"):
+            ends = (("minimum", -1), ("maximum", 1))
+            yield from ((here, branch[end] + step) for end, step in ends if end in branch)
+            yield from ((here, value) for value in ("1", True))
+        elif kind == "boolean":
+            yield from ((here, value) for value in (0, "true"))
+        elif kind == "array":
+            items = branch.get("items", {})
+            yield from ((here, value) for value in ("[]", *_beside(branch, "Items", [example(items, root)])))
+            yield from misfits(items, root, (*here, 0), depth + 1)
+        elif kind == "object":
+            if here:
+                yield here, "{}"
+            for name, part in branch.get("properties", {}).items():
+                yield from misfits(part, root, (*here, name), depth + 1)
+            more = branch.get("additionalProperties", {})
+            if isinstance(more, Mapping):
+                yield from misfits(more, root, (*here, "key"), depth + 1)
+            elif here and more is False:
+                yield (*here, "extra"), True
+
+
+def _beside(schema: Schema, what: str, one: Any) -> Iterator[Any]:  # noqa: ANN401 - texts and lists
+    """One less than the least and one more than the most, where that is no great amount."""
+    least, most = schema.get(f"min{what}", 0), schema.get(f"max{what}", _GREAT)
+    if least:
+        yield one * (least - 1)
+    if most < _GREAT:
+        yield one * (most + 1)
 
 
 def places(value: Json, here: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from locara_verify.check import CheckResult, check
@@ -73,12 +73,25 @@ def attack(trial: Trial) -> None:
     for point in points:
         for name in (*SETTINGS, "__proto__", "", MADE_UP):
             send(trial, point, {**point.base, name: True}, f"extra {name!r}", wrong=True)
+        for args, what in nearly(point):
+            if not fits[point.command](args):
+                send(trial, point, args, what, wrong=True)
     for number in range(count if points else 0):
         point = points[number % len(points)]
         full = full_example(rng, point)
         args, what = arguments.confuse(rng, full)
         send(trial, point, args, what, wrong=not fits[point.command](args))
         trial.arena.ctx.progress(number, count, "confused arguments")
+
+
+def nearly(point: EntryPoint) -> Iterator[tuple[dict[str, Json], str]]:
+    """Ordinary arguments with one place, however deep, that nearly fits."""
+    every: dict[str, Json] = arguments.example(point.schema, point.schema, all_fields=True)
+    for place, value in arguments.misfits(point.schema, point.schema):
+        top = str(place[0])
+        whole: dict[str, Json] = {**point.base, top: every.get(top)}
+        told = ".".join(map(str, place))
+        yield arguments.put(whole, place, value), f"{told} = {str(value)[:40]!r}"
 
 
 def full_example(rng: random.Random, point: EntryPoint) -> dict[str, Json]:
