@@ -9,10 +9,10 @@ from types import ModuleType
 
 
 def no_plugins() -> None:
-    """Pydantic finds no plug-in and does not look for one.
+    """Pydantic, where a call loads it, finds no plug-in and does not look for one.
 
     A plug-in is whatever is installed: nothing of that belongs into the process that holds the gate. What would look
-    for them loads a reader of packages' metadata, a twentieth of the work of a start.
+    for them loads a reader of packages' metadata, too.
     """
     os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
     loader = ModuleType("pydantic.plugin._loader")

@@ -71,8 +71,7 @@ class Check:
     """A registered check. ``applies`` answers with the reason why the check has no place in a plan, or None.
 
     ``exclusive`` checks run alone after all others, ``steady`` ones with a processor of their own: both measure, these
-    by the processor time of one thread, which does not change when others work beside it. Those that ``wait`` for most
-    of their time take nobody's place: one more runs beside each. ``quick`` checks also run in
+    by the processor time of one thread, which does not change when others work beside it. ``quick`` checks also run in
     the quick profile, which is to answer soon; the others there only when they are chosen. ``broken_manifest`` checks
     also run when locara.json cannot be read; every other check then has no result. ``on_disk`` checks need the file
     system that a person's files lie on; those of others may lie in memory.
@@ -83,7 +82,6 @@ class Check:
     needs: frozenset[Need]
     exclusive: bool
     steady: bool
-    waits: bool
     quick: bool
     broken_manifest: bool
     on_disk: bool
@@ -107,7 +105,6 @@ def check(
     needs: frozenset[Need] = frozenset(),
     exclusive: bool = False,
     steady: bool = False,
-    waits: bool = False,
     quick: bool = False,
     broken_manifest: bool = False,
     on_disk: bool = False,
@@ -133,7 +130,6 @@ def check(
             needs,
             exclusive,
             steady,
-            waits,
             quick,
             broken_manifest,
             on_disk,

@@ -125,11 +125,8 @@ def _has_room(state: _State, check: Check) -> bool:
     running = [entry.task.check for entry in state.running.values()]
     if check.exclusive or any(other.exclusive for other in running):
         return not running
-    if any(other.steady for other in (check, *running)):
-        return len(running) < min(state.job.jobs, processors())
-    if state.job.jobs == 1:
-        return not running
-    return check.waits or sum(not other.waits for other in running) < state.job.jobs
+    steady = any(other.steady for other in (check, *running))
+    return len(running) < (min(state.job.jobs, processors()) if steady else state.job.jobs)
 
 
 def _start(state: _State, task: Task) -> None:

@@ -20,6 +20,7 @@ from locara.runtime.awake import AWAKE_NAME, Admission, Admitted, awake_file, co
 from locara.runtime.manifest_file import MANIFEST_NAME, BundleError
 from locara.runtime.standing import Asleep, Layer
 from locara.runtime.state import StartError, StateFolder
+from tests.unit.core.conftest import MINIMAL
 
 ONE, TWO, TOOL = (f"sha256:{digit * 64}" for digit in "123")
 WAKES = 1_800_000_000.0
@@ -27,22 +28,7 @@ Change = Callable[[dict[str, Any]], object]
 
 
 def app(folder: Path, capabilities: dict[str, Any], **more: Any) -> AppBundle:
-    document = {
-        "schema": "locara/v1",
-        "name": "probe",
-        "publisher": "acme",
-        "version": "1.2.3",
-        "displayName": "Probe",
-        "description": "A small app for a test.",
-        "license": "Apache-2.0",
-        "author": {"name": "Acme", "email": "acme@example.com"},
-        "icon": "public/icon.png",
-        "screenshots": ["screenshots/one.png"],
-        "category": "utilities",
-        "build": {"tool": "none", "out": "dist"},
-        "capabilities": capabilities,
-        **more,
-    }
+    document = {**MINIMAL, "capabilities": capabilities, **more}
     folder.mkdir()
     (folder / MANIFEST_NAME).write_text(json.dumps(document, indent=2))
     return AppBundle.open(folder)
@@ -199,7 +185,7 @@ def test_another_file_or_manifest_than_was_handed_in_is_refused(
 ) -> None:
     folder = inside(Admission(bundle, Asleep()))
     manifest, awake = (Digest.of((folder / name).read_bytes()) for name in (MANIFEST_NAME, AWAKE_NAME))
-    assert confirm(folder, manifest=manifest, awake=awake).grants.app_id == "acme/probe"
+    assert confirm(folder, manifest=manifest, awake=awake).grants.app_id == "acme/notes"
     for wrong in ({"manifest": awake, "awake": awake}, {"manifest": manifest, "awake": manifest}):
         with pytest.raises(StartError) as caught:
             confirm(folder, **wrong)
@@ -220,10 +206,10 @@ def test_what_a_killed_launcher_left_is_taken_away_after_an_hour(
     old, new, other, record = (
         consent / name
         for name in (
-            "acme.probe.00.awake.json",
-            "acme.probe.11.awake.json",
-            "acme.prober.00.awake.json",
-            "acme.probe.json",
+            "acme.notes.00.awake.json",
+            "acme.notes.11.awake.json",
+            "acme.notes2.00.awake.json",
+            "acme.notes.json",
         )
     )
     for path in (old, new, other, record):

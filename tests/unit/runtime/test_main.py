@@ -42,3 +42,17 @@ def test_an_installed_plug_in_does_not_run(tmp_path: Path, closed: bool) -> None
         check=True,
     )
     assert ("the plug-in ran" in done.stdout, "nothing looked" in done.stdout) == (not closed, closed)
+
+
+def test_a_start_loads_neither_pydantic_nor_what_reads_a_manifest() -> None:
+    program = """
+import sys
+import locara.runtime.main, locara.runtime.payload
+slow = {"pydantic", "pydantic_core", "locara.core.manifest", "locara.core.declarations", "locara.core.compile"}
+print(sorted(slow & sys.modules.keys()))
+"""
+    path = f"import sys; sys.path[:] = {sys.path!r}\n"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", path + program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")

@@ -38,7 +38,6 @@ def a_check(name: str, *rules: str, **more: object) -> Check:
         "needs": frozenset(),
         "exclusive": False,
         "steady": False,
-        "waits": False,
         "on_disk": False,
         "quick": False,
         "broken_manifest": False,

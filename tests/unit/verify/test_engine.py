@@ -174,7 +174,7 @@ def run(make_app, make_rule, make_check, tmp_path, monkeypatch) -> Callable[...,
     app = make_app()
 
     def go(
-        *names: str, emit=lambda _event: None, app=app, exclusive=(), steady=(), waits=(), planned=(), **more
+        *names: str, emit=lambda _event: None, app=app, exclusive=(), steady=(), planned=(), **more
     ) -> list[CheckFinished]:
         checks: list[Check] = [
             make_check(
@@ -183,7 +183,6 @@ def run(make_app, make_rule, make_check, tmp_path, monkeypatch) -> Callable[...,
                 module="misbehaving",
                 exclusive=name in exclusive,
                 steady=name in steady,
-                waits=name in waits,
                 broken_manifest=name == "text",
             )
             for name in names
@@ -498,25 +497,6 @@ def test_a_steady_check_has_a_processor_of_its_own(run, monkeypatch, processors:
     events = run("good", "finding", "noisy", "text", emit=emit, jobs=3, steady=("noisy",))
     assert all(event.result is not None for event in events)
     assert max(beside) <= most
-
-
-@pytest.mark.parametrize(
-    ("jobs", "waits", "most"), [(2, (), 2), (2, ("noisy",), 3), (2, ("noisy", "good"), 4), (1, ("noisy",), 1)]
-)
-def test_a_check_that_waits_takes_nobodys_place(run, jobs: int, waits: tuple[str, ...], most: int) -> None:
-    running: set[str] = set()
-    seen: list[int] = []
-
-    def emit(event) -> None:
-        match event:
-            case CheckStarted():
-                running.add(event.task.check.name)
-                seen.append(len(running))
-            case CheckFinished():
-                running.discard(event.task.check.name)
-
-    run("noisy", "good", "finding", "text", emit=emit, jobs=jobs, waits=waits)
-    assert max(seen) == most
 
 
 def test_a_broken_manifest_leaves_only_the_checks_that_can_read_it(run, make_app) -> None:

@@ -117,9 +117,8 @@ def narrowed(tally: Tally, ctx: Context, bundle: AppBundle) -> None:
     state = StateFolder(ctx.fresh_dir("awake-state"))
     declared = json.loads(ctx.target.manifest_bytes)["capabilities"]
     key = next((name for name in _FLAGS if name not in declared), None)
-    if key is None:
-        return  # an app that asks for all of it has nothing that could be added
-    wider = compile_grants(parse_manifest(edited(ctx, **{key.replace(".", "_"): True})))
+    more = {} if key is None else {key.replace(".", "_"): True}
+    wider = compile_grants(parse_manifest(edited(ctx, **more)))
     own, told = set(bundle.grants.by_kind), bundle.manifest.digest
     for grants in (wider, bundle.grants):
         admission = Admission(replace(bundle, grants=grants), Asleep((Layer(grants, NOW),)))
@@ -137,7 +136,8 @@ def narrowed(tally: Tally, ctx: Context, bundle: AppBundle) -> None:
                 return
     found = confirm(folder, manifest=told, awake=digest)
     tally.twin(ANSWERS, set(found.grants.by_kind) == own, "what is awake is given")
-    unnamed(tally, folder, wider, key, told)
+    if key is not None:  # else the app asks for all of it, and nothing could be added
+        unnamed(tally, folder, wider, key, told)
 
 
 def unnamed(tally: Tally, folder: Path, wider: Grants, key: str, told: Digest) -> None:
