@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import platform
 from typing import Final
 
 RESOLVE_NO_MAGICLINKS: Final = 0x02
@@ -57,7 +56,7 @@ def open_beneath(directory: int, path: str, flags: int, mode: int = 0) -> int:
 
 def rename_new(directory: int, old: str, new: str) -> None:
     """Rename within one directory, atomically refusing (EEXIST) when the new name is already there."""
-    number = _SYS_RENAMEAT2.get(platform.machine())
+    number = _SYS_RENAMEAT2.get(os.uname().machine)
     if number is None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     result: int = _libc.syscall(

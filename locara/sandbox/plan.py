@@ -143,7 +143,13 @@ def build_plan(spec: LaunchSpec) -> LaunchPlan:
     code, links, import_path = code_sources(spec.extra_read_only)
     sources = [*code, *_app_sources(spec), Source(_data_dir(spec.data_dir), DATA, "dir", writable=True)]
     sources += _model_sources(spec, view) + _tool_sources(spec, view) + _root_sources(spec, view)
-    environment = {"PATH": "/usr/bin", "HOME": f"{DATA}/tmp", "LANG": "C.UTF-8", "TMPDIR": SCRATCH}  # noqa: S108 - inside
+    environment = {
+        "PATH": "/usr/bin",
+        "HOME": f"{DATA}/tmp",  # noqa: S108 - inside
+        "LANG": "C.UTF-8",
+        "TMPDIR": SCRATCH,
+        "OPENBLAS_NUM_THREADS": "1",  # NumPy is loaded for its arrays: the threads it starts have nothing to do
+    }
     if view.net == "proxy":
         environment["LOCARA_PROXY"] = f"127.0.0.1:{PROXY_PORT}"
         authority = next((path for path in CA_FILES if Path(path).is_file()), None)

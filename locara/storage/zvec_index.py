@@ -11,7 +11,6 @@ with deletions does not outlive the process, nor a quarter of its size.
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -48,6 +47,12 @@ def _zvec() -> ModuleType:
             )
             _started.append(True)
     return zvec
+
+
+def _remove(path: Path) -> None:
+    import shutil  # noqa: PLC0415 - loads every format of archives, and few starts have an index to remove
+
+    shutil.rmtree(path, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +136,7 @@ class ZvecIndexes:
         with suppress(OSError):
             for entry in self._folder.iterdir():
                 if entry.name not in kept:
-                    shutil.rmtree(entry, ignore_errors=True)
+                    _remove(entry)
         return kept
 
     def nearest(self, source: Source, target: Sequence[float], count: int) -> list[tuple[int, float]] | None:
@@ -232,7 +237,7 @@ class ZvecIndexes:
     def _build(self, source: Source) -> _Index | None:
         zvec = _zvec()
         path = self._folder / source.key
-        shutil.rmtree(path, ignore_errors=True)
+        _remove(path)
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._changes.watch([source.watched])
         self._watched[source.key] = source.watched
@@ -313,7 +318,7 @@ class ZvecIndexes:
         if index is not None:
             with suppress(Exception):
                 index.collection.close()
-        shutil.rmtree(self._folder / source.key, ignore_errors=True)
+        _remove(self._folder / source.key)
 
     def settle(self) -> dict[str, tuple[int, str]]:
         """End: bring what is left up to date, close, and tell which indexes can be trusted by the next start."""

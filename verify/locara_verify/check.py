@@ -72,7 +72,9 @@ class Check:
 
     ``exclusive`` checks run alone after all others, ``steady`` ones with a processor of their own: both measure, these
     by the processor time of one thread, which does not change when others work beside it. ``quick`` checks also run in
-    the quick profile, which is to answer soon; the others there only when they are chosen. ``broken_manifest`` checks
+    the quick profile, which is to answer soon; the others there only when they are chosen. ``waits`` is said of those
+    that mostly wait for what they started or for a time to pass: side by side they would leave processors without work.
+    ``broken_manifest`` checks
     also run when locara.json cannot be read; every other check then has no result. ``on_disk`` checks need the file
     system that a person's files lie on; those of others may lie in memory.
     """
@@ -83,6 +85,7 @@ class Check:
     exclusive: bool
     steady: bool
     quick: bool
+    waits: bool
     broken_manifest: bool
     on_disk: bool
     applies: Applies
@@ -106,6 +109,7 @@ def check(
     exclusive: bool = False,
     steady: bool = False,
     quick: bool = False,
+    waits: bool = False,
     broken_manifest: bool = False,
     on_disk: bool = False,
     applies: Applies = always,
@@ -131,6 +135,7 @@ def check(
             exclusive,
             steady,
             quick,
+            waits,
             broken_manifest,
             on_disk,
             applies,

@@ -117,8 +117,17 @@ def _shared(plan: Plan) -> list[str]:
 
 
 def _start_some(state: _State) -> None:
-    while state.waiting and not state.halt and _has_room(state, state.waiting[0].check):
-        _start(state, state.waiting.popleft())
+    while not state.halt and (task := _next(state)) is not None:
+        state.waiting.remove(task)
+        _start(state, task)
+
+
+def _next(state: _State) -> Task | None:
+    """The first task, if there is room for it. While one that waits is running, those come first that do not."""
+    tasks = state.waiting
+    one_waits = any(entry.task.check.waits for entry in state.running.values())
+    task = next((task for task in tasks if not (task.check.waits and one_waits)), tasks[0] if tasks else None)
+    return task if task is not None and _has_room(state, task.check) else None
 
 
 def _has_room(state: _State, check: Check) -> bool:

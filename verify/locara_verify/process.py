@@ -188,9 +188,9 @@ def bare_environment(home: Path) -> dict[str, str]:
 
 
 def environment(ours: Mapping[str, str]) -> dict[str, str]:
-    """``ours`` without the variables that would steer a check, and with a fixed hash seed."""
+    """``ours`` without the variables that would steer a check, with a fixed hash seed and no threads for NumPy."""
     kept = {key: value for key, value in ours.items() if not key.startswith(_IGNORED)}
-    return {**kept, "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1"}
+    return {**kept, "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 def descendants(pid: int) -> tuple[int, ...]:

@@ -7,7 +7,6 @@ not even loaded.
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from types import MappingProxyType
@@ -56,6 +55,8 @@ class _Table(Mapping[str, Command]):
 
 def registered() -> Mapping[str, Command]:
     """Every command of every module in this folder, by name, whether an app can be granted it or not."""
+    import pkgutil  # noqa: PLC0415 - a start names each module it needs
+
     for module in pkgutil.iter_modules(__path__):
         import_module(f"{__name__}.{module.name}")
     return MappingProxyType(REGISTERED)

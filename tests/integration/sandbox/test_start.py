@@ -35,7 +35,13 @@ def test_every_layer_is_read_back_before_the_payload_runs(box: Box) -> None:
 def test_the_environment_is_exactly_the_plans(box: Box) -> None:
     environment = box.say("dict(os.environ)")
     assert environment.pop("LOCARA_BROKER_FD").isdecimal()
-    assert environment == {"HOME": "/data/tmp", "LANG": "C.UTF-8", "PATH": "/usr/bin", "TMPDIR": "/tmp"}
+    assert environment == {
+        "HOME": "/data/tmp",
+        "LANG": "C.UTF-8",
+        "OPENBLAS_NUM_THREADS": "1",
+        "PATH": "/usr/bin",
+        "TMPDIR": "/tmp",
+    }
 
 
 def test_the_data_folder_has_its_parts_and_keeps_what_is_written(box: Box) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import platform
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -129,7 +128,7 @@ def test_a_new_name_never_takes_the_place_of_another(
     assert (place / "c").read_text() == "a" and not (place / "a").exists()
     with pytest.raises(FileNotFoundError):
         openat2.rename_new(fd, "a", "d")
-    monkeypatch.setattr(platform, "machine", lambda: "pdp11")
+    monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(machine="pdp11"))
     with pytest.raises(OSError) as caught:
         openat2.rename_new(fd, "c", "d")
     assert caught.value.errno == errno.ENOSYS and (place / "c").exists()

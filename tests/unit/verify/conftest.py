@@ -40,6 +40,7 @@ def a_check(name: str, *rules: str, **more: object) -> Check:
         "steady": False,
         "on_disk": False,
         "quick": False,
+        "waits": False,
         "broken_manifest": False,
         "applies": always,
         "run": lambda _ctx: CheckResult(),

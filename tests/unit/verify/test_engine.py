@@ -174,7 +174,7 @@ def run(make_app, make_rule, make_check, tmp_path, monkeypatch) -> Callable[...,
     app = make_app()
 
     def go(
-        *names: str, emit=lambda _event: None, app=app, exclusive=(), steady=(), planned=(), **more
+        *names: str, emit=lambda _event: None, app=app, exclusive=(), steady=(), waits=(), planned=(), **more
     ) -> list[CheckFinished]:
         checks: list[Check] = [
             make_check(
@@ -183,6 +183,7 @@ def run(make_app, make_rule, make_check, tmp_path, monkeypatch) -> Callable[...,
                 module="misbehaving",
                 exclusive=name in exclusive,
                 steady=name in steady,
+                waits=name in waits,
                 broken_manifest=name == "text",
             )
             for name in names
@@ -497,6 +498,31 @@ def test_a_steady_check_has_a_processor_of_its_own(run, monkeypatch, processors:
     events = run("good", "finding", "noisy", "text", emit=emit, jobs=3, steady=("noisy",))
     assert all(event.result is not None for event in events)
     assert max(beside) <= most
+
+
+@pytest.mark.parametrize(
+    ("waits", "order"),
+    [
+        pytest.param((), ["good", "finding", "noisy", "text"], id="in their order"),
+        pytest.param(
+            ("good", "finding"), ["good", "noisy", "finding", "text"], id="one beside it does not wait"
+        ),
+        pytest.param(
+            ("good", "finding", "noisy", "text"), ["good", "finding", "noisy", "text"], id="all wait"
+        ),
+    ],
+)
+def test_of_those_that_wait_one_runs_while_there_are_others(run, waits, order: list[str]) -> None:
+    started: list[str] = []
+
+    def emit(event) -> None:
+        if isinstance(event, CheckStarted):
+            started.append(event.task.check.name)
+
+    events = run("good", "finding", "noisy", "text", emit=emit, jobs=2, waits=waits)
+    assert all(event.result is not None for event in events)
+    assert started[:2] == order[:2]
+    assert sorted(started) == sorted(order)
 
 
 def test_a_broken_manifest_leaves_only_the_checks_that_can_read_it(run, make_app) -> None:

@@ -60,6 +60,24 @@ def test_a_slow_machine_gets_more_seconds_but_no_better_ratio() -> None:
     assert BOUND.holds(sample, 10.0)
 
 
+@pytest.mark.parametrize(
+    ("slower", "noise", "base", "slow", "clears"),
+    [
+        pytest.param(1.0, 0.01, 1e-3, 1.0, True, id="as quick"),
+        pytest.param(1.2, 0.01, 1e-4, 1.0, True, id="within the extra"),
+        pytest.param(1.2, 0.01, 1e-3, 1.0, False, id="within neither"),
+        pytest.param(1.2, 0.01, 1e-3, 10.0, True, id="within the extra of a slow machine"),
+        pytest.param(1.03, 0.2, 1e-2, 1.0, False, id="on both sides of the bound: it holds and is not clear"),
+    ],
+)
+def test_a_verdict_is_clear_when_the_whole_interval_is_within_a_bound(
+    slower: float, noise: float, base: float, slow: float, clears: bool
+) -> None:
+    sample = pairs(slower, noise, base=base)
+    assert BOUND.clear(slow)(sample) is clears
+    assert not clears or BOUND.within(slow)(sample)
+
+
 def test_measuring_alternates_and_counts_every_pair_but_the_first() -> None:
     order: list[str] = []
 
@@ -90,6 +108,31 @@ def test_measuring_ends_when_the_interval_is_sharp_and_goes_on_when_it_is_not(
     assert found.is_sharp() == (expected == LEAST_PAIRS)
 
 
+@pytest.mark.parametrize(
+    ("spread", "clear", "expected"),
+    [
+        pytest.param(0.02, True, LEAST_PAIRS, id="clear and not wide: it ends"),
+        pytest.param(0.02, False, 70, id="not clear: it goes on"),
+        pytest.param(0.6, True, 70, id="wide: it goes on"),
+    ],
+)
+def test_measuring_ends_when_the_verdict_is_clear_and_the_interval_not_wide(
+    monkeypatch: pytest.MonkeyPatch, spread: float, clear: bool, expected: int
+) -> None:
+    monkeypatch.setattr(compare, "MOST_PAIRS", 70)
+    values = cycle([1.0 - spread, 1.0 + spread])
+    found = measure(
+        lambda: next(values),
+        lambda: 1.0,
+        seconds=3_600,
+        seed=1,
+        holds=any_pairs,
+        clear=lambda _pairs: clear,
+    )
+    assert not found.is_sharp()
+    assert len(found.ours) == expected
+
+
 def any_pairs(_pairs: Pairs) -> bool:
     return True
 
@@ -116,5 +159,5 @@ def test_slowness_is_relative_to_the_reference_and_never_below_one() -> None:
     assert spin() == 45
     ticks = iter([0.0, 1e-9])
     assert slowness(lambda: next(ticks)) == 1.0
-    ticks = iter([0.0, 0.4])
+    ticks = iter([0.0, 0.2])
     assert slowness(lambda: next(ticks)) == pytest.approx(5.0)

@@ -109,20 +109,35 @@ def measure(
     seconds: float,
     seed: int,
     holds: Callable[[Pairs], bool],
+    clear: Callable[[Pairs], bool] = lambda _pairs: False,
     least: int = LEAST_PAIRS,
 ) -> Pairs:
     """Pairs for which ``holds``, or the last of TIMES sets for none of which it does.
 
-    A set is measured in about ``seconds``, sooner where the machine is quiet: when the interval is SHARP.
+    A set is measured in about ``seconds``. It ends sooner when further pairs would tell little more: when the
+    interval is SHARP, or is not wide and ``clear`` of the bound with all of it.
     """
     for _ in range(TIMES):
-        pairs = _measure(ours, raw, seconds, seed, least)
+        pairs = _measure(ours, raw, seconds, least, _Judge(seed, clear))
         if holds(pairs):
             break
     return pairs
 
 
-def _measure(ours: Cost, raw: Cost, seconds: float, seed: int, least: int) -> Pairs:
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    seed: int
+    clear: Callable[[Pairs], bool]
+
+    def pairs(self, found: Sequence[tuple[float, float]]) -> Pairs:
+        return Pairs(tuple(a for a, _ in found), tuple(b for _, b in found), self.seed)
+
+    def has_enough(self, found: Sequence[tuple[float, float]]) -> bool:
+        pairs = self.pairs(found)
+        return pairs.is_sharp() or (self.clear(pairs) and not pairs.is_wide())
+
+
+def _measure(ours: Cost, raw: Cost, seconds: float, least: int, judge: _Judge) -> Pairs:
     """Run both in alternating pairs, once before and then at least ``least`` times."""
     ours()
     raw()
@@ -130,7 +145,7 @@ def _measure(ours: Cost, raw: Cost, seconds: float, seed: int, least: int) -> Pa
     end, look = time.monotonic() + seconds, least
     while len(found) < least or (time.monotonic() < end and len(found) < MOST_PAIRS):
         if len(found) == look:
-            if _pairs(found, seed).is_sharp():
+            if judge.has_enough(found):
                 break
             look += look // 2
         if len(found) % 2:
@@ -140,11 +155,7 @@ def _measure(ours: Cost, raw: Cost, seconds: float, seed: int, least: int) -> Pa
             a = ours()
             b = raw()
         found.append((a, b))
-    return _pairs(found, seed)
-
-
-def _pairs(found: Sequence[tuple[float, float]], seed: int) -> Pairs:
-    return Pairs(tuple(a for a, _ in found), tuple(b for _, b in found), seed)
+    return judge.pairs(found)
 
 
 def spin() -> int:
@@ -162,7 +173,7 @@ def slowness(clock: Callable[[], float]) -> float:
     Measured with the clock the bound is measured with: processor time hardly changes when a machine is
     busy, wall time does.
     """
-    rounds = 200_000
+    rounds = 100_000
     start = clock()
     for _ in range(rounds):
         spin()

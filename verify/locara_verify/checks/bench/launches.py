@@ -74,6 +74,7 @@ def run(ctx: Context) -> CheckResult:
         seconds=ctx.profile.bench_seconds / 3,
         seed=ctx.seed_for(RULE),
         holds=STARTED.within(slow),
+        clear=STARTED.clear(slow),
     )
     slow = max(slow, slowness(time.perf_counter))
     judge(tally, STARTED, pairs, slow)

@@ -68,6 +68,7 @@ def speech(ctx: Context) -> CheckResult:
             seconds=ctx.profile.bench_seconds,
             seed=ctx.seed_for(HEAR),
             holds=HEARD.within(slow),
+            clear=HEARD.clear(slow),
             least=6,
         )
     finally:
@@ -126,6 +127,7 @@ def tools(ctx: Context) -> CheckResult:
             seconds=ctx.profile.bench_seconds / 4,
             seed=ctx.seed_for(CALL),
             holds=CALLED.within(slow),
+            clear=CALLED.clear(slow),
         )
     judge(tally, CALLED, pairs, slow)
     return tally.result({"tool_call": report(pairs, unit="us", scale=1e6, bound=CALLED)})

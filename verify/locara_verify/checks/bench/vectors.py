@@ -29,6 +29,8 @@ RULE: Final = "LC905"
 NAME: Final = "bench-vectors"
 ROWS: Final = 10_000
 K: Final = 10
+TIMED: Final = 3
+"""Searches in one block; recall is asked of all queries."""
 LEAST_RECALL: Final = 0.98
 SEARCHED: Final = Bound(RULE, "a vector search", 0.95, 300e-6)
 """300 microseconds are 5 % of a search among 10,000 vectors."""
@@ -155,7 +157,7 @@ def run(ctx: Context) -> CheckResult:
         raw = raw_connection(folder / "app.sqlite3")
         try:
             ctx.progress(0, 1, "searching vectors against the raw engine")
-            ours, theirs = costs(opened, raw, queries)
+            ours, theirs = costs(opened, raw, queries[:TIMED])
             slow = slowness(time.thread_time)
             pairs = measure(
                 ours,
@@ -163,6 +165,7 @@ def run(ctx: Context) -> CheckResult:
                 seconds=ctx.profile.bench_seconds / 2,
                 seed=ctx.seed_for(RULE),
                 holds=SEARCHED.within(slow),
+                clear=SEARCHED.clear(slow),
             )
         finally:
             raw.close()

@@ -62,7 +62,7 @@ _CALLED: Final = {"microphone": "microphone", "system-audio": "sound of other ap
 Json = Any
 
 
-@check("desktop.broker", rules=RULES, needs=frozenset({"live"}), quick=True)
+@check("desktop.broker", rules=RULES, waits=True, needs=frozenset({"live"}), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Every family under every combination of its grants."""
     tally = Tally()

@@ -51,7 +51,7 @@ def run(ctx: Context) -> CheckResult:
     return tally.result()
 
 
-@check("desktop.window", rules=(ENDS,), needs=frozenset({"live"}))
+@check("desktop.window", rules=(ENDS,), waits=True, needs=frozenset({"live"}))
 def run_window(ctx: Context) -> CheckResult:
     """Four apps whose window is closed; the first that does otherwise ends the check."""
     tally = Tally()

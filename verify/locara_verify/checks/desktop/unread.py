@@ -37,7 +37,7 @@ _FORMATS: Final = (b"MJPG", b"YUYV", b"RGB3")
 _SOON: Final = 5.0
 
 
-@check("desktop.unread", rules=(DEVICES,))
+@check("desktop.unread", rules=(DEVICES,), waits=True)
 def run(ctx: Context) -> CheckResult:
     """Devices at the runtime's end of the pipe: silent ones, torn sound, lying cameras, and their handles."""
     tally = Tally()

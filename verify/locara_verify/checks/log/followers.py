@@ -61,7 +61,7 @@ def policy() -> LogPolicy:
     return LogPolicy.of(VerifierKey.parse(oracle.Key.of(ORIGIN, 1, KEY).vkey))
 
 
-@check("log-followers", rules=(MEMORY, SERVED, asked.FILE), applies=installed)
+@check("log-followers", rules=(MEMORY, SERVED, asked.FILE), waits=True, applies=installed)
 def run(ctx: Context) -> CheckResult:
     """Witnesses first, then monitors."""
     trial, rng = Trial(), ctx.rng("log-followers")

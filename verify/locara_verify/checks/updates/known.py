@@ -52,7 +52,7 @@ _NOBODY: Final = 65_534
 _ABOUT: Final[Mapping[str, Any]] = {"severity": "block", "kind": "defect", "reason": "a test", "time": 1.0}
 
 
-@check("revocations-known", rules=(RULE,))
+@check("revocations-known", rules=(RULE,), waits=True)
 def run(ctx: Context) -> CheckResult:
     """Files, policies, starts and running apps."""
     findings: list[Finding] = []

@@ -19,7 +19,7 @@ PATIENCE: Final = 1.0
 FAR_TOO_LONG: Final = 8.0
 
 
-@check(NAME, rules=(RULE,))
+@check(NAME, rules=(RULE,), waits=True)
 def run(_ctx: Context) -> CheckResult:
     """Whole answers, answers that lie of themselves, and addresses that nobody is asked at."""
     tally = Tally()

@@ -34,7 +34,7 @@ _NAMES: Final = (
 )
 
 
-@check("drops-and-dialogs", rules=(RULE,), quick=True)
+@check("drops-and-dialogs", rules=(RULE,), waits=True, quick=True)
 def run(ctx: Context) -> CheckResult:
     """Addresses, times, and answers."""
     findings: list[Finding] = []

@@ -54,7 +54,7 @@ def no_screen(target: Target) -> str | None:
     return reason
 
 
-@check("window.live", rules=("LC433",), needs=frozenset({"kernel"}), applies=no_screen)
+@check("window.live", rules=("LC433",), waits=True, needs=frozenset({"kernel"}), applies=no_screen)
 def run(ctx: Context) -> CheckResult:
     """The control first, then a page that tries everything, in the window and in its view alone."""
     from locara_verify.oracle.sinks import open_sinks  # noqa: PLC0415 - only live checks open sockets
