@@ -13,7 +13,6 @@ from contextlib import suppress
 from itertools import product
 from types import SimpleNamespace
 from typing import Any, Final, Literal
-from unittest.mock import MagicMock
 
 from locara_verify.check import CheckResult, check
 from locara_verify.context import Context
@@ -40,6 +39,8 @@ EFFECTS: Final[Mapping[str, str]] = {
 @check("escape-asked-first", rules=(RULE,), quick=True)
 def run(_ctx: Context) -> CheckResult:
     """Each command with a root and a path, at each kind of place, with each choice."""
+    from unittest.mock import MagicMock  # noqa: PLC0415 - slow to load
+
     from locara.runtime.arguments_model import as_pydantic  # noqa: PLC0415 - loads pydantic
     from locara.runtime.commands import registered  # noqa: PLC0415 - loads every command
 
