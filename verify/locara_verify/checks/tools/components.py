@@ -15,6 +15,7 @@ SCHEMA: Final = "LC606"
 TOOLING: Final = "code-exec.python"
 _NEEDS: Final = {"tooling": [TOOLING]}
 _LONG: Final = {"fuel": 20_000_000_000, "timeout_ms": 60_000}
+_SHORT: Final = {"fuel": 20_000_000}
 _EMPTY: Final = "(core module $e (memory {pages}))" + "(core instance (instantiate $e))"
 
 
@@ -25,7 +26,6 @@ def cast() -> list[Made]:
     bodies: dict[str, tuple[str, str]] = {
         "c-echo": ("", ""),
         "c-counter": (_COUNT, '(global $calls (mut i32) (i32.const 0))'),
-        "c-loop": (spin, ""),
         "c-grow": (grow + _PAGES, ""),
         "c-deep": ("(call $deep)", "(func $deep (call $deep))"),
         "c-trap": ("unreachable", ""),
@@ -38,9 +38,9 @@ def cast() -> list[Made]:
         for name, (body, parts) in bodies.items()
     ]
     made.append(make("c-spin", component(spin), needs=_NEEDS, abi="python", limits=_LONG))
-    made.append(
-        make("c-start", component("", parts=f"(func $s {spin}) (start $s)"), needs=_NEEDS, abi="python")
-    )
+    start = f"(func $s {spin}) (start $s)"
+    for name, of in (("c-loop", component(spin)), ("c-start", component("", parts=start))):
+        made.append(make(name, of, needs=_NEEDS, abi="python", limits=_SHORT))
     for name, of in (
         ("c-large", _EMPTY.format(pages=300)),
         ("c-several", _EMPTY.format(pages=1) + "(core instance (instantiate $e))"),
@@ -119,7 +119,7 @@ def attack(on: Stage) -> None:
             on.tally.expect(
                 LIMITS, got, "a component got more memory than 16 MiB, or less", str(answer.output)
             )
-    answer = on.invoke("c-spin", 1, timeoutMs=300)
+    answer = on.invoke("c-spin", 1, timeoutMs=150)
     in_time(on, answer, "timeoutMs did not end a component")
     for name in (*IMPORTS, "c-module"):
         answer = on.invoke(name, 1)
