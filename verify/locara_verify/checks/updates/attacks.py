@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import field
 from datetime import timedelta
@@ -276,22 +277,33 @@ def new_trial(ctx: Context, name: str) -> Trial:
     return trial
 
 
+def again(ctx: Context, start: Trial) -> Trial:
+    """The same repository and a client in the same state, apart from those that they are made after."""
+    from locara.trust.repository.home import Home  # noqa: PLC0415 - slow to load
+
+    home = Home(ctx.fresh_dir("update") / "client")
+    shutil.copytree(start.home.path, home.path, symlinks=True)
+    return Trial(start.forge.copy(), home, start.now)
+
+
 @check("update-attacks", rules=(ONLINE, OFFLINE))
 def run(ctx: Context) -> CheckResult:
-    """Lying repositories, then edits of the copy."""
-    found: list[Trial] = []
+    """Lying repositories, then edits of the copy. All begin alike."""
+    start = new_trial(ctx, "start")
+    found = list(_names_that_lead_out(ctx, start))  # looks at all there is: the less the better
     tries = list(plays())
     for number, (name, code, play) in enumerate(tries):
-        trial = new_trial(ctx, name)
+        trial = again(ctx, start)
         play(trial)
         _refused(trial, name, code)
         found.append(trial)
         ctx.progress(number + 1, len(tries) + 2, name)
-    _goes_on(ctx, found[0])
-    found += [_clock_set_back(ctx), _edited_copies(ctx), *_names_that_lead_out(ctx), *_two_claims(ctx)]
+    _goes_on(again(ctx, start), found[0])
+    found += [_clock_set_back(again(ctx, start)), _edited_copies(ctx, again(ctx, start))]
+    found += _two_claims(ctx, start)
     from locara_verify.checks.updates import lengths  # noqa: PLC0415 - it begins with trials of this module
 
-    found += lengths.run(ctx)
+    found += lengths.run(ctx, start)
     findings = tuple(finding for trial in found for finding in trial.findings)
     tried = {rule: sum(trial.tried[rule] for trial in found) for rule in (ONLINE, OFFLINE)}
     broken = {rule: why for trial in found for rule, why in trial.broken.items()}
@@ -315,18 +327,16 @@ def _refused(trial: Trial, name: str, code: str) -> None:
     trial.judge(ONLINE, trial.believed() != before, "a refused update changed what the client believes", name)
 
 
-def _goes_on(ctx: Context, trial: Trial) -> None:
+def _goes_on(honest: Trial, trial: Trial) -> None:
     """The twin of all attacks: the same repository without one, a state later, arrives."""
-    honest = new_trial(ctx, "honest")
     honest.forge.next_state(2)
     code, said = honest.attempt(), honest.believed()
     if code or isinstance(said, str) or b'"seq": 2' not in said["revocations/list.json"]:
         trial.broken[ONLINE] = "the allow twin failed: an honest update does not arrive"
 
 
-def _clock_set_back(ctx: Context) -> Trial:
+def _clock_set_back(trial: Trial) -> Trial:
     """The latest time ever seen counts, not the machine's clock, which is right here."""
-    trial = new_trial(ctx, "clock")
     trial.forge.next_state(2)
     before = trial.believed()
     code = trial.attempt(ahead=3 * DAY)
@@ -341,7 +351,7 @@ def _clock_set_back(ctx: Context) -> Trial:
     return trial
 
 
-def _names_that_lead_out(ctx: Context) -> Iterator[Trial]:
+def _names_that_lead_out(ctx: Context, start: Trial) -> Iterator[Trial]:
     """Roles and targets whose names are paths. Outside the client's home nothing changes, and nothing is read: what a
     role is called makes no difference to the update."""
     around = ctx.fresh_dir("around")
@@ -358,7 +368,7 @@ def _names_that_lead_out(ctx: Context) -> Iterator[Trial]:
         "root_history/1.root",
         "root_history/../../evil",
     ):
-        trial = new_trial(ctx, name)
+        trial = again(ctx, start)
         forge = trial.forge
 
         def named(signed: Any, name: str = name, forge: Forge = forge) -> None:  # noqa: ANN401 - targets
@@ -383,11 +393,11 @@ def _names_that_lead_out(ctx: Context) -> Iterator[Trial]:
         yield trial
 
 
-def _two_claims(ctx: Context) -> Iterator[Trial]:
+def _two_claims(ctx: Context, start: Trial) -> Iterator[Trial]:
     """A further role that names the list of revocations as its own. Which role is asked first is what was signed, never
     the order of names or of a table in memory; so the one that was there before is believed, under every name."""
     for name in ("a", "revocation", "revocationss", "z", "Revocations"):
-        trial = new_trial(ctx, f"two claims {name}")
+        trial = again(ctx, start)
         forge = trial.forge
 
         def named(signed: Any, name: str = name, forge: Forge = forge) -> None:  # noqa: ANN401 - targets
@@ -433,9 +443,8 @@ def _first_version() -> Any:  # noqa: ANN401 - a class of a library that loads s
     return MetaFile(1)
 
 
-def _edited_copies(ctx: Context) -> Trial:
+def _edited_copies(ctx: Context, trial: Trial) -> Trial:
     """Each file of the copy, damaged in several ways; parts of other states; files that a thief signed."""
-    trial = new_trial(ctx, "copy")
     trial.forge.write("root")
     trial.forge.next_state(2)
     trial.update()

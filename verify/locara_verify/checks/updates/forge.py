@@ -6,6 +6,7 @@ cannot hide here. Keys follow from a seed, so a run can be repeated to the byte.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -62,7 +63,15 @@ class Forge(FetcherInterface):
         self.signed: dict[str, Any] = {}
         self.first: dict[str, bytes] = {}
         self._seed = seed
+        self._signers: dict[str, CryptoSigner] = {}
         self._begin()
+
+    def copy(self) -> Forge:
+        """The same repository once more: what is done to one of them is not done to the other."""
+        other = copy.copy(self)
+        other.files, other.first, other.asked = dict(self.files), dict(self.first), list(self.asked)
+        other.signed = copy.deepcopy(self.signed)
+        return other
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         name = url.removeprefix(URL)
@@ -73,8 +82,10 @@ class Forge(FetcherInterface):
 
     def signer(self, name: str) -> CryptoSigner:
         """The key of that name, as ``root-1``."""
-        secret = hashlib.sha256(self._seed + name.encode()).digest()
-        return CryptoSigner(Ed25519PrivateKey.from_private_bytes(secret), None)
+        if name not in self._signers:
+            secret = hashlib.sha256(self._seed + name.encode()).digest()
+            self._signers[name] = CryptoSigner(Ed25519PrivateKey.from_private_bytes(secret), None)
+        return self._signers[name]
 
     def keys(self, role: str) -> list[str]:
         """The names of all keys of a role."""

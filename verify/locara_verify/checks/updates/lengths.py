@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from locara_verify.checks.storage.alone import unheld
-from locara_verify.checks.updates.attacks import OFFLINE, ONLINE, Trial, new_trial
+from locara_verify.checks.updates.attacks import OFFLINE, ONLINE, Trial, again
 from locara_verify.context import Context
 
 MOST: Final = {"root": 512_000, "timestamp": 16_384, "snapshot": 2_000_000, "targets": 5_000_000}
@@ -20,17 +20,16 @@ _PIECE: Final = 65_536
 _ENDLESS: Final = 1 << 25
 
 
-def run(ctx: Context) -> Iterator[Trial]:
-    """The tries, each on a repository of its own."""
-    yield from _endless(ctx)
-    yield _huge(ctx)
-    yield _measured(ctx)
-    yield _by_length_alone(ctx)
+def run(ctx: Context, start: Trial) -> Iterator[Trial]:
+    """The tries, each on a repository of its own that begins like this one."""
+    yield from _endless(again(ctx, start))
+    yield _huge(again(ctx, start))
+    yield _measured(again(ctx, start))
+    yield _by_length_alone(again(ctx, start))
 
 
-def _endless(ctx: Context) -> Iterator[Trial]:
+def _endless(trial: Trial) -> Iterator[Trial]:
     """Each file of the metadata goes on for ever. The rest of the state is honest."""
-    trial = new_trial(ctx, "endless")
     before = trial.believed()
     trial.forge.write("root")
     trial.forge.publish(("targets", "revocations", "urgent"))
@@ -69,9 +68,8 @@ def _signed(edit: Callable[[Any], object]) -> Callable[[Any], None]:
     return change
 
 
-def _huge(ctx: Context) -> Trial:
+def _huge(trial: Trial) -> Trial:
     """A target that is signed for with a length beyond the bound is not even asked for."""
-    trial = new_trial(ctx, "huge")
     before = trial.believed()
     wrong = unheld(trial.home.alone, lasting=True)
     trial.judge(
@@ -94,9 +92,8 @@ def _huge(ctx: Context) -> Trial:
     return trial
 
 
-def _measured(ctx: Context) -> Trial:
+def _measured(trial: Trial) -> Trial:
     """The bytes are those of the digest that was signed, and not as many as were signed for."""
-    trial = new_trial(ctx, "measured")
     before = trial.believed()
     trial.forge.next_state(2)
 
@@ -112,9 +109,8 @@ def _measured(ctx: Context) -> Trial:
     return trial
 
 
-def _by_length_alone(ctx: Context) -> Trial:
+def _by_length_alone(trial: Trial) -> Trial:
     """A snapshot whose length is signed and whose digest is not: the same words with a blank behind are longer."""
-    trial = new_trial(ctx, "length")
     _with_length(trial)
     trial.update()
     place = trial.home.good / "metadata/snapshot.json"
