@@ -30,6 +30,7 @@ MAX_INTEGER_DIGITS: Final = 308
 MAX_POINTER: Final = 1_024
 
 _SPACE = re.compile(r"[ \t\n\r]*")
+_BLANK = frozenset(" \t\n\r")
 _NUMBER = re.compile(r"(-?(?:0|[1-9][0-9]*))(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _WORDS = {"true": True, "false": False, "null": None}
 _WORD = re.compile(r"[A-Za-z]+")
@@ -77,6 +78,8 @@ class _Positions(Mapping[str, Place]):
         return self._places
 
     def __getitem__(self, pointer: str) -> Place:
+        if not pointer and self._places is None:  # the whole: nothing in it has to be found
+            return _Lines(self._text).place(_skip(self._text, 0))
         return self._found()[pointer]
 
     def __iter__(self) -> Iterator[str]:
@@ -291,6 +294,8 @@ def _below(pointer: str | None, step: str) -> str | None:
 
 
 def _skip(text: str, at: int) -> int:
+    if text[at : at + 1] not in _BLANK:  # as mostly between items
+        return at
     match = _SPACE.match(text, at)
     return match.end() if match else at
 

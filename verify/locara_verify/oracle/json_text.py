@@ -12,10 +12,12 @@ from typing import Any
 
 Json = Any
 
+BLANK = frozenset(" \t\n\r")
 WHITESPACE = re.compile("[ \t\n\r]*")
 PLAIN = re.compile(r'[^"\\\x00-\x1f]*')
 """What stands in a string as it is."""
 DIGITS = re.compile("[0-9]*")
+PLAIN_DIGITS = frozenset("0123456789")
 MAX_BYTES = 262_144
 MAX_DEPTH = 32
 MAX_INTEGER_CHARACTERS = 308
@@ -51,21 +53,24 @@ class Reader:
 
     def peek(self) -> str:
         """The present character, or an empty string at the end."""
-        return self.text[self.at] if self.at < len(self.text) else ""
+        return self.text[self.at : self.at + 1]
 
     def skip(self) -> None:
         """Step over whitespace."""
-        self.at = _end(WHITESPACE, self.text, self.at)
+        if self.text[self.at : self.at + 1] in BLANK:
+            self.at = _end(WHITESPACE, self.text, self.at)
 
-    def take(self, literal: str) -> None:
-        """Step over ``literal`` or refuse."""
-        if not self.text.startswith(literal, self.at):
+    def take(self, mark: str) -> None:
+        """Step over ``mark``, one character, or refuse."""
+        if self.text[self.at : self.at + 1] != mark:
             raise self.refuse()
-        self.at += len(literal)
+        self.at += 1
 
     def value(self, depth: int) -> Json:
         """Read one value; ``depth`` counts the containers around it."""
         character = self.peek()
+        if character in PLAIN_DIGITS:
+            return self.number()
         if character in ("{", "["):
             if depth >= self.max_depth:
                 raise self.refuse("json_too_deep")
@@ -79,7 +84,7 @@ class Reader:
         for literal in ("NaN", "Infinity", "-Infinity"):
             if self.text.startswith(literal, self.at):
                 raise self.refuse("json_number")
-        if character != "" and character in "-0123456789":
+        if character == "-":
             return self.number()
         raise self.refuse()
 
@@ -129,16 +134,16 @@ class Reader:
         """Read a string; surrogates must come in pairs. What is no string is not judged by its surrogates."""
         self.take('"')
         parts: list[str] = []
-        text, end = self.text, len(self.text)
+        text = self.text
         while True:
-            at = _end(PLAIN, text, self.at)
-            parts.append(text[self.at : at])
-            self.at = at
-            if at == end or text[at] < " ":
+            start, self.at = self.at, _end(PLAIN, text, self.at)
+            parts.append(text[start : self.at])
+            mark = text[self.at : self.at + 1]
+            if mark not in {'"', "\\"}:
                 raise self.refuse()
             self.at += 1
-            if text[at] == '"':
-                whole = "".join(parts)
+            if mark == '"':
+                whole = parts[0] if len(parts) == 1 else "".join(parts)
                 if not whole.isascii() and any("\ud800" <= character <= "\udfff" for character in whole):
                     raise self.refuse("json_surrogate")
                 return whole

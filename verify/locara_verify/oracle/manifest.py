@@ -36,10 +36,10 @@ RUN_BY_A_TOOL = ("code-exec.javascript", "code-exec.python")
 BACKED_TOOLING = ("vector.search", "ocr", "audio.synthesize", *RUN_BY_A_TOOL)
 ACCESS = ("read", "read-write")
 REFUSED_CATEGORIES = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-DRAWN_AS_NOTHING = (
+DRAWN_AS_NOTHING = frozenset((
     0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0,
     *range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0),
-)  # fmt: skip
+))  # fmt: skip
 MOST_MARKS = 4
 URL_CHARACTERS = names.LOWER + names.LOWER.upper() + names.DIGITS + "._~:/?#[]@!$&'()*+,;=%-"
 CAPABILITY_KEYS = (
@@ -99,6 +99,8 @@ def is_text(value: Json, longest: int, *, breaks: bool = False) -> bool:
     """Tell whether ``value`` is free text that shows as what it is."""
     if not isinstance(value, str) or not 1 <= len(value) <= longest or value != value.strip():
         return False
+    if value.isascii() and value.isprintable():
+        return True  # from the blank to the tilde: none of them is refused, and none is a mark
     marks = 0
     for character in value:
         if breaks and character in "\n\t":

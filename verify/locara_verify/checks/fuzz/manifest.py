@@ -222,7 +222,7 @@ def document(rng: random.Random) -> tuple[bytes, str]:
 def unseen() -> Iterator[tuple[dict[str, Json], str]]:
     """Both ends of each row of characters that are drawn as nothing, and what lies beside them, in a text."""
     fields = itertools.cycle(("displayName", "description", "longDescription"))
-    hidden = frozenset(manifest.DRAWN_AS_NOTHING)
+    hidden = manifest.DRAWN_AS_NOTHING
     edges = {code for code in hidden if not {code - 1, code + 1} <= hidden}
     for code in sorted(edges | {code + side for code in edges for side in (-1, 1)}):
         field = next(fields)
