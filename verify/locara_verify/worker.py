@@ -31,10 +31,16 @@ from locara_verify.finding import Finding, overheard
 from locara_verify.process import LIVE, START, TRUST
 from locara_verify.scratch import in_memory
 from locara_verify.supply import Supply
-from locara_verify.target import load
+from locara_verify.target import load, rehearse
 from locara_verify.wire import WireError, finding_to_json, result_to_json
 
-WARM: Final = ("locara.core.grant", "locara.core.manifest", "locara.core.decision", "locara.core.surface")
+WARM: Final = (
+    "locara.core.grant",
+    "locara.core.manifest",
+    "locara.core.compile",
+    "locara.core.decision",
+    "locara.core.surface",
+)
 """Imported once, before any fork. Nothing here may start a thread."""
 WARM_SHARED: Final[Mapping[str, tuple[str, ...]]] = {
     LIVE: ("locara.runtime.launch", "locara_verify.checks.escape.live", "locara_verify.checks.models.probe"),
@@ -68,6 +74,8 @@ def serve(channel: socket.socket, engine: int, shared: Sequence[str]) -> None:
     signal.signal(signal.SIGCHLD, reap)
     for module in (*WARM, *(module for name in shared for module in WARM_SHARED[name])):
         importlib.import_module(module)
+    with suppress(Exception):  # it goes wrong once more where that is somebody's result
+        rehearse()
     gc.collect()
     gc.freeze()
     # A check makes many objects and few circles of them: looking for those often takes time and finds little.
