@@ -71,7 +71,8 @@ class Compiled(Generic[Code]):
             made = self._kind(self._engine, wasm)
         except wasmtime.WasmtimeError as error:
             raise ToolError(f"the tool is not a WebAssembly {name}", code="bad_format") from error
-        self._keep(key, bytes(made.serialize()))
+        if self._folder is not None:
+            self._keep(key, bytes(made.serialize()))
         return made
 
     def _kept(self, key: str) -> bytes | None:

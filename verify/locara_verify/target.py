@@ -106,7 +106,7 @@ def load(path: Path) -> Target:
 
 
 def rehearse() -> None:
-    """Do what `load` does, for nothing: what is made at first use is then there in all processes forked from this one."""
+    """Do what `load` does, for nothing: what is made at first use is then there in every process forked from this."""
     from locara_verify.strategies.manifests import minimal  # noqa: PLC0415 - only here
 
     for number in range(_OFTEN):

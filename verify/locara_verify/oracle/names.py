@@ -9,6 +9,8 @@ from __future__ import annotations
 LOWER = "abcdefghijklmnopqrstuvwxyz"
 DIGITS = "0123456789"
 HEX = DIGITS + "abcdef"
+IN_LABELS = LOWER + DIGITS + "-"
+IN_ITEM_IDS = LOWER + DIGITS + "._-"
 MAX_WILDCARD_BASE = 189  # leaves room for a label in front of the base
 DEVICE_NAMES = ("con", "prn", "aux", "nul", "conin$", "conout$")
 NUMBERED_DEVICES = ("com", "lpt")
@@ -29,14 +31,14 @@ def is_slug(text: object, longest: int = 64) -> bool:
     """Tell whether ``text`` is a name or a publisher: letters, digits and inner hyphens, lower case."""
     if not isinstance(text, str) or not 1 <= len(text) <= longest:
         return False
-    return only(text, LOWER + DIGITS + "-") and text[0] != "-" and text[-1] != "-"
+    return only(text, IN_LABELS) and text[0] != "-" and text[-1] != "-"
 
 
 def is_label(text: str) -> bool:
     """Tell whether ``text`` is one host name label in canonical form."""
     if not 1 <= len(text) <= 63:
         return False
-    return only(text, LOWER + DIGITS + "-") and text[0] != "-" and text[-1] != "-"
+    return only(text, IN_LABELS) and text[0] != "-" and text[-1] != "-"
 
 
 def is_numeric(label: str) -> bool:
@@ -49,8 +51,11 @@ def is_host(text: object) -> bool:
     if not isinstance(text, str) or not 1 <= len(text) <= 253:
         return False
     labels = text.split(".")
-    if len(labels) < 2 or not all(is_label(label) for label in labels):
+    if len(labels) < 2:
         return False
+    for label in labels:
+        if not is_label(label):
+            return False
     if is_numeric(labels[-1]):
         return False
     return labels[-1] not in ("localhost", "local", "internal")
@@ -90,7 +95,7 @@ def is_item_id(text: str) -> bool:
     """Tell whether ``text`` is a model's or tool's bare id."""
     if not 1 <= len(text) <= 64 or text[0] not in LOWER + DIGITS:
         return False
-    return only(text, LOWER + DIGITS + "._-")
+    return only(text, IN_ITEM_IDS)
 
 
 def split_pin(text: object) -> tuple[str, str] | None:

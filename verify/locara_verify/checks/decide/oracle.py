@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import field
+from functools import cache
 from typing import Any, Final
 
 from locara.core.compile import compile_grants
@@ -20,6 +21,7 @@ from locara_verify.context import Context
 from locara_verify.finding import Finding
 from locara_verify.oracle import policy
 from locara_verify.strategies import manifests, requests
+from locara_verify.strategies.draws import Quick
 
 RULE: Final = "LC010"
 NAME: Final = "decision-oracle"
@@ -62,8 +64,9 @@ class Tally:
         """Count one decision."""
         self.asked += 1
         self.allowed += allowed
-        sides = self.kinds.setdefault(kind, [0, 0])
-        sides[allowed] += 1
+        if kind not in self.kinds:
+            self.kinds[kind] = [0, 0]
+        self.kinds[kind][allowed] += 1
 
 
 def compiled(value: Mapping[str, Json]) -> Grants:
@@ -94,7 +97,8 @@ def text_problem(decision: Decision, expected: policy.Judgement, ask: policy.Ask
     capability, because, fix = decision.capability, decision.because, decision.fix
     if expected.capability and capability != expected.capability:
         return f"the decision names {capability!r}; the question is about {expected.capability!r}"
-    if not because.strip() or any(not "\x20" <= character < "\x7f" for character in printed(because + fix)):
+    shown = printed(because + fix)
+    if not because.strip() or not (shown.isascii() and shown.isprintable()):
         return "the reason is empty or holds characters that do not show"
     if expected.allowed:
         return (
@@ -109,11 +113,18 @@ def fix_problem(fix: str, ask: policy.Ask) -> str | None:
     """What is wrong when the line that a denial proposes is all that a manifest says, or None."""
     if not fix or not policy.possible(ask):
         return None if not fix and not policy.possible(ask) else f"a denial proposes {fix!r}"
-    line = json.loads("{" + fix.replace("…", "0" * 64) + "}")
-    better = {**manifests.minimal(), "capabilities": line}
-    if not decide(compiled(better), to_request(ask)).allowed or not policy.judge(better, ask).allowed:
+    better, grants = proposed(fix)
+    if not decide(grants, to_request(ask)).allowed or not policy.judge(better, ask).allowed:
         return f"the proposed line does not grant what was asked: {fix}"
     return None
+
+
+@cache
+def proposed(fix: str) -> tuple[Mapping[str, Json], Grants]:
+    """A manifest that says what a denial proposes and no more, and its grants: many denials propose the same."""
+    line = json.loads("{" + fix.replace("…", "0" * 64) + "}")
+    better = {**manifests.minimal(), "capabilities": line}
+    return better, compiled(better)
 
 
 def printed(text: str) -> str:
@@ -217,7 +228,7 @@ def foreign(grants: Grants, value: Mapping[str, Json], ask: policy.Ask, odd: obj
 @check(NAME, rules=(RULE,), quick=True)
 def run(ctx: Context) -> CheckResult:
     """Ask ``profile.decisions`` questions: a tenth about the target, the rest about generated manifests."""
-    rng = ctx.rng(NAME)
+    rng = Quick(ctx.seed_for(NAME))
     tally = Tally()
     total = ctx.profile.decisions
     own = json.loads(ctx.target.manifest_bytes)

@@ -39,8 +39,8 @@ def cast() -> list[Made]:
     ]
     made.append(make("c-spin", component(spin), needs=_NEEDS, abi="python", limits=_LONG))
     start = f"(func $s {spin}) (start $s)"
-    for name, of in (("c-loop", component(spin)), ("c-start", component("", parts=start))):
-        made.append(make(name, of, needs=_NEEDS, abi="python", limits=_SHORT))
+    for name, wasm in (("c-loop", component(spin)), ("c-start", component("", parts=start))):
+        made.append(make(name, wasm, needs=_NEEDS, abi="python", limits=_SHORT))
     for name, of in (
         ("c-large", _EMPTY.format(pages=300)),
         ("c-several", _EMPTY.format(pages=1) + "(core instance (instantiate $e))"),

@@ -10,6 +10,7 @@ where a call brings nothing of its own.
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from locara.errors import ToolError
@@ -148,12 +149,13 @@ class _Place:
         from locara.tools.host import Folders  # noqa: PLC0415 - loads Wasmtime
 
         self._folders = Folders(app_data=ctx.fresh_dir("data"), scratch=ctx.fresh_dir("scratch"))
+        self._compiled = ctx.fresh_dir("compiled")
 
-    def host(self) -> ToolHost:
+    def host(self, *, compiled: Path | None = None) -> ToolHost:
         """A host that ran nothing."""
         from locara.tools.host import ToolHost  # noqa: PLC0415 - as above
 
-        return ToolHost(self._folders)
+        return ToolHost(self._folders, compiled=compiled)
 
     def call(self, host: ToolHost, call: _Call) -> tuple[str, object, object]:
         """How a call ends: "ok" or the code, the output or the message, and what it cost but for the time."""
@@ -169,8 +171,8 @@ class _Place:
         return "ok", answer.output, (answer.usage.fuel, answer.usage.memory_bytes)
 
     def alone(self, call: _Call) -> tuple[str, object, object]:
-        """The same at a host of its own."""
-        host = self.host()
+        """The same at a host of its own. These share what their tools are compiled to, which no call can change."""
+        host = self.host(compiled=self._compiled)
         try:
             return self.call(host, call)
         finally:
