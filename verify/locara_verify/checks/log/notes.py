@@ -28,9 +28,10 @@ ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A log, three witnesses of which two are asked for, and a checkpoint of some entries."""
+    """A log, three witnesses of which two are asked for, and a checkpoint of some entries; ``text`` is signed."""
 
     entries: list[bytes]
+    text: str
     log: oracle.Key
     witnesses: list[oracle.Key]
     stranger: oracle.Key
@@ -41,14 +42,8 @@ class World:
         seed = rng.randrange(2**32)
         entries = [b"%d %d" % (seed, number) for number in range(rng.randint(2, 40))]
         witnesses = [oracle.Key.of(f"w{number}.example.org", 4, seed + number) for number in range(3)]
-        return cls(
-            entries, oracle.Key.of(ORIGIN, 1, seed), witnesses, oracle.Key.of("w9.example.org", 4, seed + 9)
-        )
-
-    @property
-    def text(self) -> str:
-        """The signed text."""
-        return oracle.checkpoint_text(ORIGIN, self.entries)
+        text, log = oracle.checkpoint_text(ORIGIN, entries), oracle.Key.of(ORIGIN, 1, seed)
+        return cls(entries, text, log, witnesses, oracle.Key.of("w9.example.org", 4, seed + 9))
 
     @property
     def policy_text(self) -> str:
@@ -329,11 +324,12 @@ def tables(trial: Trial, world: World) -> None:
         "group h any w1 w2\ngroup g all w0 h": lambda a, b, c: a and (b or c),
         "group h all w1 w2\ngroup g any w0 h": lambda a, b, c: a or (b and c),
     }
+    lines = [key.line(world.text, NOW) for key in world.witnesses]
     for shape, holds in shapes.items():
         policy = LogPolicy.parse("\n".join([*heads, shape, "quorum g", ""]).encode())
         for some in product((False, True), repeat=3):
             keys = [key for key, signs in zip(world.witnesses, some, strict=True) if signs]
-            raw = world.note(*(key.line(world.text, NOW) for key in keys))
+            raw = world.note(*(line for line, signs in zip(lines, some, strict=True) if signs))
 
             def opens(raw: bytes = raw, policy: LogPolicy = policy) -> object:
                 return open_checkpoint(raw, policy, now=NOW)

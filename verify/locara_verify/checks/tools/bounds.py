@@ -58,7 +58,7 @@ _KINDS: Final = (
 )  # fmt: skip
 _TABLE: Final = 100_000
 _PIECES: Final = 1_000_000
-_WORK: Final = 2.0
+_WORK: Final = 0.5
 _ENGINE: Final = """(module (memory (export "memory") 4) (data (i32.const 1024) "{text}")
  (func (export "malloc") (param i32) (result i32) (i32.const 65536))
  (func (export "qjs_eval") (param i32 i32 i32 i32) (result i32) (i32.const 0))
