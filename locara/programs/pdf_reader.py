@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any, Final
 
-import pypdfium2_raw as pdfium
+from locara.programs import pdfium_calls as pdfium
 
 MAX_INPUT: Final = 64 * 1024 * 1024
 MAX_PAGE_TEXT: Final = 1_000_000

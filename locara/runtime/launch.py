@@ -274,7 +274,7 @@ def with_awake(plan: LaunchPlan, awake: tuple[Path, Digest]) -> LaunchPlan:
     dest = f"{APP}/{AWAKE_NAME}"
     policy = plan.landlock
     if policy is not None:
-        policy = replace(policy, paths=(*policy.paths, (dest, "read")))
+        policy = policy._replace(paths=(*policy.paths, (dest, "read")))
     return replace(
         plan,
         sources=(*plan.sources, Source(path, dest, "file")),

@@ -5,9 +5,7 @@ forward.
 from __future__ import annotations
 
 import struct
-from typing import Final
-
-from locara.records import dataclass
+from typing import Final, NamedTuple
 
 LD_W_ABS: Final = 0x20
 JEQ: Final = 0x15
@@ -27,8 +25,7 @@ def arg_low(index: int) -> int:
     return 16 + 8 * index
 
 
-@dataclass(frozen=True, slots=True)
-class Insn:
+class Insn(NamedTuple):
     """One instruction: `jt`/`jf` are how many instructions are skipped when the test holds or fails."""
 
     code: int

@@ -5,9 +5,7 @@ arguments.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
-
-from locara.records import dataclass
+from typing import Final, NamedTuple
 
 SANDBOX_UID: Final = 1000
 SENTINEL: Final = "/outside-landlock"
@@ -16,8 +14,7 @@ holds.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(NamedTuple):
     """A source, by descriptor or by staged path, and its place inside."""
 
     dest: str
@@ -26,8 +23,7 @@ class Mount:
     path: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Namespaces:
+class Namespaces(NamedTuple):
     """Which namespaces are new and what else bubblewrap takes away."""
 
     net: bool = True

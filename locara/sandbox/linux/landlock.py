@@ -13,9 +13,7 @@ import os
 import stat
 import struct
 from collections.abc import Sequence
-from typing import Final, Literal
-
-from locara.records import dataclass
+from typing import Final, Literal, NamedTuple
 
 CREATE_RULESET: Final = 444
 ADD_RULE: Final = 445
@@ -53,8 +51,7 @@ Access = Literal["read", "write", "device", "run"]
 _RIGHTS: Final[dict[str, int]] = {"read": READ, "write": WRITE, "device": DEVICE, "run": READ | EXECUTE}
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """What stays open: paths (inside the sandbox) with their access, and TCP ports that may be connected
     to.
     """

@@ -13,7 +13,6 @@ import errno
 import os
 from typing import Final
 
-from locara.errors import SandboxError
 from locara.sandbox.linux.bpf import AND, JEQ, JGE, JGT, JSET, NR_OFFSET, Insn, arg_low, encode, load, returns
 from locara.sandbox.linux.bpf import ARCH_OFFSET as ARCH
 from locara.sandbox.linux.syscalls import AUDIT_ARCH, Arch, machine_arch, number
@@ -157,6 +156,8 @@ def host_arch() -> Arch:
     """This machine's architecture. SandboxError layer_missing where no filter is written for it."""
     arch = machine_arch(os.uname().machine)
     if arch is None:
+        from locara.errors import SandboxError  # noqa: PLC0415 - keeps what each sandbox loads first small
+
         raise SandboxError(
             f"no seccomp filter is written for the processor type {os.uname().machine!r}",
             code="layer_missing",

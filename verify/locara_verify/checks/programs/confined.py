@@ -91,7 +91,7 @@ def probe_plan(launch: Launch) -> LaunchPlan:
         plan,
         sources=(*plan.sources, Source(INSIDE, str(INSIDE), "dir")),
         import_path=(*plan.import_path, str(INSIDE.parent)),
-        landlock=policy and replace(policy, paths=(*policy.paths, (str(INSIDE), "read"))),
+        landlock=policy and policy._replace(paths=(*policy.paths, (str(INSIDE), "read"))),
     )
 
 

@@ -173,7 +173,7 @@ def run_variants(ctx: Context) -> CheckResult:
 def _never_confined(plan: LaunchPlan) -> list[Finding]:
     """A start whose confinement cannot be made: nothing runs."""
     rules = Policy((), ()) if plan.landlock is None else plan.landlock
-    absent = replace(rules, paths=(*rules.paths, ("/nowhere/at/all", "read")))
+    absent = rules._replace(paths=(*rules.paths, ("/nowhere/at/all", "read")))
     try:
         process = start(replace(plan, landlock=absent, payload=Payload("inside.wait")))
     except SandboxError:

@@ -46,7 +46,7 @@ def window_of(ctx: Context) -> Iterator[LaunchPlan]:
                 os.chown(path, plan.identity.uid, plan.identity.gid)
         landlock = plan.landlock
         if landlock is not None:
-            landlock = replace(landlock, paths=(*landlock.paths, (str(INSIDE), "read")))
+            landlock = landlock._replace(paths=(*landlock.paths, (str(INSIDE), "read")))
         yield replace(
             plan,
             sources=(*plan.sources, Source(INSIDE, str(INSIDE), "dir")),
