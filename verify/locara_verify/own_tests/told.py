@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,7 @@ import pytest
 from locara_verify.own_tests.inside import TOLD_FD
 
 MOST_TEXT: Final = 2_000
+_HYPOTHESIS: Final = "hypothesispytest"
 PLACE: Final = pytest.StashKey[tuple[str, int]]()
 
 
@@ -80,3 +82,6 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """The one line that makes the others count."""
     tell(ended=int(exitstatus), collected=session.testscollected)
+    plugins = session.config.pluginmanager
+    if "hypothesis" not in sys.modules and plugins.has_plugin(_HYPOTHESIS):
+        plugins.unregister(name=_HYPOTHESIS)  # for its summary it loads all of Hypothesis, which no test did
