@@ -251,24 +251,22 @@ def _control(ctx: Context, display: Display) -> set[str]:
     environ = {"DISPLAY": display.name, "HOME": str(ctx.fresh_dir("home")), "PATH": "/usr/bin:/bin"}
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        started = []
-        for names in groups():
-            page = write_page(
+        pages = [
+            write_page(
                 ctx.fresh_dir("plain"),
                 http=f"127.0.0.1:{server.server_port}",
                 stun="127.0.0.1:9",
                 names=names,
             )
-            command = ["/usr/bin/python3", "-I", str(_PLAIN), str(page), str(_CONTROL_SECONDS)]
-            started.append(
-                subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            )
-        happens(
-            lambda: reached >= SURE or all(process.poll() is not None for process in started), _PAGE_SECONDS
+            for names in groups()
+        ]
+        command = ["/usr/bin/python3", "-I", str(_PLAIN), str(_CONTROL_SECONDS), *map(str, pages)]
+        process = subprocess.Popen(
+            command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        for process in started:
-            process.terminate()
-            process.wait(_PAGE_SECONDS)
+        happens(lambda: reached >= SURE or process.poll() is not None, _PAGE_SECONDS)
+        process.terminate()
+        process.wait(_PAGE_SECONDS)
         server.shutdown()
     return reached
 

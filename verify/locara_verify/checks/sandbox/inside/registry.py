@@ -13,8 +13,7 @@ import ctypes
 import errno
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 World = Mapping[str, Any]
 """Where the victims are: paths, ports, process ids. Made by the checks, passed as JSON."""
@@ -26,8 +25,7 @@ class Held(Exception):
     """The attempt was stopped without an errno: the reason in one or two words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(NamedTuple):
     """`reached`: errors that show the gate was passed and only the harmless arguments were refused.
 
     `inline` probes run in the app's own process, because a forked child has a stricter view of /proc.
