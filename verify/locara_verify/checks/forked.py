@@ -5,12 +5,18 @@ Only for a process without threads, as the one of a check is before it starts an
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 FAULT: Final = 70
+_LOADED: Final = (
+    "locara.cli.__main__", "locara.cli.dispatch", "locara.cli.installed_app", "locara.cli.run", "locara.models.users",
+    "locara.runtime.launch", "locara.sandbox.picker",
+)  # fmt: skip
+"""What `locara run` imports once it runs. Imported here, before the fork, it is loaded once for all of them."""
 
 
 def forked(work: Callable[[], int]) -> int:
@@ -46,4 +52,6 @@ def command(*words: str, environment: Mapping[str, str], folder: Path) -> int:
 
         return main([*words])
 
+    for name in _LOADED:
+        importlib.import_module(name)
     return ended(forked(work))

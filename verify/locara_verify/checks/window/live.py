@@ -261,9 +261,7 @@ def _control(ctx: Context, display: Display) -> set[str]:
             for names in groups()
         ]
         command = ["/usr/bin/python3", "-I", str(_PLAIN), str(_CONTROL_SECONDS), *map(str, pages)]
-        process = subprocess.Popen(
-            command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         happens(lambda: reached >= SURE or process.poll() is not None, _PAGE_SECONDS)
         process.terminate()
         process.wait(_PAGE_SECONDS)
