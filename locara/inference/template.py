@@ -23,6 +23,7 @@ from locara.inference.backend import Message, ToolOffer
 MAX_TEMPLATE_CHARS: Final = 65_536
 MAX_PROMPT_CHARS: Final = 4_000_000
 MAX_VALUE_CHARS: Final = 2_000_000
+MAX_JSON_DEPTH: Final = 64
 FUEL: Final = 200_000
 _CHARS_PER_UNIT: Final = 1_024
 _MAX_REPEAT: Final = 1_024
@@ -251,6 +252,9 @@ class _Environment(ImmutableSandboxedEnvironment):
         """Pay for the elements of a loop before it starts."""
         if isinstance(values, jinja2.Undefined):
             return []
+        if isinstance(values, list | tuple | range | dict):
+            self.spend(len(values))
+            return list(values)
         taken = []
         for value in values:
             self.spend(1)
@@ -264,13 +268,28 @@ class _Environment(ImmutableSandboxedEnvironment):
         self.spend(len(numbers))
         return numbers
 
+    def _pay_for_json(self, value: Value) -> None:
+        """Pay for all that stands in a value before any of it is written, and refuse what is nested too deep: each
+        piece of it is handed up through all levels."""
+        self.spend(1)
+        waiting = [(value, 0)]
+        while waiting:
+            item, depth = waiting.pop()
+            if not isinstance(item, list | tuple | dict):
+                continue
+            if depth == MAX_JSON_DEPTH:
+                raise _Spent
+            inner = item.values() if isinstance(item, dict) else item
+            self.spend(1 + len(inner) * (4 if isinstance(item, dict) else 1))  # as many pieces
+            waiting += [(each, depth + 1) for each in inner]
+
     def _tojson(self, value: Value, indent: int | None = None) -> str:
+        self._pay_for_json(value)
         pieces = []
         size = 0
         spaces = indent if type(indent) is int and 0 <= indent <= 8 else None
         for piece in json.JSONEncoder(ensure_ascii=False, indent=spaces, allow_nan=False).iterencode(value):
             size += len(piece)
-            self.spend(1)
             if size > MAX_VALUE_CHARS:
                 raise _Spent
             pieces.append(piece)

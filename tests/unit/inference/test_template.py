@@ -158,6 +158,25 @@ def test_broken_and_huge_sources_are_refused(source: str) -> None:
         assert rendered.isdigit()
 
 
+@pytest.mark.parametrize(("turns", "code"), [(62, "ok"), (63, "model_error"), (900, "model_error")])
+def test_json_is_nested_only_so_deep(turns: int, code: str) -> None:
+    grown = f"{{% for i in range({turns}) %}}{{% set n.s = [n.s] %}}{{% endfor %}}"
+    template = ChatTemplate(f"{{% set n = namespace(s=[{{'a': 'x'}}]) %}}{grown}{{{{ n.s|tojson }}}}")
+    try:
+        assert template.render(TALK) == "[" * (turns + 1) + '{"a": "x"}' + "]" * (turns + 1)
+        found = "ok"
+    except InferenceError as error:
+        found = error.code
+    assert found == code
+
+
+def test_json_is_paid_for_before_it_is_written() -> None:
+    fine = "{% set n = namespace(s=[1]) %}{% for i in range(TURNS) %}{% set n.s = n.s + n.s %}{% endfor %}{{ n.s|tojson }}"
+    assert len(ChatTemplate(fine.replace("TURNS", "17")).render(TALK)) == 3 * 2**17
+    with pytest.raises(InferenceError):
+        ChatTemplate(fine.replace("TURNS", "18")).render(TALK)
+
+
 def test_a_long_conversation_fits_the_budget() -> None:
     talk = [Message("user" if i % 2 == 0 else "assistant", "word " * 2000) for i in range(255)]
     for source in (CHATML, LLAMA3, MISTRAL, QWEN):
