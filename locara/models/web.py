@@ -11,6 +11,7 @@ import http.client
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
@@ -122,7 +123,11 @@ class Web:
 
     def __init__(self, *, timeout: float = 30.0) -> None:
         self._timeout = timeout
-        self._context = ssl.create_default_context()
+
+    @cached_property
+    def _context(self) -> ssl.SSLContext:
+        """Made for the first connection: reading the system's store takes longer than a command that needs none."""
+        return ssl.create_default_context()
 
     @contextmanager
     def ask(
