@@ -39,7 +39,8 @@ BOMBS: Final[tuple[tuple[str, Json, bool], ...]] = (
         False,
     ),
     (
-        "WITH RECURSIVE q(x) AS (SELECT randomblob(900000) UNION ALL SELECT randomblob(900000) FROM q)"
+        "WITH RECURSIVE q(x) AS (SELECT randomblob(9) || zeroblob(900000)"
+        " UNION ALL SELECT randomblob(9) || zeroblob(900000) FROM q)"
         " SELECT x FROM q ORDER BY x",
         None,
         False,
