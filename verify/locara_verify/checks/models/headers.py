@@ -61,6 +61,7 @@ def table_lies(
         return gguf.write(metadata, [*tensors[:at], changed, *tensors[at + 1 :]])
 
     norm = tensors[1]
+    width = norm.dimensions[0]
     for kind in (4, 5, 9, 15, 31, 36, 40, 255, *EDGES[:3]):
         yield f"tensor type {kind}", with_tensor(replace(norm, kind=kind))
     for shape in (
@@ -73,9 +74,9 @@ def table_lies(
         (2**63, 2),
         (1,) * 5,
         *((*norm.dimensions, *(1,) * more) for more in (4, 5, 7, 60)),
-        (129,),
+        (width + 1,),
         (2**31, 2**31, 4),
-        (128, 2**57 + 1),
+        (width, 2**64 // width + 1),
     ):
         yield f"dimensions {shape}", with_tensor(replace(norm, dimensions=shape))
     yield (
