@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -23,8 +22,6 @@ RULE: Final = "LC502"
 NAME: Final = "model-bit-flip"
 LARGEST: Final = 1 << 30
 """Bytes. Larger models are left alone where a smaller one is pinned: the runtime treats all the same way."""
-
-Damage = Callable[[bytearray], None]
 
 
 def chosen(ctx: Context) -> set[Digest]:
@@ -53,17 +50,37 @@ def copied_cache(ctx: Context, damaged: set[Digest]) -> ModelCache:
     return ModelCache(root)
 
 
-def flip(at: int, bit: int) -> Damage:
-    """One bit, counted from the end when `at` is negative."""
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Bytes put over those of a file at one place, and the size that the file has then."""
 
-    def apply(data: bytearray) -> None:
-        data[at] ^= 1 << bit
+    at: int
+    put: bytes
+    size: int
 
-    return apply
+    def apply(self, path: Path) -> None:
+        """Change the file in its place: a copy for each would be most of the work."""
+        with path.open("r+b") as file:
+            file.seek(self.at)
+            file.write(self.put)
+            file.truncate(self.size)
+
+    def undo(self, path: Path, original: bytes) -> None:
+        """Make the file what it was."""
+        with path.open("r+b") as file:
+            for begin, end in ((self.at, self.at + len(self.put)), (self.size, len(original))):
+                file.seek(begin)
+                file.write(original[begin:end])
+            file.truncate(len(original))
 
 
-def damages(size: int, rng: random.Random) -> dict[str, Damage]:
+def damages(original: bytes, rng: random.Random) -> dict[str, Damage]:
     """Ways to be another file: single bits in every part, a byte more, a byte less, nothing at all."""
+    size = len(original)
+
+    def flip(at: int, bit: int) -> Damage:
+        return Damage(at, bytes([original[at] ^ 1 << bit]), size)
+
     return {
         "one bit of the magic": flip(0, 0),
         "one bit of the version": flip(4, 7),
@@ -71,10 +88,10 @@ def damages(size: int, rng: random.Random) -> dict[str, Damage]:
         "one bit in the header": flip(rng.randrange(24, min(4096, size)), rng.randrange(8)),
         "one bit in the middle": flip(size // 2, rng.randrange(8)),
         "one bit anywhere": flip(rng.randrange(size), rng.randrange(8)),
-        "one bit of the last byte": flip(-1, rng.randrange(8)),
-        "a byte more": lambda data: data.extend(b"\0"),
-        "a byte less": lambda data: data.__delitem__(-1),
-        "an empty file": lambda data: data.clear(),
+        "one bit of the last byte": flip(size - 1, rng.randrange(8)),
+        "a byte more": Damage(size, b"\0", size + 1),
+        "a byte less": Damage(size - 1, b"", size - 1),
+        "an empty file": Damage(0, b"", 0),
     }
 
 
@@ -100,11 +117,10 @@ def attack(tally: Tally, client: Client, subject: Subject, rng: random.Random) -
     path, model = subject.path, subject.model
     original = path.read_bytes()
     command, args = ask(subject.role, model)
-    for what, damage in damages(len(original), rng).items():
-        data = bytearray(original)
-        damage(data)
-        path.write_bytes(data)
+    for what, damage in damages(original, rng).items():
+        damage.apply(path)
         judge(tally, refusal(client, command, args), model, what)
+        damage.undo(path, original)
     if subject.other is not None:
         path.write_bytes(subject.other.read_bytes())
         judge(tally, refusal(client, command, args), model, "another pinned model in its place")
