@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 ROOMS: Final = (0, 1, 2, 4, 9, 17)
 """How many blocks are left when a write begins: from none to nearly enough."""
 BLOCK: Final = 4_096
+LAST: Final = 64
+"""Blocks that are written one by one, whatever the file system says of its room."""
 SIZE: Final = 20 * BLOCK
 OLD, NEW = "o" * 300, "n" * SIZE
 CLEAR: Final = frozenset({"quota_exceeded", "storage_error", "limit_exceeded", "io_error"})
@@ -39,10 +41,16 @@ class Disk:
     folder: Path
 
     def fill(self, blocks: int) -> None:
-        """Leave this many blocks free."""
+        """Leave this many blocks free: most are only set aside, and the last are written until none is left."""
         self.empty()
         fd = os.open(self.folder / "filler", os.O_WRONLY | os.O_CREAT, 0o600)
         try:
+            with contextlib.suppress(OSError):
+                state = os.fstatvfs(fd)
+                most = state.f_bavail * state.f_frsize - LAST * BLOCK
+                if most > 0:
+                    os.posix_fallocate(fd, 0, most)
+                    os.lseek(fd, most, os.SEEK_SET)
             with contextlib.suppress(OSError):
                 while True:
                     os.write(fd, b"\0" * BLOCK)
