@@ -6,6 +6,7 @@ to do so takes longer than most pages take to read; tests hold each declaration 
 
 from __future__ import annotations
 
+import sys
 from ctypes import CDLL, POINTER, c_char_p, c_float, c_int, c_size_t, c_ulong, c_ushort, c_void_p
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PACKAGE: Final = "pypdfium2_raw"
-_LIBRARY: Final = "libpdfium.so"
+_LIBRARY: Final = {"darwin": "libpdfium.dylib", "win32": "pdfium.dll"}.get(sys.platform, "libpdfium.so")
 
 FPDF_ERR_PASSWORD: Final = 4
 FPDF_ERR_SECURITY: Final = 5
