@@ -43,7 +43,7 @@ def run(ctx: Context) -> CheckResult:
     """One data folder, several starts: each with an engine, each ended by a kill or in order."""
     tally, rng = Tally(), ctx.rng(NAME)
     home, kept = ctx.fresh_dir("home"), {name: Vectors() for name in ("lc_plain", "lc_vec")}
-    rounds = max(6, ctx.profile.live_operations // 400)
+    rounds = max(6, ctx.profile.live_operations // 250)
     for number, (engine, deletes, killed) in enumerate(ROUNDS):
         app = ctx.variant(f"engine-{number}", partial(_only, engine=engine), page=False)
         with ctx.open_app(app, home=home) as running:
