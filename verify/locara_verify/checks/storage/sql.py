@@ -71,7 +71,7 @@ def index_used(data: Path) -> bool:
     return folder.is_dir() and any(path.is_dir() for path in folder.iterdir())
 
 
-@check(BOMBS, rules=(EXHAUSTION, "LC406"), needs=frozenset({"live"}))
+@check(BOMBS, rules=(EXHAUSTION, "LC406"), waits=True, needs=frozenset({"live"}))
 def run_bombs(ctx: Context) -> CheckResult:
     """Statements that would use up time, memory, disk or the parser; the edges and a few under the other engine."""
     with open_arena(ctx, pick=False) as arena:
