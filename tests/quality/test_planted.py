@@ -3,6 +3,8 @@ tests.quality.kill_matrix`."""
 
 from __future__ import annotations
 
+import builtins
+import symtable
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +37,40 @@ def test_a_fault_can_be_planted_and_names_real_rules(fault: planted.Planted) -> 
     for edit in fault.edits:
         if edit.find is not None:
             assert (base / edit.file).read_text("utf-8").count(edit.find) == 1, f"{edit.file} has moved on"
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
+def test_what_is_planted_names_only_what_is_there(fault: planted.Planted) -> None:
+    """A fault that ends with a NameError is found for that and proves nothing."""
+    base = planted.APP if fault.of_app else planted.REPOSITORY
+    texts: dict[str, str] = {}
+    for edit in fault.edits:
+        if edit.file.endswith(".py") and edit.find is not None and edit.replace is not None:
+            text = texts.get(edit.file) or (base / edit.file).read_text("utf-8")
+            texts[edit.file] = text.replace(edit.find, edit.replace)
+    for name, text in texts.items():
+        assert not unknown_names(text), f"{name} as it is planted"
+
+
+def unknown_names(text: str) -> set[str]:
+    """The names that a module reads from itself and that it, and Python, do not have."""
+    module = symtable.symtable(text, "planted", "exec")
+    known, read, waiting = {*vars(builtins), "__file__", "__path__"}, set(), [module]
+    while waiting:
+        table = waiting.pop()
+        waiting += table.get_children()
+        for symbol in table.get_symbols():
+            if table is not module and not symbol.is_global():
+                continue
+            if symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace():
+                known.add(symbol.get_name())
+            elif symbol.is_referenced():
+                read.add(symbol.get_name())
+    return read - known
+
+
+def test_a_name_that_is_not_there_is_known() -> None:
+    assert unknown_names("import a\ndef f(x): return a, x, len, g\ndef g(): return nowhere") == {"nowhere"}
 
 
 def test_a_fault_is_planted_in_a_copy_alone() -> None:
