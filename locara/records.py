@@ -4,45 +4,16 @@ A start of an app defines some 80 records and makes few of them. The standard de
 for each, a fifth of what the start takes. Here ``__init__`` is compiled when it was called a few times, and the
 other methods are shared functions. Everything else (``fields``, ``replace``, ``asdict``, ``__post_init__``,
 ``field``) is the standard one's, and a type checker sees only that.
-
-The standard module loads `inspect` to write the signature of a class that has no text of its own; that takes a
-quarter of what a sandbox loads before anything runs in it. It is loaded here when something asks for it.
 """
 
 from __future__ import annotations
 
-import sys
+import dataclasses
 from collections.abc import Callable
+from dataclasses import MISSING, Field, FrozenInstanceError
 from operator import attrgetter
 from reprlib import recursive_repr
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
-
-
-class _Late(ModuleType):
-    """A module that is loaded when it is asked for something."""
-
-    def __getattr__(self, name: str) -> object:
-        from importlib import import_module  # noqa: PLC0415 - as late as that
-
-        self.step_aside()
-        found: object = getattr(import_module(self.__name__), name)
-        setattr(self, name, found)
-        return found
-
-    def step_aside(self) -> None:
-        """Whoever imports the module from here on gets the real one."""
-        if sys.modules.get(self.__name__) is self:
-            del sys.modules[self.__name__]
-
-
-_late_inspect = _Late("inspect")
-sys.modules.setdefault("inspect", _late_inspect)
-try:
-    import dataclasses
-    from dataclasses import MISSING, Field, FrozenInstanceError
-finally:
-    _late_inspect.step_aside()
 
 __all__ = ["dataclass"]
 

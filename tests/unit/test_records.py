@@ -6,8 +6,6 @@ import contextlib
 import copy
 import dataclasses
 import inspect
-import subprocess
-import sys
 import threading
 from typing import Any
 
@@ -275,34 +273,3 @@ def test_what_is_not_made_here_is_refused() -> None:
         @records.dataclass(frozen=True)
         class Shared:
             a: list[int] = []  # noqa: RUF012
-
-
-LATE = """
-import sys
-from locara import records
-import dataclasses
-assert "inspect" not in sys.modules, "loaded with the records"
-
-@records.dataclass
-class Told:
-    a: int
-
-assert "inspect" not in sys.modules, "loaded for a record"
-
-@dataclasses.dataclass
-class Untold:
-    a: int = 3
-
-assert Untold.__doc__ == "Untold(a: int = 3)", Untold.__doc__
-import inspect
-assert inspect is sys.modules["inspect"] and inspect.isfunction(inspect.signature)
-assert dataclasses.inspect.signature is inspect.signature
-print("all of it")
-"""
-
-
-@pytest.mark.parametrize("before", ["", "import inspect\n", "import dataclasses, inspect\n"])
-def test_the_signatures_of_classes_are_loaded_when_one_is_written(before: str) -> None:
-    program = LATE if not before else before + LATE.replace('"inspect" not in sys.modules', "inspect")
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert (ran.stdout, ran.stderr) == ("all of it\n", "")

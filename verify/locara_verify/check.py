@@ -74,9 +74,8 @@ class Check:
     by the processor time of one thread, which does not change when others work beside it. ``quick`` checks also run in
     the quick profile, which is to answer soon; the others there only when they are chosen. ``waits`` is said of those
     that mostly wait for what they started or for a time to pass: side by side they would leave processors without work.
-    ``broken_manifest`` checks
-    also run when locara.json cannot be read; every other check then has no result. ``on_disk`` checks need the file
-    system that a person's files lie on; those of others may lie in memory.
+    ``broken_manifest`` checks also run when locara.json cannot be read; every other check then has no result.
+    ``on_disk`` checks need the file system that a person's files lie on; those of others may lie in memory.
     """
 
     name: str
