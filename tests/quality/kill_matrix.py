@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -33,26 +34,37 @@ class Row:
         return self.problem is None and not self.alone
 
 
-def examine(fault: Planted, *, strict: bool, seed: int, others: bool) -> Row:
+def near(fault: Planted, among: Iterable[Planted], most: int) -> list[str]:
+    """Rules that may notice it too: those that find other faults of the same files, then of the same folders."""
+    files = {edit.file for edit in fault.edits}
+    folders = {file.rpartition("/")[0] for file in files}
+    same, beside = Counter[str](), Counter[str]()
+    for other in among:
+        if other.rule and other.rule != fault.rule and other.of_app == fault.of_app:
+            places = {edit.file for edit in other.edits}
+            same[other.rule] += bool(files & places)
+            beside[other.rule] += bool(folders & {place.rpartition("/")[0] for place in places})
+    ranked = sorted(beside, key=lambda rule: (same[rule], beside[rule], rule), reverse=True)
+    return [rule for rule in ranked if beside[rule]][:most]
+
+
+def examine(fault: Planted, *, strict: bool, seed: int, others: Sequence[str] = ()) -> Row:
     """Plant, verify, judge: the rule that must find it, then second ones until one of them noticed.
 
-    ``others``: instead of the second ones that are named, every other rule of the same hundred may notice.
+    ``others``: rules that are tried where no second one is named; whether they notice is told, not judged.
     """
     begin = time.monotonic()
     noticed: tuple[str, ...] = ()
+    tried = others if fault.rule and not fault.second else ()
     with planted.copies(fault) as places:
-        only = [fault.rule] if fault.rule else fault.rules
-        verdict = planted.run(places, only, strict=strict, seed=seed, first=bool(fault.rule))
-        if fault.rule and others:
-            near = planted.run(
-                places, [fault.rule[:3]], skip=[fault.rule], strict=strict, seed=seed, first=True
-            )
-            noticed = near.failed
-        for rule in () if others else fault.second:
+        only = [fault.rule, *tried] if fault.rule else fault.rules
+        verdict = planted.run(places, only, strict=strict, seed=seed, first=bool(fault.rule) and not tried)
+        for rule in fault.second:
             noticed = planted.run(places, [rule], strict=strict, seed=seed, first=True).failed
             if noticed:
                 break
-    alone = bool(fault.second) and not others and not noticed
+    alone = bool(fault.second) and not noticed
+    noticed = noticed or tuple(rule for rule in verdict.failed if rule in tried)
     return Row(fault, planted.killed(fault, verdict), noticed, alone, time.monotonic() - begin)
 
 
@@ -74,7 +86,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="the quick profile in place of strict")
     parser.add_argument("--jobs", type=int, default=1, help="faults at a time")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--others", action="store_true", help="look for a second rule of the same hundred")
+    parser.add_argument(
+        "--others",
+        type=int,
+        default=0,
+        metavar="N",
+        help="where no second rule is named, try N that find faults of the same files",
+    )
     options = parser.parse_args(arguments)
     faults = [*planted.mutants(), *planted.hostile(), *planted.harmless()]
     unknown = set(options.names) - {fault.id for fault in faults}
@@ -84,7 +102,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = []
     with ThreadPoolExecutor(options.jobs) as pool:
         for row in pool.map(
-            lambda fault: examine(fault, strict=not options.quick, seed=options.seed, others=options.others),
+            lambda fault: examine(
+                fault,
+                strict=not options.quick,
+                seed=options.seed,
+                others=near(fault, faults, options.others),
+            ),
             chosen,
         ):
             rows.append(row)
