@@ -93,12 +93,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="N",
         help="where no second rule is named, try N that find faults of the same files",
     )
+    parser.add_argument("--two-rules", action="store_true", help="only faults that two rules must find")
     options = parser.parse_args(arguments)
     faults = [*planted.mutants(), *planted.hostile(), *planted.harmless()]
     unknown = set(options.names) - {fault.id for fault in faults}
     if unknown:
         parser.error(f"no such fault: {', '.join(sorted(unknown))}")
-    chosen = [fault for fault in faults if not options.names or fault.id in options.names]
+    chosen = [
+        fault
+        for fault in faults
+        if (not options.names or fault.id in options.names) and (fault.second or not options.two_rules)
+    ]
     rows = []
     with ThreadPoolExecutor(options.jobs) as pool:
         for row in pool.map(
@@ -117,9 +122,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     deny = [row for row in rows if row.fault.rule]
     bad = [row for row in rows if not row.good]
     kills = sum(row.problem is None for row in deny)
+    twice = sum(bool(row.fault.second) and row.good for row in deny)
     print(
-        f"{kills} of {len(deny)} faults killed, {len(rows) - len(deny)} harmless changes, "
-        f"{len(bad)} rows are not as they must be"
+        f"{kills} of {len(deny)} faults killed, {twice} of them by two rules, "
+        f"{len(rows) - len(deny)} harmless changes, {len(bad)} rows are not as they must be"
     )
     return 1 if bad else 0
 

@@ -379,6 +379,14 @@ def test_an_unknown_key_is_met_with_a_guess(minimal: Build, key: str, fix: str |
     assert problems(write(minimal(**{key: "x"})))[0].fix == fix
 
 
+@pytest.mark.parametrize(
+    ("given", "said"), [(0, "0 has to be at least 1"), (1_048_577, "1048577 has to be at most 1048576")]
+)
+def test_a_number_out_of_its_bounds_is_told_the_nearer_one(minimal: Build, given: int, said: str) -> None:
+    (problem,) = problems(write(minimal(storage={"quota_mb": given})))
+    assert (problem.pointer, problem.message) == ("/storage/quota_mb", said)
+
+
 def test_a_modality_without_a_backend_is_refused_by_name(minimal: Build) -> None:
     for modality in MODALITIES:
         document = write(minimal(modalities=[modality], capabilities={"models": [PIN]}))
@@ -539,3 +547,21 @@ def test_what_has_no_place_of_its_own_is_told_at_the_nearest_thing_that_has_one(
 @pytest.mark.parametrize("step", [2, 3, 9])
 def test_a_place_behind_the_end_of_a_list_has_a_pointer_all_the_same(step: int) -> None:
     assert pointer_of(("models", step, "id"), {"models": ["a", "b"]}) == f"/models/{step}/id"
+
+
+def test_a_name_that_only_the_model_knows_is_in_no_pointer_unless_it_is_a_key_there() -> None:
+    for inside, pointer in (({"flag": 1}, "/a/flag"), ({}, "/a")):
+        assert pointer_of(("a", "flag"), {"a": inside}) == pointer
+        assert pointer_of(("l", 0, "a", "flag"), {"l": [{"a": inside}]}) == f"/l/0{pointer}"
+
+
+def test_what_is_missing_in_one_place_is_told_by_name(minimal: Build) -> None:
+    value = minimal()
+    for key in ("version", "icon"):
+        del value[key]
+    assert [problem.pointer for problem in problems(write(value))] == ["/icon", "/version"]
+
+
+def test_entries_that_are_refused_are_not_told_to_be_too_few_as_well(minimal: Build) -> None:
+    found = problems(write(minimal(screenshots=["/x"], tags=["UP"])))
+    assert {problem.pointer for problem in found} == {"/screenshots/0", "/tags/0"}
