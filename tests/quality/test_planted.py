@@ -27,6 +27,14 @@ def test_there_are_enough_of_each() -> None:
     assert len({fault.id for fault in FAULTS}) == len(FAULTS)
 
 
+def test_two_rules_must_find_faults_of_every_area_that_is_not_measured() -> None:
+    areas = {rule[:3] for rule in catalogue()} - {"LC9"}
+    twice = [fault for fault in FAULTS if fault.second]
+    assert len(twice) >= 80
+    assert {fault.rule[:3] for fault in twice} == areas
+    assert all(fault.rule not in fault.second for fault in twice)
+
+
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
 def test_a_fault_can_be_planted_and_names_real_rules(fault: planted.Planted) -> None:
     known = catalogue()
