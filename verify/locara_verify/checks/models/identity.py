@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from locara_verify.check import CheckResult, check
@@ -46,6 +48,8 @@ def run(ctx: Context) -> CheckResult:
     written_over(ctx, tally, models)
     exchanged(ctx, tally, models)
     opened(ctx, tally, models)
+    again(ctx, tally, models["m0"])
+    used(ctx, tally, models["m0"])
     return tally.result()
 
 
@@ -124,6 +128,72 @@ def opened(ctx: Context, tally: Tally, models: dict[str, bytes]) -> None:
     )
     if not times:
         tally.undecided(RULE, "the opens of a model were not seen")
+
+
+def again(ctx: Context, tally: Tally, right: bytes) -> None:
+    """One process looks at a file a second time: a bit of it was changed in place, and size and times are as before."""
+    from locara.core.digest import Digest  # noqa: PLC0415 - loads the framework
+    from locara.errors import LocaraError  # noqa: PLC0415 - as above
+    from locara.inference.llama_cpp import load_chat  # noqa: PLC0415 - native code
+    from locara.models.cache import ModelCache  # noqa: PLC0415 - as above
+
+    digest, cache = Digest.of(right), ModelCache(ctx.fresh_dir("again"))
+    place = cache.root / digest.hex / "model.gguf"
+    place.parent.mkdir()
+    ways = {
+        "loaded": lambda: load_chat(place, digest).close(),
+        "compared by the cache": lambda: cache.verify(digest),
+    }
+    for what, look in ways.items():
+        place.write_bytes(right)
+        seen, said = place.stat(), list[str]()
+        for data in (right, right[:-1] + bytes([right[-1] ^ 1]), right):
+            with place.open("r+b") as file:
+                file.write(data)
+            os.utime(place, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+            try:
+                look()
+                said.append("")
+            except LocaraError as error:
+                said.append(error.code)
+        tally.expect(
+            RULE,
+            said[1] == "digest_mismatch",
+            "a model that was changed is taken for what it was before",
+            f"{what}: {said}",
+        )
+        if said[0] or said[2]:
+            tally.undecided(RULE, f"the allow twin failed: a right file {what} twice: {said}")
+
+
+def used(ctx: Context, tally: Tally, right: bytes) -> None:
+    """Models are shared by all apps: what one is told of its own is the same, whoever used or checked it since."""
+    from types import SimpleNamespace  # noqa: PLC0415
+
+    from locara.core.digest import Digest  # noqa: PLC0415 - loads the framework
+    from locara.core.grant import Grants  # noqa: PLC0415 - as above
+    from locara.models.cache import ModelCache  # noqa: PLC0415 - as above
+    from locara.runtime.commands.app import info  # noqa: PLC0415 - as above
+    from locara.runtime.loaded_models import LoadedModels, below  # noqa: PLC0415 - as above
+
+    cache, source = ModelCache(ctx.fresh_dir("used")), ctx.fresh_dir("source") / "model.gguf"
+    source.write_bytes(right)
+    digest = cache.add_file(source, expected=Digest.of(right))
+    grants = replace(Grants.none("acme/reader"), models={"m": digest})
+    asked = SimpleNamespace(
+        grants=grants, models=LoadedModels(grants, below(cache.root)), admitted=SimpleNamespace(profile=None)
+    )
+    told = [info(asked, None, None)]  # type: ignore[arg-type]
+    entry = cache.root / digest.hex
+    cache.note_verified(digest, 1_000.0)
+    for path in (*entry.iterdir(), entry):
+        os.utime(path, (2_000.0, 3_000.0))
+    (entry / "model.gguf").chmod(0o440)
+    told.append(info(asked, None, None))  # type: ignore[arg-type]
+    size = next(iter(told[0]["models"]), {}).get("size")
+    if size != len(right):
+        tally.undecided(RULE, f"the allow twin failed: an app is told the size of its model ({size})")
+    tally.expect(RULE, told[0] == told[1], "an app sees when another used a model", f"{told}"[:400])
 
 
 def never(on: Theatre, number: int, how: str) -> None:
