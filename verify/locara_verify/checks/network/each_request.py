@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import gzip
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from locara_verify.checks.models.probe import Tally
@@ -124,3 +124,17 @@ def not_unpacked(tally: Tally, one: Caller, server: Server, host: str) -> None:
             "an answer is larger than the app takes",
             f"{coding}: {code or len(got)}, and {MOST} is most",
         )
+
+
+def always_as_before(
+    tally: Tally, host: Server, clients: Mapping[str, Callable[[], object]], *, rule: str
+) -> None:
+    """The same request again, by what is kept in the process and by what is new: no server knows it again."""
+    host.answers = lambda _request: answer(200, *KEPT, body=b"{}")
+    for what, ask in clients.items():
+        host.seen.clear()
+        for _ in range(3):
+            ask()
+        told = f"{what}: {len(host.seen)} requests, {sorted({*host.seen})[-1:]!r}"[:400]
+        held = len(host.seen) == 3 and len({*host.seen}) == 1
+        tally.expect(rule, held, "a server knows who asks it again", told)
