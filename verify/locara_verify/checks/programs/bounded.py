@@ -67,7 +67,7 @@ def run(ctx: Context) -> CheckResult:
 
 
 def silent(tally: Tally, starter: Starter) -> None:
-    """What a program says beside its answer, hostile bytes among it, goes to nobody: not to a terminal, not to a log."""
+    """What a program says beside its answer, hostile bytes among it, goes to nobody: no terminal, and no log."""
     began = 0
     for pid in starter.pids:
         with contextlib.suppress(OSError):
