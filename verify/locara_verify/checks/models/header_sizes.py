@@ -58,7 +58,7 @@ class Made(io.RawIOBase):
 
 def sizes(tally: Tally) -> None:
     """Headers on both sides of each bound, and long ones of every kind of array."""
-    for arrays in (MOST_HEADER // _ITEMS - 2, MOST_HEADER // _ITEMS + 2):
+    for arrays in (3, MOST_HEADER // _ITEMS + 2):
         _judge(tally, f"a header of {arrays} arrays", [_bytes(_ITEMS)] * arrays, MOST_HEADER)
     for texts in (MOST_TEXT // _TEXT - 1, MOST_TEXT // _TEXT + 1, 40):
         told = f"a header of {texts} texts of a MiB"

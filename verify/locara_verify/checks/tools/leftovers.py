@@ -65,9 +65,7 @@ INTERPRETER: Final = """(module (memory (export "memory") 4) (global $free (mut 
 
 
 # How code begins that somebody might take for worth keeping.
-_BEGINNINGS: Final = (
-    "globalThis.", "var a = ", "const a = ", "function a", "class A", "import ", '"use strict"; ', "Object.",
-)  # fmt: skip
+_BEGINNINGS: Final = ("globalThis.", "var a = ", "import ", '"use strict"; ')
 
 
 @dataclass(frozen=True, slots=True)
