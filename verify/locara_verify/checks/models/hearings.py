@@ -17,9 +17,11 @@ from locara_verify.context import Context
 from locara_verify.strategies import whisper
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from locara.core.digest import Digest
+    from locara.inference.speech import Segment
     from locara.inference.whisper import Whisper
 
 RULE: Final = "LC511"
@@ -32,12 +34,22 @@ ROW: Final = (
 )  # fmt: skip
 
 
+_TIMES: Final = ("whisper_full_get_segment_t0", "whisper_full_get_segment_t1")
+# Words of a model's file, which whoever made it chose: what moves a cursor, breaks a line, hides, or is no text.
+WORDS: Final = (
+    b"a\x1b[2Jb", b"a\nb", b"a\r\nb", b"a\x00b", b"a\tb", b"a\x07b", b"a\x7fb", b"a\xc2\x9bb", b"a\xff\xfeb",
+    "a\u2028b".encode(), "a\u202eb".encode(), "a\u200bb".encode(), "a\U000e0041b".encode(), b"a\xed\xa0\x80b", b"\x1b",
+)  # fmt: skip
+MOMENTS: Final = ((-1, 50), (50, -1), (50, 10**9), (10**9, 10**9), (-(2**63), 2**63 - 1), (150, 50))
+
+
 class Library:
     """The functions of whisper.cpp that a binding has, without a model. ``asked`` holds each question whole."""
 
     whisper_sampling_strategy = SimpleNamespace(WHISPER_SAMPLING_GREEDY=0, WHISPER_SAMPLING_BEAM_SEARCH=1)
 
-    def __init__(self) -> None:
+    def __init__(self, *, word: bytes = b"", times: tuple[int, int] = (50, 50)) -> None:
+        self._word, self._times = word, times
         self.asked: list[tuple[dict[str, Any], bytes]] = []
 
     def whisper_full_default_params(self, strategy: int) -> SimpleNamespace:
@@ -57,8 +69,8 @@ class Library:
         return 1
 
     def whisper_full_get_segment_text(self, _context: object, _index: int) -> bytes:
-        """Another word each time."""
-        return f"word{len(self.asked)}".encode()
+        """Another word each time, unless one was given."""
+        return self._word or f"word{len(self.asked)}".encode()
 
     def whisper_full_lang_id(self, _context: object) -> int:
         """Another language each time."""
@@ -83,8 +95,8 @@ class Library:
         return SimpleNamespace(use_gpu=True)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever else a binding has
-        if name.startswith("whisper_full_get_segment_t"):
-            return lambda *_: 50
+        if name in _TIMES:
+            return lambda *_: self._times[_TIMES.index(name)]
         if name == "whisper_full_n_tokens":
             return lambda *_: 1
         if name == "whisper_init_from_buffer_with_params":
@@ -109,29 +121,47 @@ def hearings(ctx: Context, tally: Tally) -> None:
         tally.attacks += 1
         told = f"hearing {number} of {one}: {_shown(said)}, and alone {_shown(due)}"
         tally.expect(RULE, said == due, "what was heard before has a part in what is heard", told[:400])
+    _said(tally, place, Digest.of(data))
     if asked < len(ROW) // 2:
         tally.undecided(RULE, "the allow twin failed: the library was not asked")
 
 
-def _model(place: Path, digest: Digest) -> tuple[Whisper, Library]:
+def _said(tally: Tally, place: Path, digest: Digest) -> None:
+    """Words and times that a hostile model says: one line that can be shown, and moments of the sound."""
+    for word, times in (*((word, (50, 60)) for word in WORDS), *((b"a", times) for times in MOMENTS)):
+        model, _ = _model(place, digest, word=word, times=times)
+        found: list[Segment] = []
+        _hear(model, (None, 2.0, 10.0), found.append)
+        tally.attacks += 1
+        shown = all(one.text.isprintable() and one.text.split() for one in found)
+        inside = all(10.0 <= one.start <= one.end <= 12.0 for one in found)
+        told = f"{word!r} at {times}: {[(one.text, one.start, one.end) for one in found]!a}"
+        tally.expect(RULE, shown and inside, "what a speech model says is passed on as it is", told[:300])
+
+
+def _model(place: Path, digest: Digest, **says: Any) -> tuple[Whisper, Library]:  # noqa: ANN401
     from locara.inference import whisper as backend  # noqa: PLC0415 - loads NumPy
 
-    library = Library()
+    library = Library(**says)
     with patch.object(backend, "binding", lambda: library):
         return backend.Whisper(place, digest), library
 
 
 def _heard(model: Whisper, library: Library, one: tuple[str | None, float, float]) -> Any:  # noqa: ANN401
-    """What the library was asked, the last time, and how often for this."""
+    """What the library was asked for this."""
+    before = len(library.asked)
+    _hear(model, one, lambda _segment: None)
+    return library.asked[before:]
+
+
+def _hear(model: Whisper, one: tuple[str | None, float, float], emit: Callable[[Segment], None]) -> None:
     import numpy as np  # noqa: PLC0415 - slow to load
 
     from locara.inference.speech import Piece  # noqa: PLC0415 - as above
 
     language, seconds, start = one
     samples = np.linspace(-0.5, 0.5, int(seconds * RATE), dtype=np.float32)
-    before = len(library.asked)
-    model.hear(Piece(start, samples), language, lambda _segment: None, threading.Event())
-    return library.asked[before:]
+    model.hear(Piece(start, samples), language, emit, threading.Event())
 
 
 def _shown(asked: Any) -> str:  # noqa: ANN401
