@@ -7,6 +7,7 @@ import shutil
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
+from unittest.mock import patch
 
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.models.probe import Tally, survives, talks
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RULE: Final = "LC536"
+ALONE: Final = "LC504"
+CHAT: Final = "models/locara-tiny-chat.gguf"
 NAME: Final = "model-identity"
 COUNT: Final = 6
 DIGEST: Final = "digest"
@@ -28,7 +31,7 @@ def line(number: int) -> str:
     return f"I am number {number} of the models."
 
 
-@check(NAME, rules=(RULE,), needs=frozenset({"live"}), applies=talks)
+@check(NAME, rules=(RULE, ALONE), needs=frozenset({"live"}), applies=talks)
 def run(ctx: Context) -> CheckResult:
     """Ask many models who they are; exchange files before the start, and bytes between start and load."""
     tally = Tally()
@@ -50,6 +53,7 @@ def run(ctx: Context) -> CheckResult:
     opened(ctx, tally, models)
     again(ctx, tally, models["m0"])
     used(ctx, tally, models["m0"])
+    broken_off(ctx, tally)
     return tally.result()
 
 
@@ -164,6 +168,50 @@ def again(ctx: Context, tally: Tally, right: bytes) -> None:
         )
         if said[0] or said[2]:
             tally.undecided(RULE, f"the allow twin failed: a right file {what} twice: {said}")
+
+
+def broken_off(ctx: Context, tally: Tally) -> None:
+    """A request is cancelled within its prompt, after another one, and then asked again by whoever has time."""
+    from locara.core.digest import Digest  # noqa: PLC0415 - loads the framework
+    from locara.inference import chat  # noqa: PLC0415 - native code
+    from locara.inference.backend import ChatRequest, Finish, Message  # noqa: PLC0415 - as above
+    from locara.inference.llama_cpp import load_chat  # noqa: PLC0415 - as above
+
+    place = ctx.fixtures / CHAT
+    if not place.exists():
+        return
+    model = load_chat(place, Digest.of(place.read_bytes()))
+
+    def ask(text: str, patience: int = 1_000) -> str:
+        request = ChatRequest((Message("user", text),), max_tokens=6)
+        ends = [event for event in model.stream(request, _Patience(patience)) if isinstance(event, Finish)]
+        return f"{ends[-1].reason}: {ends[-1].text}"
+
+    # A short prompt is read in several pieces, so that it can end within.
+    with patch.object(chat, "BATCH", 4):
+        due = {
+            text: ask(text) for text in ("Where is the harbour, and who is there?", "Tell me about the sea.")
+        }
+        for text, said in due.items():
+            for patience in (2, 4):
+                ask("x")
+                left = ask(text, patience)
+                again = ask(text)
+                told = f"{text!r}, left after {patience} looks ({left}): {again}, not {said}"
+                tally.expect(ALONE, again == said, "what was asked before has a part in an answer", told)
+    model.close()
+
+
+class _Patience:
+    """Says that nobody waits any more, when it was asked often enough."""
+
+    def __init__(self, looks: int) -> None:
+        self._left = looks
+
+    def is_set(self) -> bool:
+        """Whether that was often enough."""
+        self._left -= 1
+        return self._left < 0
 
 
 def used(ctx: Context, tally: Tally, right: bytes) -> None:
