@@ -1,4 +1,4 @@
-"""LC224 and LC226: a store answers from the database as it is now, and from none that SQLite finds damaged.
+"""LC224 and LC226: a store answers from the database as it is now, from none that SQLite finds damaged, and in time.
 
 Pages are changed from outside in every field of their head, and SQLite itself says which of those are damage. What a
 store was asked before is asked again after each kind of change.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -20,6 +21,8 @@ from locara_verify.tally import Tally
 DAMAGE: Final = "LC224"
 KEPT: Final = "LC226"
 _PAGE: Final = 4_096
+_LETTERS: Final = 30_000
+_SECONDS: Final = 0.4  # of a processor; twentyfold what it takes
 _HEAD: Final = (
     (0, b"\x07"),
     (1, b"\xff\xff"),
@@ -43,7 +46,8 @@ _CHANGES: Final = (
 
 
 def as_it_is(tally: Tally, folder: Path) -> None:
-    """Both."""
+    """All of it."""
+    _letters(tally, folder / "letters.sqlite3")
     _asked_again(tally, folder / "again.sqlite3")
     _damaged(tally, folder)
 
@@ -52,6 +56,21 @@ def _open(path: Path) -> Any:  # noqa: ANN401 - the framework is loaded late
     from locara.storage.store import Store  # noqa: PLC0415 - loads SQLite
 
     return Store.open(path, schema_dir=None, quota_mb=16)
+
+
+def _letters(tally: Tally, path: Path) -> None:
+    """Functions that take two texts, given two of as many different letters: what no clock can end inside of one."""
+    many = "".join(map(chr, range(0x20000, 0x20000 + _LETTERS)))
+    with _open(path) as store:
+        for name in ("unhex", "trim", "instr"):
+            began = time.thread_time()
+            with contextlib.suppress(StorageError):
+                store.query(f"SELECT length({name}(?, ?))", [many, many])
+            took = time.thread_time() - began
+            told = f"{name} of {_LETTERS:,} letters: {took:.2f} s"
+            tally.judge(
+                DAMAGE, took < _SECONDS, "a function of two texts costs more than their lengths", told
+            )
 
 
 def _asked_again(tally: Tally, path: Path) -> None:
