@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Sequence
-from typing import Final
+from typing import BinaryIO, Final, cast
 
 from locara_verify.checks.models.probe import Tally
 from locara_verify.strategies import gguf
@@ -92,7 +92,7 @@ def _judge(tally: Tally, what: str, values: Sequence[Sequence[tuple[bytes, int]]
     file = Made([*parts, (b"", 64)])
     fits = file.size - 4_096 <= most
     try:
-        read_header(file, file.size)
+        read_header(cast("BinaryIO", file), file.size)
         said = "accepted"
     except ModelError as error:
         said = error.code

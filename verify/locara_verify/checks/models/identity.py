@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
 from locara_verify.check import CheckResult, check
@@ -16,6 +16,7 @@ from locara_verify.context import Context
 from locara_verify.strategies.puppets import puppet
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 RULE: Final = "LC536"
@@ -144,7 +145,7 @@ def again(ctx: Context, tally: Tally, right: bytes) -> None:
     digest, cache = Digest.of(right), ModelCache(ctx.fresh_dir("again"))
     place = cache.root / digest.hex / "model.gguf"
     place.parent.mkdir()
-    ways = {
+    ways: dict[str, Callable[[], object]] = {
         "loaded": lambda: load_chat(place, digest).close(),
         "compared by the cache": lambda: cache.verify(digest),
     }
@@ -231,15 +232,15 @@ def used(ctx: Context, tally: Tally, right: bytes) -> None:
     asked = SimpleNamespace(
         grants=grants, models=LoadedModels(grants, below(cache.root)), admitted=SimpleNamespace(profile=None)
     )
-    told = [info(asked, None, None)]  # type: ignore[arg-type]
+    told: list[Mapping[str, Any]] = [info(asked, None, None)]  # type: ignore[arg-type]
     entry = cache.root / digest.hex
     cache.note_verified(digest, 1_000.0)
     for path in (*entry.iterdir(), entry):
         os.utime(path, (2_000.0, 3_000.0))
     (entry / "model.gguf").chmod(0o440)
     told.append(info(asked, None, None))  # type: ignore[arg-type]
-    size = next(iter(told[0]["models"]), {}).get("size")
-    if size != len(right):
+    size = [one["size"] for one in told[0]["models"]]
+    if size != [len(right)]:
         tally.undecided(RULE, f"the allow twin failed: an app is told the size of its model ({size})")
     tally.expect(RULE, told[0] == told[1], "an app sees when another used a model", f"{told}"[:400])
 

@@ -105,7 +105,8 @@ def by_name(tally: Tally, rng: random.Random) -> None:
     }  # fmt: skip
     other = entry | {"sha256": rng.randbytes(32).hex(), "urls": ["other.gguf"]}
     right = entry | {"id": "renamed", "sha256": pin.digest.hex, "urls": ["right.gguf"]}
-    for listed in ([[other]], [[other], [right]], [[other, right]], [[right], [other]], [[]]):
+    none: list[dict[str, object]] = []
+    for listed in ([[other]], [[other], [right]], [[other, right]], [[right], [other]], [none]):
         texts = [json.dumps({"schema": "locara-models/1", "models": models}).encode() for models in listed]
         try:
             found = find_source(pin, [parse_index(text, place=Path("/models/index.json")) for text in texts])

@@ -80,9 +80,9 @@ def run(ctx: Context) -> CheckResult:
             because = f"{what}: {'taken' if arrived else 'refused'}; where it lies: {does}"
             told = "a list is believed though something in it is not what it must be"
             findings.append(Finding(RULE, told, because=because[:600]))
-    told = list(_unfit())
+    unfit = list(_unfit())
     findings += [
-        Finding(EFFECT, "a list writes where it may only tell", because=one[:600]) for one in told[:5]
+        Finding(EFFECT, "a list writes where it may only tell", because=one[:600]) for one in unfit[:5]
     ]
     counts = {RULE: tried, EFFECT: len(UNFIT) * 4}
     return CheckResult(
@@ -101,7 +101,10 @@ def _unfit() -> Iterator[str]:
         ):
             word = f"a{char}b"
             entry = {"id": "R-1", **ABOUT, "signer": "ci", "severity": severity, member: word}
-            known, subject = Known(*_parsed(*_lists([entry], []))), replace(SUBJECT, signer=entry["signer"])
+            known, subject = (
+                Known(*_parsed(*_lists([entry], []))),
+                replace(SUBJECT, signer=str(entry["signer"])),
+            )
             found = judge(known, subject, "install", now=NOW)
             said = [found.because, *found.notices]
             bad = [text for text in said if not text.isprintable() or char in text]
