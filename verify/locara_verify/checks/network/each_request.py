@@ -40,6 +40,9 @@ KEPT: Final = (
 AGAIN: Final = (
     (401, 'WWW-Authenticate: Basic realm="a"'), (408, "X-A: b"), (421, "X-A: b"), (503, "Retry-After: 0"),
 )  # fmt: skip
+CUT: Final = (
+    b"Content-Length: 99\r\n\r\ncut", b"Content-Length: 99\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n3\r\ncut\r\n",
+)  # fmt: skip
 LARGE: Final = bytes(2 << 20)
 MOST: Final = 100_000
 PACKED: Final = {
@@ -93,20 +96,23 @@ def once(tally: Tally, one: Caller, server: Server, host: str) -> None:
     server.answers = lambda _request: b""
     for method in METHODS:
         _sent_once(tally, one, server, (host, method), "ends without an answer")
-    server.answers = lambda _request: b"HTTP/1.1 200 X\r\nContent-Length: 99\r\n\r\ncut"
-    _sent_once(tally, one, server, (host, "GET"), "ends within its answer")
+    for cut in CUT:
+        server.answers = lambda _request, cut=cut: b"HTTP/1.1 200 X\r\n" + cut  # type: ignore[misc]
+        code = _sent_once(tally, one, server, (host, "GET"), f"ends within its answer ({cut!r})")
+        tally.expect(RULE, bool(code), "an answer that was cut is told as a whole one", repr(cut))
     for status, field in AGAIN:
         server.answers = lambda _request, status=status, field=field: answer(status, field)  # type: ignore[misc]
         _sent_once(tally, one, server, (host, "GET"), f"answers {status}")
 
 
-def _sent_once(tally: Tally, one: Caller, server: Server, asked: tuple[str, str], what: str) -> None:
+def _sent_once(tally: Tally, one: Caller, server: Server, asked: tuple[str, str], what: str) -> str:
     host, method = asked
     server.seen.clear()
     code, _ = one.told(url=f"https://{host}/", method=method, headers={})
     came = len(server.seen)
     told = f"{method}, the server {what}: {came} requests ({code or 'answered'})"
     tally.expect(RULE, came == 1, "a call is not one request", told)
+    return code
 
 
 def not_unpacked(tally: Tally, one: Caller, server: Server, host: str) -> None:
