@@ -194,12 +194,11 @@ def broken_off(ctx: Context, tally: Tally) -> None:
             text: ask(text) for text in ("Where is the harbour, and who is there?", "Tell me about the sea.")
         }
         for text, said in due.items():
-            for patience in (2, 4):
-                ask("x")
-                left = ask(text, patience)
-                again = ask(text)
-                told = f"{text!r}, left after {patience} looks ({left}): {again}, not {said}"
-                tally.expect(ALONE, again == said, "what was asked before has a part in an answer", told)
+            ask("x")
+            left = ask(text, 2)
+            again = ask(text)
+            told = f"{text!r}, left after two looks ({left}): {again}, not {said}"
+            tally.expect(ALONE, again == said, "what was asked before has a part in an answer", told)
     model.close()
 
 
