@@ -1,7 +1,7 @@
 """A bounded reader of GGUF headers: decides whether a file may be given to the native loader.
 
-Source: the GGUF specification, versions 2 and 3, little endian. The reader never keeps more than a few
-hundred kilobytes, never recurses and computes with Python integers, so that no count or product can wrap
+Source: the GGUF specification, versions 2 and 3, little endian. The reader keeps names and at most four
+mebibytes of text, never recurses and computes with Python integers, so that no count or product can wrap
 around. It is stricter than the format where leniency has been a memory error in native loaders: duplicate
 keys and names, nested arrays, unknown types, tensors that overlap, leave gaps or reach beyond the file are
 all refused.
@@ -23,6 +23,7 @@ MAX_TENSORS: Final = 65_536
 MAX_HEADER_BYTES: Final = 256 << 20
 MAX_KEY_BYTES: Final = 256
 MAX_STRING_BYTES: Final = 1 << 20
+MAX_KEPT_BYTES: Final = 4 << 20  # all values that are texts; a chat template has some ten thousand
 MAX_ARRAY_ITEMS: Final = 4_000_000
 MAX_TENSOR_NAME_BYTES: Final = 63  # the native loader keeps 64 with the final NUL
 MAX_DIMENSIONS: Final = 4
@@ -195,6 +196,7 @@ class _Reader:
         self._file = file
         self.size = size
         self._limit = min(size, MAX_HEADER_BYTES)
+        self._room = MAX_KEPT_BYTES
         self.position = 0
 
     def take(self, count: int) -> bytes:
@@ -239,7 +241,12 @@ class _Reader:
     def value(self, kind: int) -> Scalar:
         """Return one scalar or string."""
         if kind == _STRING:
-            return self.text(MAX_STRING_BYTES, "a value")
+            before = self.position
+            text = self.text(MAX_STRING_BYTES, "a value")
+            self._room -= self.position - before
+            if self._room < 0:
+                raise _bad(f"its texts are longer than {MAX_KEPT_BYTES} bytes together")
+            return text
         shape = _SCALARS.get(kind)
         if shape is None:
             raise _bad(f"a value has the unknown type {kind}")

@@ -172,7 +172,7 @@ class Hearing:
             self._spent += perf_counter() - start
             self._segments += heard.segments
             self._tokens += heard.tokens
-            self._heard_language = heard.language
+            self._heard_language = heard.language or self._heard_language  # too short a piece has none
             self.complete = heard.complete
 
 

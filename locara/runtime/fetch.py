@@ -137,8 +137,11 @@ def fetch(
 
 
 def _content(response: http.client.HTTPResponse, max_bytes: int, cancelled: threading.Event) -> bytes:
+    import http.client  # noqa: PLC0415 - as above
+
     content = bytearray()
-    while chunk := response.read(_CHUNK):
+    # What has come, and no more: a server that drips must not keep a cancel from being seen.
+    while chunk := response.read1(_CHUNK):
         if cancelled.is_set():
             raise CallError("net.fetch was cancelled", code="cancelled")
         content += chunk
@@ -146,6 +149,8 @@ def _content(response: http.client.HTTPResponse, max_bytes: int, cancelled: thre
             raise CallError(
                 f"the body is larger than {max_bytes} bytes", code="too_large", fix="raise maxBytes"
             )
+    if response.length:  # the library takes the end of the line for the end of the body
+        raise http.client.IncompleteRead(bytes(content[-1:]), response.length)
     return bytes(content)
 
 

@@ -32,7 +32,7 @@ from locara.storage.watchdog import Watchdog
 _NAME: Final = re.compile(r"(\d{4})_([a-z0-9][a-z0-9_-]{0,62})\.sql")
 _MAX_BYTES: Final = 4 * MIB
 _MAX_STEPS: Final = 10_000
-_LEDGER: Final = """CREATE TABLE IF NOT EXISTS __locara_migrations(
+LEDGER: Final = """CREATE TABLE IF NOT EXISTS __locara_migrations(
   number INTEGER PRIMARY KEY, name TEXT NOT NULL, digest TEXT NOT NULL, applied INTEGER NOT NULL)"""
 
 
@@ -165,7 +165,7 @@ def migrate(
                             "another process is migrating this database", code="busy", fix="try again"
                         )
                     session.connection.execute(settings.TABLE)
-                    session.connection.execute(_LEDGER)
+                    session.connection.execute(LEDGER)
                 for step in pending:
                     _run(session, step, clock())
             with session.policy.own_statements():

@@ -24,7 +24,7 @@ from locara.storage.backups import make_backup
 from locara.storage.connection import load_vectors
 from locara.storage.faults import translate
 from locara.storage.limits import MIB
-from locara.storage.migrations import read_steps
+from locara.storage.migrations import LEDGER, read_steps
 from locara.storage.schema_diff import differences, live_schema, scratch_schema
 from locara.storage.schema_text import tokens
 from locara.storage.store import Store
@@ -33,7 +33,9 @@ FORMAT: Final = "locara-export/1"
 _MARK: Final = 0x4C6F6361
 _MAGIC: Final = b"SQLite format 3\0"
 _TABLE: Final = "CREATE TABLE __locara_export(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT"
-_OWN: Final = ("__locara_export", "__locara_migrations", "__locara_settings")
+_OWN: Final = {
+    "__locara_export": _TABLE, "__locara_migrations": LEDGER, "__locara_settings": settings.TABLE
+}  # fmt: skip
 _FACTS: Final = ("format", "app", "version", "exported")
 
 
@@ -220,12 +222,9 @@ def _about(connection: apsw.Connection) -> Export:
     ).fetchall()
     if not any(row[1] == "__locara_export" for row in rows):
         raise TransferError("this database is not an export of `locara db export`")
-    expected = {"__locara_export": _TABLE, "__locara_settings": settings.TABLE}
     for kind, name, table, sql in rows:
         known = kind == "table" and name in _OWN and name == table
-        if known and name in expected:
-            known = _same(str(sql), expected[str(name)])
-        if not known:
+        if not known or not _same(str(sql), _OWN[str(name)]):
             raise TransferError(f"the export holds {name!r}, which no app can have", code="damaged")
     found = connection.execute("SELECT key, value FROM __locara_export").fetchall()
     facts = {row[0]: row[1] for row in found}

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -145,7 +145,8 @@ class ZvecIndexes:
         if source.key in self._hopeless or not self._lock.acquire(blocking=False):
             return None
         try:
-            index = self._current(source)
+            with self._in_time():
+                index = self._current(source)
             if index is None:
                 return None
             zvec = _zvec()
@@ -172,6 +173,13 @@ class ZvecIndexes:
             self._session = self._make_session()
             self._session.untimed()
         return self._session
+
+    @contextmanager
+    def _in_time(self) -> Iterator[None]:
+        """What a caller waits for ends when a statement of theirs would: a column may cost what it likes."""
+        reader = self._reader()
+        with reader.lock, reader.budget():
+            yield
 
     def _current(self, source: Source) -> _Index | None:
         """The index with every committed change in it, or None while it has to be made apart."""
@@ -226,8 +234,8 @@ class ZvecIndexes:
                 self._hopeless.add(source.key)
 
     def _count(self, source: Source) -> int:
-        table = source.table if source.watched == _plain(source.table) else f'"{source.watched}"'
-        return int(self._rows(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608 - quoted by the caller
+        table = source.table if source.watched == _plain(source.table) else _quoted(source.watched)
+        return int(self._rows(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608 - quoted, here or by the caller
 
     def _rows(self, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
         session = self._reader()
@@ -327,7 +335,7 @@ class ZvecIndexes:
         with self._lock:
             for index in list(self._indexes.values()):
                 source = index.source
-                with suppress(Exception):
+                with suppress(Exception), self._in_time():
                     rows = self._unseen(source)
                     few = rows is not None and len(rows) <= _INLINE
                     current = few and index.schema == self._reader().schema_version()
@@ -357,7 +365,12 @@ class ZvecIndexes:
 
 
 def _plain(quoted: str) -> str:
-    return quoted.strip('"').replace('""', '"').lower()
+    return quoted[1:-1].replace('""', '"').lower()
+
+
+def _quoted(name: str) -> str:
+    """A name as SQL. An app chooses it, and the authorizer is not asked about what the runtime itself sends."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _batches(items: Sequence[str]) -> Iterator[list[str]]:

@@ -116,6 +116,17 @@ HOSTILE = {
         ),
         "damaged",
     ),
+    "a record of steps that takes no more": (
+        lambda file: changed(
+            file,
+            "ALTER TABLE __locara_migrations RENAME TO old",
+            "CREATE TABLE __locara_migrations(number INTEGER PRIMARY KEY, name TEXT NOT NULL, digest TEXT NOT NULL, "
+            "applied INTEGER NOT NULL, CHECK(number < 1))",
+            "INSERT INTO __locara_migrations SELECT * FROM old",
+            "DROP TABLE old",
+        ),
+        "damaged",
+    ),
     "an internal table more": (lambda file: changed(file, "CREATE TABLE __locara_more(x)"), "damaged"),
     "a declared table gone": (lambda file: changed(file, "DROP TABLE notes"), "schema_differs"),
     "a declared table other": (

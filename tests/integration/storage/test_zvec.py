@@ -11,12 +11,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from locara.errors import StorageError
 from locara.storage import zvec_index
+from locara.storage.limits import APP
 from locara.storage.search import SearchRequest
 from locara.storage.store import Store
 
@@ -215,6 +217,52 @@ def test_an_index_beyond_the_quota_is_not_made(tmp_path: Path) -> None:
         assert len(store.search(SearchRequest("note", k=3, embedding=wide))) == 3
         assert not [path for path in (tmp_path / "vectors").iterdir() if path.is_dir()]
     assert rng
+
+
+NAMES = (
+    'note" WHERE 0 UNION ALL SELECT max(x) FROM (WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) '
+    "SELECT x FROM c) --",
+    'a"b', '"', '"a', 'a"',
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("kind", ["vec0", "table"])
+def test_the_name_of_a_table_is_a_name_also_for_the_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, kind: str
+) -> None:
+    answers, quoted = asked(monkeypatch), '"' + name.replace('"', '""') + '"'
+    made = {
+        "vec0": f"CREATE VIRTUAL TABLE {quoted} USING vec0(embedding float[{DIMENSIONS}])",
+        "table": f"CREATE TABLE {quoted}(embedding BLOB)",
+    }
+    with opened(tmp_path) as store:
+        store.exec(made[kind])
+        store.exec(f"INSERT INTO {quoted}(rowid, embedding) VALUES(7, ?)", [[1.0] * DIMENSIONS])
+        hits = store.search(SearchRequest(name, k=2, embedding=[1.0] * DIMENSIONS))
+        assert [hit.id for hit in hits] == [7]
+        assert answers == [True]
+
+
+def test_an_index_that_takes_longer_than_a_statement_is_not_waited_for(tmp_path: Path) -> None:
+    """A generated column may cost what it likes, and each row is looked at."""
+    costly = " + ".join(["length(hex(zeroblob(3900000 + id)))"] * 4)
+    vector = "0000803f" * DIMENSIONS
+    bounds = replace(APP, seconds=1.0)
+    path, folder = tmp_path / "app.sqlite3", tmp_path / "vectors"
+    with Store.open(path, schema_dir=None, quota_mb=64, zvec_folder=folder) as store:
+        store.exec(
+            "CREATE TABLE slow(id INTEGER PRIMARY KEY, embedding BLOB GENERATED ALWAYS AS "
+            f"(CASE WHEN {costly} > 0 THEN x'{vector}' END) VIRTUAL)"
+        )
+        for number in range(40):
+            store.exec("INSERT INTO slow(id) VALUES(?)", [number])
+    with Store.open(path, schema_dir=None, quota_mb=64, zvec_folder=folder, limits=bounds) as store:
+        began = time.monotonic()
+        with pytest.raises(StorageError) as refused:
+            store.search(SearchRequest("slow", k=1, embedding=[1.0] * DIMENSIONS))
+        assert refused.value.code == "limit_exceeded"
+        assert time.monotonic() - began < 2.5
 
 
 def test_a_large_index_is_made_apart_while_sqlite_answers(

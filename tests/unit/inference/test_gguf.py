@@ -184,6 +184,17 @@ def test_millions_of_empty_strings_cost_no_memory() -> None:
     assert peak < len(data) + MEMORY_LIMIT
 
 
+def test_texts_are_bounded_together_and_not_only_each() -> None:
+    long = text("\U0001f600".encode() + b"a" * ((1 << 20) - 100))
+
+    def written(count: int) -> bytes:
+        return Blueprint(pairs=[pair(b"k%d" % n, 8, long) for n in range(count)], tensors=[], data=0).build()
+
+    assert len(read(written(4)).metadata) == 4
+    with pytest.raises(ModelError, match="together"):
+        read(written(5))
+
+
 def test_the_type_table_agrees_with_the_writer() -> None:
     for kind, (items, size) in TENSOR_TYPES.items():
         assert gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType(kind)] == (items, size)

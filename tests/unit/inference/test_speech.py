@@ -76,6 +76,18 @@ def test_segments_are_emitted_as_they_come_and_summed_up() -> None:
     assert whole.tokens == 3 * len(seen)
 
 
+def test_a_rest_too_short_for_a_word_does_not_take_the_language_away() -> None:
+    class Model(Echo):
+        def hear(self, piece: Piece, language, emit, cancel) -> Heard:
+            found = super().hear(piece, language, emit, cancel)
+            return found if self.pieces == 1 else Heard((), 0, "", complete=True)
+
+    hearing = Hearing(Model(), None, SHORT)
+    hearing.push(noise(SHORT.most), lambda _: None, threading.Event())
+    whole = hearing.finish(lambda _: None, threading.Event())
+    assert whole.language == "en"
+
+
 def test_a_cancel_ends_the_work_with_what_was_heard() -> None:
     stop = threading.Event()
     model = Echo(after=1, stop=stop)

@@ -206,6 +206,21 @@ def test_a_body_above_the_cap_is_too_large(upstream) -> None:
     assert caught.value.code == "too_large"
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhi",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n",
+    ],
+)
+def test_an_answer_that_breaks_off_is_no_answer(upstream, answer: bytes) -> None:
+    upstream(answer=answer)
+    with pytest.raises(CallError, match="failed") as caught:
+        ask("https://api.example.com/")
+    assert caught.value.code == "io_error"
+
+
 def test_a_certificate_of_another_host_is_refused(upstream) -> None:
     host = upstream()
     with pytest.raises(CallError, match="no certificate this machine trusts") as caught:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import apsw
 import pytest
 from hypothesis import given, settings
@@ -53,6 +55,16 @@ def test_a_result_that_is_too_long_is_not_built() -> None:
     with pytest.raises(StorageError) as caught:
         ours.execute("SELECT replace(?, 'a', ?)", ("a" * 500_000, "b" * 500_000)).fetchall()
     assert caught.value.code == "limit_exceeded"
+
+
+@pytest.mark.parametrize("name", ["unhex", "trim", "ltrim", "rtrim", "instr"])
+def test_many_different_letters_cost_what_as_many_equal_ones_do(name: str) -> None:
+    """A pattern of as many letters took seconds to make, and longer by the square of their number to be used."""
+    many = "".join(map(chr, range(0x20000, 0x20000 + 40_000)))
+    began = time.thread_time()
+    found = ours.execute(f"SELECT {name}(?, ?)", (many, many)).get
+    assert time.thread_time() - began < 0.6
+    assert found == {"unhex": b"", "instr": 1}.get(name, "")
 
 
 def test_they_may_stand_in_an_index() -> None:

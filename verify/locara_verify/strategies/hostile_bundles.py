@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Final
 
 from locara.records import dataclass
+from locara_verify.strategies.by_the_way import BELOW, LEFT
 
 COMMIT: Final = "ab" * 20
 LIST: Final = "locapp.json"
@@ -118,7 +119,15 @@ def cases(rng: random.Random, files: Mapping[str, bytes], canary: Path) -> Itera
     for what, wide in one_on_some_systems(files):
         yield what, honest(wide)
     yield from _more(files)
+    yield from _left(files)
     yield from _lists(files)
+
+
+def _left(files: Mapping[str, bytes]) -> Iterator[tuple[str, list[Member]]]:
+    """What a program that packs leaves by the way, each in one of the places where it does."""
+    for number, name in enumerate(LEFT):
+        below = BELOW[number % len(BELOW)] if not name.startswith(".") else "app/dist/"
+        yield f"{below}{name} by the way", [*honest(files), Member(f"{below}{name}", b"left by the way")]
 
 
 def _leaving(files: Mapping[str, bytes], canary: Path) -> Iterator[tuple[str, list[Member]]]:

@@ -138,6 +138,16 @@ class Machine:
             if path.is_file() and path.suffix != ".lock"
         }
 
+    def strays(self) -> list[str]:
+        """What lies in the person's folders beside what is Locara's; a hook, a menu or a shell would read it."""
+        own = {"state", "data", "trust.json", "state/Locara", "data/Locara"}
+        found = (
+            path
+            for root in (self.folder, self.folder / "state", self.folder / "data")
+            for path in root.glob("*")
+        )
+        return sorted({str(path.relative_to(self.folder)) for path in found} - own)
+
     def copied(self, folder: Path) -> Machine:
         """Another machine in the same state."""
         shutil.copytree(self.folder, folder, dirs_exist_ok=True)

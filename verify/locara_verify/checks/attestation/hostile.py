@@ -67,7 +67,12 @@ class Reader:
         if state(self.around, into) != before:
             self.fail(path.name, "something outside the place of unpacking was changed", reason)
         for entry in into.rglob("*"):
-            mode = entry.lstat().st_mode
+            status = entry.lstat()
+            mode = status.st_mode
+            if stat.S_ISREG(mode) and status.st_nlink != 1:
+                self.fail(
+                    path.name, "an unpacked file is one that others can write", f"{status.st_nlink} names"
+                )
             if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
                 self.fail(path.name, "unpacking made something that is no plain file", oct(mode))
             elif mode & 0o7022 or (stat.S_ISREG(mode) and mode & 0o111):

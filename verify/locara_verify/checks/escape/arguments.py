@@ -12,6 +12,7 @@ from locara_verify.checks.desktop.stage import EVERYTHING, narrowed, watched
 from locara_verify.checks.escape.arena import open_arena
 from locara_verify.checks.escape.entry_points import EntryPoint, entry_points
 from locara_verify.checks.escape.live import Trial, conduct, share
+from locara_verify.checks.escape.published import published
 from locara_verify.context import Context
 from locara_verify.strategies import arguments
 
@@ -51,6 +52,7 @@ def run(ctx: Context) -> CheckResult:
     """Confuse the arguments of every command in the live table."""
     with open_arena(ctx) as arena:
         first = conduct(Trial(arena, (RULE,)), attack)
+        first = first.joined(conduct(Trial(arena, (RULE,)), published), "with what was published")
     desk = watched(ctx)
     with open_arena(ctx, app=ctx.variant("desktop", widen), pick=False, desktop=desk.desktop) as arena:
         return first.joined(conduct(Trial(arena, (RULE,)), attack), "with devices and desktop")

@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Final
 
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.models.header_sizes import sizes
 from locara_verify.checks.models.probe import Tally, survives, talks, why_refused
 from locara_verify.checks.models.theatre import theatre
 from locara_verify.context import Context
@@ -231,6 +232,7 @@ def run(ctx: Context) -> CheckResult:
         told = f"the reader of headers accepted a lie: {what}"
         tally.expect(RULE, refusal(data) is not None, told, lie=what)
     cut_off(tally, right)
+    sizes(tally)
     damaged(tally, right, rng, ctx.profile.fuzz_examples)
     spoken(tally)
     chosen = rng.sample(sorted(cases), MOST if ctx.profile.profile != "quick" else 15)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import patch
 
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.models.probe import Tally, survives, talks
@@ -13,9 +16,12 @@ from locara_verify.context import Context
 from locara_verify.strategies.puppets import puppet
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 RULE: Final = "LC536"
+ALONE: Final = "LC504"
+CHAT: Final = "models/locara-tiny-chat.gguf"
 NAME: Final = "model-identity"
 COUNT: Final = 6
 DIGEST: Final = "digest"
@@ -26,7 +32,7 @@ def line(number: int) -> str:
     return f"I am number {number} of the models."
 
 
-@check(NAME, rules=(RULE,), needs=frozenset({"live"}), applies=talks)
+@check(NAME, rules=(RULE, ALONE), needs=frozenset({"live"}), applies=talks)
 def run(ctx: Context) -> CheckResult:
     """Ask many models who they are; exchange files before the start, and bytes between start and load."""
     tally = Tally()
@@ -46,6 +52,9 @@ def run(ctx: Context) -> CheckResult:
     written_over(ctx, tally, models)
     exchanged(ctx, tally, models)
     opened(ctx, tally, models)
+    again(ctx, tally, models["m0"])
+    used(ctx, tally, models["m0"])
+    broken_off(ctx, tally)
     return tally.result()
 
 
@@ -124,6 +133,115 @@ def opened(ctx: Context, tally: Tally, models: dict[str, bytes]) -> None:
     )
     if not times:
         tally.undecided(RULE, "the opens of a model were not seen")
+
+
+def again(ctx: Context, tally: Tally, right: bytes) -> None:
+    """One process looks at a file a second time: a bit of it was changed in place, and size and times are as before."""
+    from locara.core.digest import Digest  # noqa: PLC0415 - loads the framework
+    from locara.errors import LocaraError  # noqa: PLC0415 - as above
+    from locara.inference.llama_cpp import load_chat  # noqa: PLC0415 - native code
+    from locara.models.cache import ModelCache  # noqa: PLC0415 - as above
+
+    digest, cache = Digest.of(right), ModelCache(ctx.fresh_dir("again"))
+    place = cache.root / digest.hex / "model.gguf"
+    place.parent.mkdir()
+    ways: dict[str, Callable[[], object]] = {
+        "loaded": lambda: load_chat(place, digest).close(),
+        "compared by the cache": lambda: cache.verify(digest),
+    }
+    for what, look in ways.items():
+        place.write_bytes(right)
+        seen, said = place.stat(), list[str]()
+        for data in (right, right[:-1] + bytes([right[-1] ^ 1]), right):
+            with place.open("r+b") as file:
+                file.write(data)
+            os.utime(place, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+            try:
+                look()
+                said.append("")
+            except LocaraError as error:
+                said.append(error.code)
+        tally.expect(
+            RULE,
+            said[1] == "digest_mismatch",
+            "a model that was changed is taken for what it was before",
+            f"{what}: {said}",
+        )
+        if said[0] or said[2]:
+            tally.undecided(RULE, f"the allow twin failed: a right file {what} twice: {said}")
+
+
+def broken_off(ctx: Context, tally: Tally) -> None:
+    """A request is cancelled within its prompt, after another one, and then asked again by whoever has time."""
+    from locara.core.digest import Digest  # noqa: PLC0415 - loads the framework
+    from locara.inference import chat  # noqa: PLC0415 - native code
+    from locara.inference.backend import ChatRequest, Finish, Message  # noqa: PLC0415 - as above
+    from locara.inference.llama_cpp import load_chat  # noqa: PLC0415 - as above
+
+    place = ctx.fixtures / CHAT
+    if not place.exists():
+        return
+    model = load_chat(place, Digest.of(place.read_bytes()))
+
+    def ask(text: str, patience: int = 1_000) -> str:
+        request = ChatRequest((Message("user", text),), max_tokens=6)
+        ends = [event for event in model.stream(request, _Patience(patience)) if isinstance(event, Finish)]
+        return f"{ends[-1].reason}: {ends[-1].text}"
+
+    # A short prompt is read in several pieces, so that it can end within.
+    with patch.object(chat, "BATCH", 4):
+        due = {
+            text: ask(text) for text in ("Where is the harbour, and who is there?", "Tell me about the sea.")
+        }
+        for text, said in due.items():
+            ask("x")
+            left = ask(text, 2)
+            again = ask(text)
+            told = f"{text!r}, left after two looks ({left}): {again}, not {said}"
+            tally.expect(ALONE, again == said, "what was asked before has a part in an answer", told)
+    model.close()
+
+
+class _Patience:
+    """Says that nobody waits any more, when it was asked often enough."""
+
+    def __init__(self, looks: int) -> None:
+        self._left = looks
+
+    def is_set(self) -> bool:
+        """Whether that was often enough."""
+        self._left -= 1
+        return self._left < 0
+
+
+def used(ctx: Context, tally: Tally, right: bytes) -> None:
+    """Models are shared by all apps: what one is told of its own is the same, whoever used or checked it since."""
+    from types import SimpleNamespace  # noqa: PLC0415
+
+    from locara.core.digest import Digest  # noqa: PLC0415 - loads the framework
+    from locara.core.grant import Grants  # noqa: PLC0415 - as above
+    from locara.models.cache import ModelCache  # noqa: PLC0415 - as above
+    from locara.runtime.commands.app import info  # noqa: PLC0415 - as above
+    from locara.runtime.loaded_models import LoadedModels, below  # noqa: PLC0415 - as above
+
+    cache, source = ModelCache(ctx.fresh_dir("used")), ctx.fresh_dir("source") / "model.gguf"
+    source.write_bytes(right)
+    digest = cache.add_file(source, expected=Digest.of(right))
+    grants = replace(Grants.none("acme/reader"), models={"m": digest})
+    asked = SimpleNamespace(
+        grants=grants, models=LoadedModels(grants, below(cache.root)), admitted=SimpleNamespace(profile=None)
+    )
+    told: list[Mapping[str, Any]] = [info(asked, None, None)]  # type: ignore[arg-type]
+    entry = cache.root / digest.hex
+    cache.note_verified(digest, 1_000.0)
+    for path in (*entry.iterdir(), entry):
+        os.utime(path, (2_000.0, 3_000.0))
+    (entry / "model.gguf").chmod(0o440)
+    told.append(info(asked, None, None))  # type: ignore[arg-type]
+    size = [one["size"] for one in told[0]["models"]]
+    if size != [len(right)]:
+        tally.undecided(RULE, f"the allow twin failed: an app is told the size of its model ({size})")
+    tally.expect(RULE, told[0] == told[1], "an app sees when another used a model", f"{told}"[:400])
 
 
 def never(on: Theatre, number: int, how: str) -> None:

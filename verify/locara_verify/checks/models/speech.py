@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from locara.errors import CallError
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.models.hearings import hearings
 from locara_verify.checks.models.probe import (
     CALL_SECONDS,
     SPEECH,
@@ -123,6 +124,7 @@ def live(ctx: Context) -> CheckResult:
         decided(tally, app.client, model)
         keeps_nothing(tally, LIVE, app, {FILE: {"model": model}})
         cancels(tally, app.client, model, ctx.rng("cancel"))
+    hearings(ctx, tally)
     return tally.result()
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.models.probe import Tally, reads, refusal, roles, survives
 from locara_verify.context import Context
 from locara_verify.finding import JSON
+from locara_verify.process import descendants
 
 RULE: Final = "LC503"
 NAME: Final = "undeclared-model"
@@ -95,6 +97,8 @@ def run(ctx: Context) -> CheckResult:
     commands = {"llm.chat": found.chat, "embed.create": found.embed}
     foreign = "sha256:" + f"{ctx.seed_for(NAME):016x}" * 4
     with ctx.open_app() as app, survives(tally, RULE, app.client):
+        early = in_memory(app.pid)
+        tally.expect(RULE, not early, "a model is in memory that nobody asked for", f"{early} of them")
         for command, name in commands.items():
             if name is None:
                 continue
@@ -103,6 +107,8 @@ def run(ctx: Context) -> CheckResult:
                 code, message = refusal(app.client, command, call(command, twin))
                 if code != "ok":
                     tally.undecided(RULE, f"the allow twin failed: {twin} was refused ({code}: {message})")
+            if early is not None and not in_memory(app.pid):
+                tally.undecided(RULE, "the allow twin failed: a model that is used does not show in memory")
             names = list(other_names(name, str(ctx.grants.models[name]), foreign))
             for number, model in enumerate(names):
                 ctx.progress(number, len(names), command)
@@ -113,6 +119,18 @@ def run(ctx: Context) -> CheckResult:
     if len(ctx.grants.models) > 1:
         removed_model(ctx, tally, commands)
     return tally.result()
+
+
+def in_memory(pid: int) -> int | None:
+    """How many models the processes of an app have mapped, by the kernel's word; None where it says nothing."""
+    found = set()
+    for one in (pid, *descendants(pid)):
+        try:
+            lines = Path(f"/proc/{one}/maps").read_text("utf-8", errors="replace").splitlines()
+        except OSError:
+            return None
+        found |= {line.split(maxsplit=5)[5] for line in lines if line.rstrip().endswith("/model.gguf")}
+    return len(found)
 
 
 def removed_model(ctx: Context, tally: Tally, commands: dict[str, str | None]) -> None:

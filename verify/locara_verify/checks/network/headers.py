@@ -13,6 +13,7 @@ from locara_verify.check import CheckResult, check
 from locara_verify.checks.in_process import environment
 from locara_verify.checks.models.probe import Tally
 from locara_verify.checks.network.caller import Caller, caller
+from locara_verify.checks.network.each_request import each_request
 from locara_verify.checks.network.ground import LOCAL, Server, servers
 from locara_verify.context import Context
 
@@ -120,6 +121,12 @@ def attacks(rng: random.Random) -> Iterator[Attack]:
 def run(ctx: Context) -> CheckResult:
     """Every attack as a call of its own, judged by the bytes that came; with proxy variables set all the while."""
     tally, rng = Tally(), ctx.rng(NAME)
+    siblings = (GRANTED, f"more.{GRANTED}")
+    with (
+        servers(ctx.fresh_dir("siblings"), *siblings) as (pair, authority),
+        caller(ctx, dict(zip(siblings, pair, strict=True)), authority, [*siblings]) as one,
+    ):
+        each_request(tally, one, pair, siblings)
     with (
         socket.create_server((LOCAL, 0)) as decoy,
         servers(ctx.fresh_dir("servers"), GRANTED, OTHER) as (pair, authority),

@@ -18,7 +18,7 @@ from typing import Any, Final
 from locara.core.digest import Digest
 from locara_verify.checks.in_process import environment
 from locara_verify.checks.models.probe import Tally
-from locara_verify.checks.network import patience
+from locara_verify.checks.network import apart, patience
 from locara_verify.checks.network.ground import LOCAL, Server, answer, servers
 from locara_verify.context import Context
 from locara_verify.strategies import gguf, paths
@@ -36,6 +36,9 @@ def all_of_it(ctx: Context, tally: Tally, host: Server, rng: random.Random) -> N
     through_links(ctx, tally, host, rng)
     damaged(ctx, tally, host, rng)
     alike(tally, rng)
+    apart.claimed(ctx, tally, host, rng, _got)
+    apart.own_file(ctx, tally, rng)
+    apart.by_name(tally, rng)
     hubs(tally, host, rng)
     indexes(ctx, tally)
     local_sources(ctx, tally, rng)

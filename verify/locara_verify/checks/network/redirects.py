@@ -15,6 +15,7 @@ from locara_verify.check import CheckResult, check
 from locara_verify.checks.in_process import environment
 from locara_verify.checks.models.probe import Tally
 from locara_verify.checks.network.caller import Caller, caller
+from locara_verify.checks.network.each_request import always_as_before
 from locara_verify.checks.network.ground import LOCAL, Server, answer, servers
 from locara_verify.context import Context
 
@@ -58,6 +59,7 @@ def run(ctx: Context) -> CheckResult:
         of_the_models(tally, hosts, word)
         of_the_updates(tally, hosts, word)
         of_the_logs(tally, hosts, word)
+        again(tally, hosts[0])
     return tally.result()
 
 
@@ -299,6 +301,29 @@ def of_the_logs(tally: Tally, hosts: list[Server], word: str) -> None:
             )
             tally.expect(RULE, held, "a log is read from another server", because)
             quiet(tally, hosts, word, f"a log, {status}")
+
+
+def again(tally: Tally, here: Server) -> None:
+    """Each client of this machine asks for the same thing three times."""
+    from locara.models.web import Url, Web  # noqa: PLC0415 - loads the framework
+    from locara.trust.log_source import WebSource  # noqa: PLC0415
+    from locara.trust.repository.fetcher import Fetcher  # noqa: PLC0415
+
+    web, fetcher, log = Web(timeout=10.0), Fetcher(silence=10.0), WebSource(here.url("/log"), seconds=10.0)
+
+    def model() -> bytes:
+        with web.ask(Url.parse(here.url("/model"))) as found:
+            return found.read_all(1_000)
+
+    clients: dict[str, Callable[[], object]] = {
+        "a model": model,
+        "an update": lambda: b"".join(fetcher.fetch(here.url("/timestamp.json"))),
+        "a log": lambda: log.read("checkpoint", 1_000),
+    }
+    try:
+        always_as_before(tally, here, clients, rule=RULE)
+    finally:
+        fetcher.close()
 
 
 def clear(hosts: list[Server]) -> None:

@@ -4,6 +4,8 @@ asked for a reader whose input never comes.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
 import threading
 import time
@@ -55,12 +57,25 @@ def run(ctx: Context) -> CheckResult:
             "more programs run at a time than may",
             f"{len(streams)} of {ASKED} calls began, not {AT_A_TIME}",
         )
+        silent(tally, starter)
         for stream in streams:
             ended(tally, stream)
         room(tally, starter, crowd)
     finally:
         starter.close()
     return tally.result()
+
+
+def silent(tally: Tally, starter: Starter) -> None:
+    """What a program says beside its answer, hostile bytes among it, goes to nobody: no terminal, and no log."""
+    began = 0
+    for pid in starter.pids:
+        with contextlib.suppress(OSError):
+            place = os.readlink(f"/proc/{pid}/fd/2")  # noqa: PTH115 - the text as it is
+            began += 1
+            held = place == os.devnull
+            tally.judge(RULE, held, "somebody hears what a program says beside its answer", place)
+    tally.twin(RULE, bool(began), "where a program's complaints go can be seen")
 
 
 class Crowd:

@@ -29,6 +29,30 @@ _SCHEMA: Final = (
     "CREATE VIEW shown AS SELECT a FROM note",
     _LOG,
 )
+_STEPS: Final = (
+    "number INTEGER PRIMARY KEY, name TEXT NOT NULL, digest TEXT NOT NULL, applied INTEGER NOT NULL"
+)
+_VALUES: Final = (
+    "key TEXT NOT NULL, value TEXT NOT NULL, updated INTEGER NOT NULL, scope TEXT NOT NULL DEFAULT 'user'"
+)
+# The tables of the runtime, with more or less in their definition and the same rows.
+_ANEW: Final = (
+    "CREATE TABLE kept AS SELECT * FROM {0}; DROP TABLE {0}; CREATE TABLE {0}({1}){2};"
+    " INSERT INTO {0} SELECT * FROM kept; DROP TABLE kept"
+)
+_KEPT_OTHERWISE: Final = tuple(
+    (f"{name} of {columns[-30:]}", _ANEW.format(name, columns, after))
+    for name, columns, after in (
+        ("__locara_migrations", f"{_STEPS}, CHECK(number < 1)", ""),
+        ("__locara_migrations", f"{_STEPS}, a AS (1)", ""),
+        ("__locara_migrations", _STEPS.replace(" NOT NULL", ""), ""),
+        (
+            "__locara_settings",
+            f"{_VALUES}, CHECK(length(value) < 9), PRIMARY KEY(key, scope)",
+            " WITHOUT ROWID",
+        ),
+    )
+)
 # What is changed, and the statements that change it.
 _CHANGES: Final = (
     ("a rule of a column is gone", f"{{away}}; {_NOTE.replace(' CHECK(length(a) < 9)', '')}; {{back}}"),
@@ -43,6 +67,7 @@ _CHANGES: Final = (
     ),
     ("it is larger than the app's room", "UPDATE note SET b = zeroblob(1200000)"),
     ("an applied step is another", "UPDATE __locara_migrations SET digest = 'sha256:00'"),
+    *((f"what the runtime keeps is kept otherwise: {what}", script) for what, script in _KEPT_OTHERWISE),
     ("a step is applied that is not there", "INSERT INTO __locara_migrations VALUES(1, '0001_more.sql', 'x', 1)"),
 )  # fmt: skip
 _AWAY: Final = "DROP VIEW shown; DROP TRIGGER logs; ALTER TABLE note RENAME TO old"

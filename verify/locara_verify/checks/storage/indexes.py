@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from locara_verify.tally import Tally
 
 if TYPE_CHECKING:
+    from locara.storage.limits import Limits
     from locara.storage.store import Store
 
 RULE: Final = "LC227"
@@ -27,6 +28,8 @@ _TABLES: Final = {"plain": _PLAIN, "vectors": _VECTORS}
 _KEYS: Final = {"plain": "id", "vectors": "rowid"}
 _FAR: Final = (9.0, 1.0, 0.0, 0.0)
 _NEAR: Final = (0.0, 1.0, 9.0, 0.0)
+# What is more than a word behind a quotation mark that was not doubled: another count of rows, or no statement at all.
+_NAMES: Final = ('plain" WHERE 0 UNION ALL SELECT 1000000000000 --', '"a', '""')
 _LOST: Final = (0.5, -0.5, -0.5, 0.5)  # of length one, however it is kept
 
 
@@ -43,12 +46,16 @@ def indexes(tally: Tally, folder: Path) -> None:
     _replaced(tally, folder)
     with _open(folder) as store:
         _schemas(tally, store)
+        _named(tally, store, folder)
+    _in_time(tally, folder / "slow")
 
 
-def _open(folder: Path) -> Store:
-    from locara.storage.store import Store  # noqa: PLC0415 - loads SQLite
+def _open(folder: Path, limits: Limits | None = None) -> Store:
+    from locara.storage.limits import APP  # noqa: PLC0415 - loads SQLite
+    from locara.storage.store import Store  # noqa: PLC0415
 
-    return Store.open(folder / "app.sqlite3", schema_dir=None, quota_mb=16, zvec_folder=folder / "vectors")
+    database, vectors = folder / "app.sqlite3", folder / "vectors"
+    return Store.open(database, schema_dir=None, quota_mb=16, zvec_folder=vectors, limits=limits or APP)
 
 
 def _found(store: Store, table: str) -> list[int | str]:
@@ -99,6 +106,49 @@ def _schemas(tally: Tally, store: Store) -> None:
     found = _found(store, "vectors")
     told = f"{first} before, {found} after"
     tally.judge(RULE, found == [7], "rows of a table that is gone are found", told)
+
+
+def _named(tally: Tally, store: Store, folder: Path) -> None:
+    """Tables whose names are more than words: each has an index, and what is nearest in it is its own row."""
+    from locara.storage.search import SearchRequest  # noqa: PLC0415 - as above
+
+    for name in _NAMES:
+        quoted, before = '"' + name.replace('"', '""') + '"', _indexes(folder)
+        store.exec(f"CREATE VIRTUAL TABLE {quoted} USING vec0(embedding float[4])")
+        store.exec(f"INSERT INTO {quoted}(rowid, embedding) VALUES(7, ?)", [list(_NEAR)])
+        found = [hit.id for hit in store.search(SearchRequest(name, k=2, embedding=list(_NEAR)))]
+        told = f"{name!a}: {found}, {_indexes(folder) - before} more indexes"
+        held = found == [7] and _indexes(folder) == before + 1
+        tally.judge(RULE, held, "the name of a table is more than a name for its index", told)
+        store.exec(f"DROP TABLE {quoted}")
+
+
+def _in_time(tally: Tally, folder: Path) -> None:
+    """A column that takes longer than a statement may, for each of its rows: no index comes of it."""
+    from dataclasses import replace  # noqa: PLC0415
+
+    from locara.errors import StorageError  # noqa: PLC0415 - as above
+    from locara.storage.limits import APP  # noqa: PLC0415
+    from locara.storage.search import SearchRequest  # noqa: PLC0415
+
+    cost = " + ".join(["length(hex(zeroblob(3900000 + id)))"] * 3)
+    made = f"(CASE WHEN {cost} > 0 THEN x'{'0000803f' * 4}' END)"
+    request = SearchRequest("slow", k=1, embedding=list(_NEAR))
+    folder.mkdir()
+    with closing(sqlite3.connect(folder / "app.sqlite3")) as other, other:
+        other.execute("CREATE TABLE slow(id INTEGER PRIMARY KEY)")
+        other.execute("INSERT INTO slow VALUES(1), (2), (3), (4), (5), (6), (7), (8), (9), (10), (11), (12)")
+        other.execute(f"ALTER TABLE slow ADD COLUMN embedding BLOB GENERATED ALWAYS AS {made} VIRTUAL")
+    with _open(folder, replace(APP, seconds=0.02)) as store:
+        try:
+            said = str(len(store.search(request)))
+        except StorageError as error:
+            said = error.code
+        left = sum(path.is_dir() for path in (folder / "vectors").glob("*"))
+    told = f"{said}, {left} indexes"
+    tally.judge(
+        RULE, said == "limit_exceeded" and not left, "an index is made for longer than a statement runs", told
+    )
 
 
 def _indexes(folder: Path) -> int:

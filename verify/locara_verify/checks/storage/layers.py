@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from locara.errors import StorageError
 from locara_verify.check import CheckResult, check
+from locara_verify.checks.storage.as_it_is import as_it_is
 from locara_verify.checks.storage.listed import PRAGMAS, listed
 from locara_verify.context import Context
 from locara_verify.tally import Tally
@@ -70,6 +71,7 @@ def run(ctx: Context) -> CheckResult:
     clocks(bench)
     names(tally)
     listed(tally)
+    as_it_is(tally, ctx.fresh_dir("as-it-is"))
     return tally.result()
 
 

@@ -35,6 +35,7 @@ from locara_verify.checks.tools.modules import (
 from locara_verify.checks.tools.rights import RULE as RIGHTS
 from locara_verify.checks.tools.said import said
 from locara_verify.checks.tools.stage import fill
+from locara_verify.checks.tools.surroundings import surroundings
 from locara_verify.context import Context
 from locara_verify.tally import Tally
 
@@ -97,6 +98,7 @@ def run(ctx: Context) -> CheckResult:
     pinned(tally, ctx.fresh_dir("pinned"))
     compiled(tally, ctx.fresh_dir("compiled"))
     leftovers(ctx, tally)
+    surroundings(ctx, tally)
     return tally.result()
 
 

@@ -36,7 +36,7 @@ _COUNTS: Final = """(i32.store (i32.const 16) (i32.const 1024)) (i32.store (i32.
  (global.set $n (i32.add (global.get $n) (i32.load (i32.const 24)))) (br_if $on (i32.load (i32.const 24))))
 (call $number (global.get $n)) (call $list)"""
 # An interpreter that runs nothing: what a script says and logs is every text it was given, in hexadecimal digits.
-_INTERPRETER: Final = """(module (memory (export "memory") 4) (global $free (mut i32) (i32.const 131072))
+INTERPRETER: Final = """(module (memory (export "memory") 4) (global $free (mut i32) (i32.const 131072))
  (global $put (mut i32) (i32.const 2048))
  (data (i32.const 2023) "{\\"state\\":\\"done\\",\\"value\\":\\"")
  (data (i32.const 1024) "\\",\\"logs\\":[\\"") (data (i32.const 1040) "\\"]}\\00")
@@ -62,6 +62,10 @@ _INTERPRETER: Final = """(module (memory (export "memory") 4) (global $free (mut
  (func (export "qjs_get_exception") (result i32) (i32.const 0))
  (func (export "qjs_is_job_pending") (result i32) (i32.const 0))
  (func (export "qjs_execute_pending_job") (result i32) (i32.const 0)))"""
+
+
+# How code begins that somebody might take for worth keeping.
+_BEGINNINGS: Final = ("globalThis.", "var a = ", "import ", '"use strict"; ')
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,10 @@ def _sequence(rng: random.Random) -> list[_Call]:
             if made.id.startswith("script"):
                 value = {"code": "input", "input": value} if lengths else {"code": text}
             found.append(_Call(made, value, text))
+    script = next(made for made in _cast() if made.id == "script")
+    for begins in _BEGINNINGS:
+        text = f"{rng.getrandbits(48):012x}"
+        found.append(_Call(script, {"code": f"{begins}{text}", "input": None}, text))
     return found
 
 
@@ -126,7 +134,7 @@ def _cast() -> list[Made]:
     )
     counts = program(_COUNTS, imports=wasi("fd_read", 4), parts="(global $n (mut i32) (i32.const 0))")
     spoken = component("")
-    script = assemble(_INTERPRETER)
+    script = assemble(INTERPRETER)
     javascript, python = {"tooling": ["code-exec.javascript"]}, {"tooling": ["code-exec.python"]}
     return [
         make("says", echo()),

@@ -8,18 +8,36 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from locara.errors import LocaraError
 from locara.runtime.revocation import LIST_NAME, URGENT_NAME, take_lists, verdict_on
 from locara.runtime.state import StateFolder
 from locara.trust.revocation.document import Known, parse_listed, parse_urgent
-from locara.trust.revocation.judgement import Subject
+from locara.trust.revocation.judgement import Subject, judge
 from locara_verify.check import CheckResult, check
 from locara_verify.context import Context
 from locara_verify.finding import Finding, has_room
 
 RULE: Final = "LC772"
+EFFECT: Final = "LC773"
+# What moves a cursor, colours, hides, turns or breaks a line, and what no eye sees.
+UNFIT: Final = (
+    "\n",
+    "\r",
+    "\t",
+    "\0",
+    "\x1b",
+    "\x07",
+    "\x9b",
+    "\x7f",
+    "\u2028",
+    "\u202e",
+    "\u2066",
+    "\u200b",
+    "\U000e0041",
+)
 NOW: Final = 1_800_000_000.0
 DIGEST: Final = "sha256:" + "ab" * 32
 COMMIT: Final = "ab" * 20
@@ -41,7 +59,7 @@ SUBJECT: Final = Subject(
 Entry = dict[str, Any]
 
 
-@check("revocation-entries", rules=(RULE,))
+@check("revocation-entries", rules=(RULE, EFFECT))
 def run(ctx: Context) -> CheckResult:
     """Each odd entry in each list, arriving and in place; then the entry it was made of."""
     findings: list[Finding] = []
@@ -62,7 +80,36 @@ def run(ctx: Context) -> CheckResult:
             because = f"{what}: {'taken' if arrived else 'refused'}; where it lies: {does}"
             told = "a list is believed though something in it is not what it must be"
             findings.append(Finding(RULE, told, because=because[:600]))
-    return CheckResult(tuple(findings), {RULE: tried}, attacks=tried, inconclusive={} if findings else broken)
+    unfit = list(_unfit())
+    findings += [
+        Finding(EFFECT, "a list writes where it may only tell", because=one[:600]) for one in unfit[:5]
+    ]
+    counts = {RULE: tried, EFFECT: len(UNFIT) * 4}
+    return CheckResult(
+        tuple(findings), counts, attacks=sum(counts.values()), inconclusive={} if findings else broken
+    )
+
+
+def _unfit() -> Iterator[str]:
+    """Entries whose words are more than words: each is told in one line that a terminal shows as it is."""
+    for char in UNFIT:
+        for member, severity in (
+            ("reason", "block"),
+            ("reason", "warn"),
+            ("signer", "block"),
+            ("signer", "warn"),
+        ):
+            word = f"a{char}b"
+            entry = {"id": "R-1", **ABOUT, "signer": "ci", "severity": severity, member: word}
+            known, subject = (
+                Known(*_parsed(*_lists([entry], []))),
+                replace(SUBJECT, signer=str(entry["signer"])),
+            )
+            found = judge(known, subject, "install", now=NOW)
+            said = [found.because, *found.notices]
+            bad = [text for text in said if not text.isprintable() or char in text]
+            if bad or found.action != severity or not found.because:
+                yield f"{char!a} in the {member} of one that is to {severity}: {found.action}, {said!a}"
 
 
 def _lists(

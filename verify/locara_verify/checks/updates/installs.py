@@ -104,6 +104,8 @@ class _Trial:
         self.tried[OLDER] += 1
         code, said = machine.install(bundle, *more)
         now = machine.starts()
+        if strays := machine.strays():
+            self.fail(OLDER, "installing wrote beside its own folders", f"{what}: {strays[:4]}")
         if now != version:
             self.fail(
                 OLDER, "a bundle that must be installed does not start", f"{what}: {now}, exit {code}: {said}"

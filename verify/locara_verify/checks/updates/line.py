@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import socket
 import time
-from typing import Final
+from contextlib import suppress
+from typing import Any, Final
+from unittest.mock import patch
 
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.in_process import environment
@@ -17,6 +20,10 @@ NAME: Final = "update-line"
 BODY: Final = b"x" * 5_000
 PATIENCE: Final = 1.0
 FAR_TOO_LONG: Final = 8.0
+LIKE_THIS_MACHINE: Final = (
+    "registry.local", "a.localhost", "localhost.example", "localhost.localdomain", "registry.lan", "registry.internal",
+    "registry.home.arpa", "registry.test", "127.0.0.1.example", "printer", "10.0.0.1", "192.168.1.1", "169.254.0.1",
+)  # fmt: skip
 
 
 @check(NAME, rules=(RULE,), waits=True)
@@ -79,5 +86,29 @@ def _unasked(tally: Tally) -> None:
         with server(answer(b"200 OK", BODY), told, host) as port:
             found = _fetched(f"http://{host}:{port}/x")
             tally.judge(RULE, found is None and not told, "an update is asked for without TLS", host)
+    _named(tally)
     for url in ("ftp://127.0.0.1/x", "file:///etc/passwd", "HTTP2://127.0.0.1/x", "data:,x", "//127.0.0.1/x"):
         tally.judge(RULE, _fetched(url) is None, "an update comes from what is no web server", url)
+
+
+def _named(tally: Tally) -> None:
+    """Names that are no names of this machine, whatever they are like; a name server says that they lead here."""
+    from locara.trust.repository.address import checked_address  # noqa: PLC0415 - slow to load
+    from locara.trust.repository.refused import UpdateRefused  # noqa: PLC0415 - as above
+
+    real, told = socket.getaddrinfo, list[bytes]()
+
+    def here(_host: Any, *more: Any, **named: Any) -> Any:  # noqa: ANN401 - as of the system
+        return real("127.0.0.1", *more, **named)
+
+    with server(answer(b"200 OK", BODY), told) as port, patch.object(socket, "getaddrinfo", here):
+        for name in LIKE_THIS_MACHINE:
+            url = f"http://{name}:{port}/"
+            found, taken = _fetched(f"{url}x"), False
+            with suppress(UpdateRefused):
+                checked_address(url)
+                taken = True
+            because = f"{name}: {'followed' if taken else 'not followed'}, {len(told)} requests"
+            held = found is None and not taken and not told
+            tally.judge(RULE, held, "an update is asked for without TLS", because)
+            told.clear()
