@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import bz2
+import gzip
 import json
+import lzma
 import random
 import struct
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -124,11 +129,39 @@ def _bad_payloads() -> tuple[tuple[str, bytes, frozenset[str]], ...]:
         ("cancel true", b'{"cancel":true}', BAD_REQUEST),
         ("cancel real", b'{"cancel":1.0}', BAD_REQUEST),
         *_nested(),
+        *((f"{coding} frame", payload, BAD_FRAME) for coding, payload in _coded(good)),
         *(
             (f"half a pair {half!r}", b'{"id":1,"cmd":"app.info","args":{"x":"%b"}}' % half, BAD_FRAME)
             for half in HALVES
         ),
         *((f"window {more!r}", b'{"window":%b}' % more, BAD_REQUEST) for more in WINDOWS),
+    )
+
+
+def _coded(good: bytes) -> Iterator[tuple[str, bytes]]:
+    """A call as other protocols would write it: packed, in other encodings of text, and in other notations."""
+    text = good.decode()
+    yield from (("gzip", gzip.compress(good)), ("zlib", zlib.compress(good)), ("bzip2", bz2.compress(good)))
+    yield from (("xz", lzma.compress(good)), ("lzma", lzma.compress(good, lzma.FORMAT_ALONE)))
+    yield "deflate", zlib.compress(good)[2:-4]
+    block = (len(good) << 3 | 1).to_bytes(3, "little")
+    yield "zstd, stored", b"\x28\xb5\x2f\xfd\x20%c%b%b" % (len(good), block, good)
+    yield from (
+        (code, text.encode(code)) for code in ("utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")
+    )
+    yield "EBCDIC", text.encode("cp037")
+    yield from (
+        ("base64", base64.b64encode(good)),
+        ("hex", good.hex().encode()),
+        ("quoted", json.dumps(text).encode()),
+    )
+    yield "CBOR", b"\xa3bid\x01ccmdhapp.infodargs\xa0"
+    yield "MessagePack", b"\x83\xa2id\x01\xa3cmd\xa8app.info\xa4args\x80"
+    yield from (("form", b"id=1&cmd=app.info"), ("YAML", b"id: 1\ncmd: app.info\nargs: {}\n"))
+    yield from (
+        ("a sequence", b"\x1e" + good),
+        ("JSON5", b"{id:1,cmd:'app.info'}"),
+        ("a guard", b")]}'\n" + good),
     )
 
 

@@ -13,6 +13,8 @@ from locara.errors import CallError
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.descriptors import open_count
 from locara_verify.checks.desktop import spans, unread
+from locara_verify.checks.desktop.clipboards import clipboards
+from locara_verify.checks.desktop.fetched import fetched
 from locara_verify.checks.desktop.programs import servers
 from locara_verify.checks.desktop.sources import ended, sources
 from locara_verify.checks.desktop.stage import (
@@ -68,6 +70,8 @@ def run(ctx: Context) -> CheckResult:
     tally = Tally()
     devices(ctx, tally)
     clipboard(ctx, tally)
+    clipboards(ctx, tally)
+    fetched(ctx, tally)
     notifications(ctx, tally)
     pages(ctx, tally)
     background(ctx, tally)
