@@ -134,6 +134,11 @@ def _bad_payloads() -> tuple[tuple[str, bytes, frozenset[str]], ...]:
             (f"half a pair {half!r}", b'{"id":1,"cmd":"app.info","args":{"x":"%b"}}' % half, BAD_FRAME)
             for half in HALVES
         ),
+        *((f"calls in {word}", b'{"%b":[%b,%b]}' % (word, good, good), BAD_REQUEST) for word in HOLDERS),
+        *(
+            (f"{word} beside a call", b'{"%b":[%b],%b' % (word, good, good[1:]), BAD_REQUEST)
+            for word in HOLDERS
+        ),
         *((f"window {more!r}", b'{"window":%b}' % more, BAD_REQUEST) for more in WINDOWS),
     )
 
@@ -169,6 +174,11 @@ HALVES = (
     b"\\uD800", b"\\uDFFF", b"\\udFfF", b"\\uDc00", b"\\uD83D\\uD83D", b"\\uDE00\\uD83D",
     b"\\ud83d x \\ude00", b"\\\\\\uDBFF",
 )  # fmt: skip
+HOLDERS = (
+    b"batch", b"calls", b"requests", b"frames", b"messages", b"all", b"queue", b"params", b"then", b"ops", b"multi",
+    b"parallel", b"pipeline", b"transaction", b"resume", b"retry", b"replay", b"event", b"result", b"also", b"after",
+)  # fmt: skip
+"""Members in which other protocols put several calls."""
 WINDOWS = (
     b"null", b"true", b"1", b'"Open"', b'"closed "', b'["closed"]', b'{"closed":true}', b'"none"',
     b'"open","id":1', b'"open","cmd":"app.info"', b'"open","args":{}', b'"open","more":1',

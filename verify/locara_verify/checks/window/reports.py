@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.waiting import happens
+from locara_verify.checks.window.displays import displays
 from locara_verify.context import Context
 from locara_verify.tally import Tally
 
@@ -50,6 +51,7 @@ def run(ctx: Context) -> CheckResult:
     tally, rng = Tally(), ctx.rng("reports")
     tokens(tally)
     said(tally)
+    displays(ctx, tally)
     for name, listen, events in _launchers(ctx.fresh_dir("state")):
         for event in events:
             told(tally, listen, name, event, rng)
