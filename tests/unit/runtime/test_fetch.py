@@ -6,7 +6,9 @@ from __future__ import annotations
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -204,6 +206,49 @@ def test_a_body_above_the_cap_is_too_large(upstream) -> None:
     with pytest.raises(CallError) as caught:
         ask("https://api.example.com/", max_bytes=4999)
     assert caught.value.code == "too_large"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        b"Content-Length: 9\r\n\r\nhalf",
+        b"Content-Length: 9\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n9\r\nhalf",
+    ],
+)
+def test_a_body_that_breaks_off_is_no_answer(upstream, told: bytes) -> None:
+    upstream(answer=b"HTTP/1.1 200 OK\r\n" + told)
+    with pytest.raises(CallError) as failed:
+        ask("https://api.example.com/")
+    assert failed.value.code == "io_error"
+
+
+@pytest.mark.parametrize(
+    "told", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n"]
+)
+def test_a_host_that_takes_its_time_ends_with_the_call(told: bytes) -> None:
+    ours, theirs = socket.socketpair()
+    cancelled, over = threading.Event(), threading.Event()
+
+    def drip() -> None:
+        theirs.recv(4096)
+        theirs.sendall(told)
+        with suppress(OSError):
+            while not over.wait(0.05):
+                theirs.sendall(b"x" if told.endswith(b"\r\n\r\n") else b"")
+
+    def connect(_url: fetch.Url, opened: fetch.Opened) -> socket.socket:
+        opened(ours)
+        return ours
+
+    threading.Thread(target=drip, daemon=True).start()
+    threading.Timer(0.2, cancelled.set).start()
+    began = time.monotonic()
+    with theirs, pytest.raises(CallError) as failed:
+        ask("https://api.example.com/", cancelled=cancelled, connect=connect)
+    over.set()
+    assert failed.value.code == "cancelled"
+    assert time.monotonic() - began < 5
 
 
 def test_a_certificate_of_another_host_is_refused(upstream) -> None:
