@@ -57,6 +57,7 @@ def run(ctx: Context) -> CheckResult:
             told(tally, listen, name, event, rng)
         for flood in ("many", "much"):
             flooded(tally, listen, name, flood)
+    sized(tally)
     return tally.result()
 
 
@@ -199,3 +200,16 @@ def flooded(tally: Tally, listen: Listen, name: str, flood: str) -> None:
     held = len(lines) <= MOST and all(len(line) <= LONGEST for line in lines)
     tally.judge(RULE, held, "a window fills the person's terminal", because)
     tally.twin(RULE, bool(lines), f"what a window tells is heard ({because})")
+
+
+def sized(tally: Tally) -> None:
+    """A window that somebody took over is never still: each place that it tells would be written to the disk."""
+    heard: list[str] = []
+    data = [
+        json.dumps({"event": "size", "width": 400 + number, "height": 400}).encode()
+        for number in range(FLOOD)
+    ]
+    _listened(lambda report: heard.append(report.event), data)
+    because = f"{heard.count('size')} of {FLOOD} sizes were heard"
+    tally.judge(RULE, heard.count("size") <= MOST, "a window has its places written without end", because)
+    tally.twin(RULE, "size" in heard, f"where a window stands is heard ({because})")
