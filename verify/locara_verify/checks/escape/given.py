@@ -48,6 +48,7 @@ def given(case: Case) -> str | None:
     """Every family. What did not work although it must, or None."""
     asked_each_time(case)
     unborn(case)
+    judged_again(case)
     return denied(case)
 
 
@@ -109,6 +110,26 @@ def unborn(case: Case) -> None:
         told = f"{place.name}: {reply.get('code', 'ok')}, {len(memory.found)} remembered"
         if place != plain:
             case.judge(FORGERY, bool(memory.found), "what cannot be known again is remembered", told)
+
+
+def judged_again(case: Case) -> None:
+    """What became private since it was picked is not opened again, whoever remembers it."""
+    place = case.ctx.fresh_dir("again") / "file"
+    place.touch()
+    memory, private = Remembers(), [False]
+
+    def judge(_place: Path) -> None:
+        if private[0]:
+            raise CapabilityDenied(capability="fs.user-selected", because="private", fix="another")
+
+    services = Services(picker=ScriptedPicker([[place]], remembers=True), judge=judge, memory=memory)
+    with talking(granted(case.ctx, "read"), services) as peer:
+        picked = peer.ask(op="pick", kind="file", access="read", remember=True).reply["handles"][0]
+        for private[0] in (False, True, False):
+            reply = peer.ask(op="reopen", grant=picked.get("grant")).reply
+            told = f"private by now: {private[0]}; {reply.get('code', 'ok')}"
+            fault = (reply.get("ok") is True) == private[0]
+            case.judge(FORGERY, fault, "what was remembered is judged as it was when it was picked", told)
 
 
 def denied(case: Case) -> str | None:

@@ -206,6 +206,10 @@ def run(ctx: Context) -> CheckResult:
         tried += 1
         if tunnel.dialled or tunnel.status == "200":
             findings.append(_finding("the proxy dials what has no address", str(silent), tunnel))
+        if tunnel.asked != (GRANTED,):
+            findings.append(
+                _finding("the proxy asks for another name where one is not known", str(silent), tunnel)
+            )
     for message, because in (*heads(grants), *places(grants)):
         findings.append(Finding(POLICY, message, because=because))
     tried += 12

@@ -28,6 +28,49 @@ FLOOD: Final = 2_400
 MOST: Final = 1_200
 LONGEST: Final = 4_000
 REFUSALS: Final = ("alarm", "blocked", "permission", "crashed")
+STRANGE: Final = (
+    *(
+        "console",
+        "console-message",
+        "log",
+        "debug",
+        "info",
+        "warning",
+        "error",
+        "message",
+        "notice",
+        "note",
+        "title",
+    ),
+    *(
+        "status",
+        "progress",
+        "focus",
+        "hover",
+        "print",
+        "download",
+        "dialog",
+        "alert",
+        "notify",
+        "tell",
+        "state",
+        "ready",
+    ),
+    *(
+        "Blocked",
+        "blocked ",
+        "",
+        "quit",
+        "reload",
+        "indicator",
+        "device",
+        "uses",
+        "background",
+        "consent",
+        "theme",
+    ),
+)
+"""What no window tells."""
 QUIET: Final = ("loaded", "closed", "size", "dropped")
 _ODD: Final = (
     "\x1b[2J",
@@ -55,6 +98,12 @@ def run(ctx: Context) -> CheckResult:
     for name, listen, events in _launchers(ctx.fresh_dir("state")):
         for event in events:
             told(tally, listen, name, event, rng)
+        for event in STRANGE:
+            text = listen([json.dumps({"event": event, "what": "microphone is off", "text": "x"}).encode()])
+            because = f"{name}: {event}: {ascii(text)[:300]}"
+            tally.judge(
+                RULE, not text, "a window has a sentence of its own in the person's terminal", because
+            )
         for flood in ("many", "much"):
             flooded(tally, listen, name, flood)
     sized(tally)
