@@ -130,17 +130,20 @@ def _bad_payloads() -> tuple[tuple[str, bytes, frozenset[str]], ...]:
         ("cancel real", b'{"cancel":1.0}', BAD_REQUEST),
         *_nested(),
         *((f"{coding} frame", payload, BAD_FRAME) for coding, payload in _coded(good)),
+        *_several(good),
         *(
             (f"half a pair {half!r}", b'{"id":1,"cmd":"app.info","args":{"x":"%b"}}' % half, BAD_FRAME)
             for half in HALVES
         ),
-        *((f"calls in {word}", b'{"%b":[%b,%b]}' % (word, good, good), BAD_REQUEST) for word in HOLDERS),
-        *(
-            (f"{word} beside a call", b'{"%b":[%b],%b' % (word, good, good[1:]), BAD_REQUEST)
-            for word in HOLDERS
-        ),
         *((f"window {more!r}", b'{"window":%b}' % more, BAD_REQUEST) for more in WINDOWS),
     )
+
+
+def _several(good: bytes) -> Iterator[tuple[str, bytes, frozenset[str]]]:
+    """Calls in a member of a frame, by themselves and beside a call."""
+    for word in HOLDERS:
+        yield f"calls in {word!r}", b'{"%b":[%b,%b]}' % (word, good, good), BAD_REQUEST
+        yield f"{word!r} beside a call", b'{"%b":[%b],%b' % (word, good, good[1:]), BAD_REQUEST
 
 
 def _coded(good: bytes) -> Iterator[tuple[str, bytes]]:

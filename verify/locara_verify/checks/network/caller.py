@@ -58,7 +58,7 @@ class Caller:
         if cancelled:
             call.cancelled.set()
         if ends is not None:
-            threading.Thread(target=lambda: ends.wait() and call.cancelled.set(), daemon=True).start()
+            threading.Thread(target=_cancel, args=(call.cancelled, ends), daemon=True).start()
         try:
             return "", dict(net_fetch(self.session, call, given))
         except CapabilityDenied:
@@ -78,6 +78,11 @@ class Caller:
         self.dialled.append(port)
         server = self.hosts[self.asked[-1][0]]
         return socket.create_connection((LOCAL, server.port), timeout=20.0)
+
+
+def _cancel(flag: threading.Event, when: threading.Event) -> None:
+    when.wait()
+    flag.set()
 
 
 @contextlib.contextmanager

@@ -204,13 +204,13 @@ def _asked_again() -> Iterator[tuple[object, object, str]]:
                 what = f"a drop after the answers {said[:number]}, the answer is {yes}"
                 yield given, [f"/{name}" for name in "abc"[number % 2 :]] if yes else [], what
                 yield [one["recursive"] for one in asked[number:]], [recursive], f"what is asked of {what}"
-    for said in itertools.product((["/a"], []), repeat=3):
+    for chosen in itertools.product((["/a"], []), repeat=3):
         word = _Turns([None])
         person, asked = _person(word)
-        for number, paths in enumerate(said):
+        for number, paths in enumerate(chosen):
             word[0] = {"paths": paths, "remember": number == 0}
             access = "read" if number == 0 else "read-write"
             answer = person.pick(Ask("file", access, recursive=number > 1, remember=True))  # type: ignore[arg-type]
-            what = f"a pick after the answers {said[:number]}, the answer is {paths}"
+            what = f"a pick after the answers {chosen[:number]}, the answer is {paths}"
             yield ([str(path) for path in answer.paths], answer.remember), (paths, number == 0), what
             yield [one["access"] for one in asked[number:]], [access], f"what is asked of {what}"
