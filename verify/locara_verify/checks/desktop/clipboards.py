@@ -52,6 +52,8 @@ def clipboards(ctx: Context, tally: Tally) -> None:
         read = clipboard.read().decode()
         told = f"{name}, {'something' if copied else 'nothing'} copied: {read[:40]!r}"
         tally.judge(CLIPBOARD, read == copied, "what is read is not what the person copied", told)
+        if not copied:
+            continue
         clipboard.write(b"of the app")
         after = {selection: (folder / selection).read_text("utf-8") for selection in kept}
         told = f"{name}: {sorted(key for key in kept if after[key] != kept[key])}"
