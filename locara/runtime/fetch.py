@@ -11,7 +11,8 @@ import os
 import re
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from locara.errors import CallError
@@ -46,6 +47,7 @@ _OWN: Final = frozenset(
     }
 )
 _CHUNK: Final = 65_536
+_LOOK_SECONDS: Final = 0.1
 _MAX_REPLY_HEAD: Final = 4_096
 
 
@@ -110,15 +112,15 @@ def fetch(
     body: bytes | None,
     max_bytes: int,
     cancelled: threading.Event,
-    connect: Callable[[Url], socket.socket] | None = None,
+    connect: Callable[[Url, Opened], socket.socket] | None = None,
 ) -> Answer:
     """Send one request and read its answer. Raises ProxyRefused or CallError; at most max_bytes of body are
-    read."""
+    read, and what is cancelled ends at once, however long the host takes."""
     import http.client  # noqa: PLC0415 - an app without network never loads an HTTP or TLS client
     import ssl  # noqa: PLC0415
 
     try:
-        with (connect or connect_through_proxy)(url) as connection:
+        with _cut_off(cancelled) as opened, (connect or connect_through_proxy)(url, opened) as connection:
             client = http.client.HTTPConnection(url.host, url.port, timeout=TIMEOUT)
             client.sock = connection
             host = url.host if url.port == _HTTPS else f"{url.host}:{url.port}"
@@ -128,33 +130,65 @@ def fetch(
             content = _content(response, max_bytes, cancelled)
             shown = tuple((name.lower(), value) for name, value in response.getheaders())
             return Answer(response.status, shown, content)
-    except ssl.SSLError as error:
-        raise CallError(f"{url.host} has no certificate this machine trusts", code="io_error") from error
-    except TimeoutError as error:
-        raise CallError(f"{url.host} did not answer in time", code="io_error") from error
     except (OSError, http.client.HTTPException) as error:
+        _check(cancelled)
+        if isinstance(error, TimeoutError):
+            raise CallError(f"{url.host} did not answer in time", code="io_error") from error
+        if isinstance(error, ssl.SSLError):
+            raise CallError(f"{url.host} has no certificate this machine trusts", code="io_error") from error
         raise CallError(f"the connection to {url.host} failed", code="io_error") from error
 
 
 def _content(response: http.client.HTTPResponse, max_bytes: int, cancelled: threading.Event) -> bytes:
-    import http.client  # noqa: PLC0415 - as above
-
-    content = bytearray()
-    # What has come, and no more: a server that drips must not keep a cancel from being seen.
-    while chunk := response.read1(_CHUNK):
-        if cancelled.is_set():
-            raise CallError("net.fetch was cancelled", code="cancelled")
+    content, due = bytearray(), response.length
+    # What has come is taken: a whole piece would be waited for, however little the host sends.
+    while chunk := response.read1(_CHUNK if due is None else min(_CHUNK, due - len(content))):
+        _check(cancelled)
         content += chunk
         if len(content) > max_bytes:
             raise CallError(
                 f"the body is larger than {max_bytes} bytes", code="too_large", fix="raise maxBytes"
             )
-    if response.length:  # the library takes the end of the line for the end of the body
-        raise http.client.IncompleteRead(bytes(content[-1:]), response.length)
+    _check(cancelled)
+    # The reader takes any end of the connection for the end of the body.
+    if due is not None and len(content) < due:
+        raise ConnectionError("the body broke off")
     return bytes(content)
 
 
-def connect_through_proxy(url: Url) -> socket.socket:
+def _check(cancelled: threading.Event) -> None:
+    if cancelled.is_set():
+        raise CallError("net.fetch was cancelled", code="cancelled")
+
+
+Opened = Callable[[socket.socket], None]
+"""Told of each socket that a request goes over, as soon as it is there."""
+
+
+@contextmanager
+def _cut_off(cancelled: threading.Event) -> Iterator[Opened]:
+    """During the block the last socket that was opened is shut down once nobody wants the answer: whoever reads from it
+    would wait for a host that sends little, or nothing."""
+    last: list[socket.socket] = []
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(_LOOK_SECONDS):
+            if cancelled.is_set() and last:
+                with suppress(OSError):  # it is closed, or another one has taken its place
+                    # Not that of TLS: it would have what is being written go out as it is.
+                    socket.socket.shutdown(last[-1], socket.SHUT_RDWR)
+
+    watching = threading.Thread(target=watch, name="locara-fetch", daemon=True)
+    watching.start()
+    try:
+        yield last.append
+    finally:
+        over.set()
+        watching.join()
+
+
+def connect_through_proxy(url: Url, opened: Opened = lambda _: None) -> socket.socket:
     """A TLS connection to the URL's host, through the listener that this sandbox has."""
     import ssl  # noqa: PLC0415 - as above
 
@@ -162,6 +196,7 @@ def connect_through_proxy(url: Url) -> socket.socket:
     if not port:
         raise CallError("this sandbox has no way to the network", code="io_error")
     plain = socket.create_connection((address, int(port)), timeout=TIMEOUT)
+    opened(plain)
     try:
         plain.sendall(
             f"CONNECT {url.host}:{url.port} HTTP/1.1\r\nHost: {url.host}:{url.port}\r\n\r\n".encode("ascii")
@@ -169,10 +204,17 @@ def connect_through_proxy(url: Url) -> socket.socket:
         _read_connect_reply(plain)
         context = ssl.create_default_context(cafile=os.environ.get("LOCARA_CA_FILE"))
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        return context.wrap_socket(plain, server_hostname=url.host)
+        secure = context.wrap_socket(plain, server_hostname=url.host, do_handshake_on_connect=False)
     except BaseException:
         plain.close()
         raise
+    opened(secure)
+    try:
+        secure.do_handshake()
+    except BaseException:
+        secure.close()
+        raise
+    return secure
 
 
 def _read_connect_reply(plain: socket.socket) -> None:

@@ -47,7 +47,7 @@ class PickedTree:
         """See Tree. Links and special files are left out."""
         self._check(path)
         with denials():
-            found = self._broker.entries(self._handle, path)
+            found = self._broker.entries(self._handle, path, most=limit)
         return [Entry(entry.name, entry.kind, entry.size) for entry in found[:limit]], len(found) > limit
 
     def metadata(self, path: str) -> Metadata:

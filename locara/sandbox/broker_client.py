@@ -147,13 +147,13 @@ class BrokerClient:
         """Drop a replacement."""
         self._call({"op": "abort", "commit": token})
 
-    def entries(self, handle: str, path: str = "") -> list[Entry]:
+    def entries(self, handle: str, path: str = "", *, most: int | None = None) -> list[Entry]:
         """Files and directories in a directory, sorted by name; links, pipes, sockets and devices are left
-        out.
+        out. Of more than ``most`` not all are asked for: each page costs a look at the whole directory.
         """
         found: list[Entry] = []
         offset: int | None = 0
-        while offset is not None:
+        while offset is not None and (most is None or len(found) <= most):
             reply, _ = self._call({"op": "list", "handle": handle, "path": path, "offset": offset})
             found += [Entry(e["name"], e["kind"], e["size"]) for e in reply["entries"]]
             offset = reply["next"]

@@ -88,13 +88,14 @@ class Orders:
 
 
 class Ear:
-    """Reads the reports of one window until it ends. Of what is news, the first `MOST_NEWS` are heard."""
+    """Reads the reports of one window until it ends. Of what is news, and of its sizes, the first `MOST_NEWS` are
+    heard: each size is written to the disk."""
 
     def __init__(self, sock: socket.socket, hear: Hear, orders: Orders) -> None:
         self._socket = sock
         self._hear = hear
         self._orders = orders
-        self._left = MOST_NEWS
+        self._left = {"news": MOST_NEWS, "size": MOST_NEWS}
         orders.attach(sock)
         self._thread = threading.Thread(target=self._listen, name="locara-window", daemon=True)
 
@@ -124,10 +125,13 @@ class Ear:
             if not data:
                 return
             report = _report(data)
-            if report is None or (report.news and self._left <= 0):
+            if report is None:
                 continue
-            self._left -= bool(report.news)
-            self._hear(report)
+            kind = "news" if report.news else report.event
+            if kind in self._left:
+                self._left[kind] -= 1
+            if self._left.get(kind, 0) >= 0:
+                self._hear(report)
 
 
 def _report(data: bytes) -> Report | None:

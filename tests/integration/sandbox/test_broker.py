@@ -18,7 +18,7 @@ from locara.errors import CallError, CapabilityDenied
 from locara.runtime.private_places import PrivatePlaces
 from locara.sandbox.broker import Broker, ScriptedPicker, Services
 from locara.sandbox.broker_client import BrokerClient
-from locara.sandbox.broker_wire import MAX_HANDLES
+from locara.sandbox.broker_wire import LIST_PAGE, MAX_HANDLES
 from locara.sandbox.desktop.ports import Desktop
 from locara.sandbox.picker import Answer, Ask
 
@@ -149,6 +149,21 @@ def test_writing_needs_the_wider_grant(folder: Path) -> None:
             client.pick("directory", "read-write", recursive=True)
         assert '"fs.user-selected": "read-write"' in denied.value.fix
         assert len(client.pick("directory", "read", recursive=True)) == 1
+
+
+def test_of_a_large_folder_no_more_pages_are_asked_for_than_are_wanted(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3 * LIST_PAGE):
+        (folder / f"{number:04}").touch()
+    with broker(READ, [folder]) as client:
+        (top,) = client.pick("directory", "read")
+        asked, real = [], client._call
+        monkeypatch.setattr(client, "_call", lambda message: asked.append(message["op"]) or real(message))
+        assert len(client.entries(top.handle, most=10)) == LIST_PAGE
+        assert asked == ["list"]
+        assert len(client.entries(top.handle, most=LIST_PAGE)) == 2 * LIST_PAGE
+        assert len(client.entries(top.handle)) == 3 * LIST_PAGE + 2
 
 
 def test_a_picked_folder_serves_what_is_beneath_it(folder: Path) -> None:

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -207,18 +208,44 @@ def test_a_body_above_the_cap_is_too_large(upstream) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "told",
     [
-        b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhi",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n",
+        b"Content-Length: 9\r\n\r\nhalf",
+        b"Content-Length: 9\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n9\r\nhalf",
     ],
 )
-def test_an_answer_that_breaks_off_is_no_answer(upstream, answer: bytes) -> None:
-    upstream(answer=answer)
-    with pytest.raises(CallError, match="failed") as caught:
+def test_a_body_that_breaks_off_is_no_answer(upstream, told: bytes) -> None:
+    upstream(answer=b"HTTP/1.1 200 OK\r\n" + told)
+    with pytest.raises(CallError) as failed:
         ask("https://api.example.com/")
-    assert caught.value.code == "io_error"
+    assert failed.value.code == "io_error"
+
+
+@pytest.mark.parametrize(
+    "told", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n"]
+)
+def test_a_host_that_takes_its_time_ends_with_the_call(told: bytes) -> None:
+    ours, theirs = socket.socketpair()
+    cancelled, over = threading.Event(), threading.Event()
+
+    def drip() -> None:
+        theirs.recv(4096)
+        theirs.sendall(told)
+        with suppress(OSError):
+            while not over.wait(0.05):
+                theirs.sendall(b"x" if told.endswith(b"\r\n\r\n") else b"")
+
+    def connect(_url: fetch.Url, opened: fetch.Opened) -> socket.socket:
+        opened(ours)
+        return ours
+
+    threading.Thread(target=drip, daemon=True).start()
+    threading.Timer(0.2, cancelled.set).start()
+    with theirs, pytest.raises(CallError) as failed:
+        ask("https://api.example.com/", cancelled=cancelled, connect=connect)
+    over.set()
+    assert failed.value.code == "cancelled"
 
 
 def test_a_certificate_of_another_host_is_refused(upstream) -> None:

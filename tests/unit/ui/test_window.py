@@ -65,11 +65,12 @@ def test_of_the_news_of_a_window_only_the_first_are_heard_and_of_the_rest_all() 
     with theirs:
         for _ in range(MOST_NEWS + 5):
             theirs.send(b'{"event": "blocked"}')
-        theirs.send(b'{"event": "size", "width": 1}')
+        for _ in range(MOST_NEWS + 5):
+            theirs.send(b'{"event": "size", "width": 1}')
         theirs.send(b'{"event": "closed"}')
         assert ended.wait(30)
     ear.close()
-    assert heard.count("blocked") == MOST_NEWS and heard[-2:] == ["size", "closed"]
+    assert heard == [*["blocked"] * MOST_NEWS, *["size"] * MOST_NEWS, "closed"]
 
 
 NAME = "windows/locara.docvault.json"

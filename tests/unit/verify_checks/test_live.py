@@ -98,13 +98,26 @@ SPELLED: dict[str, Callable[[str], str]] = {
 def test_a_canary_that_comes_back_in_any_member_is_a_finding(arena, spelled, reply) -> None:
     made = arena()
     made.link.client.replies = reply(SPELLED[spelled](made.tokens.by_name["outside"]))  # type: ignore[attr-defined]
-    assert rules_of(told(made)) == {"LC201"}
+    assert rules_of(told(made)) - {"LC406"} == {"LC201"}  # most of these members are no command's
+
+
+def test_what_a_reply_tells_beyond_its_table_is_a_finding(arena) -> None:
+    for result, beyond in (
+        ({"size": 1}, False),
+        ({"size": 1, "inode": 2}, True),
+        ({"size": [1]}, True),
+        ({}, False),
+    ):
+        made = arena()
+        made.link.client.replies = [{"ok": True, "result": result}]  # type: ignore[attr-defined]
+        found = told(made, lambda trial: trial.arena.link.ask("fs.write", {"path": "a"}))
+        assert rules_of(found) == ({"LC406"} if beyond else set())
 
 
 def test_what_the_attacker_sent_may_come_back(arena) -> None:
     made = arena()
     token = made.tokens.by_name["outside"]
-    made.link.client.replies = [{"ok": True, "result": {"text": f"{token} {HOST}"}}]  # type: ignore[attr-defined]
+    made.link.client.replies = [{"ok": True, "result": {"data": f"{token} {HOST}"}}]  # type: ignore[attr-defined]
     assert (
         told(made, lambda trial: trial.arena.link.ask("fs.read", {"path": f"{token} {HOST}"})).findings == ()
     )

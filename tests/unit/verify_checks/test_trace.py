@@ -464,7 +464,38 @@ def test_only_what_may_be_written_is_opened_for_writing(seen: Seen, access: str)
     plain = Seen(
         0, BROKER, "openat2", calls.OPEN, "a", "x", seen.access, (1, 2), 0, follows=False, confined=True
     )
-    assert (judged(plain, Request("", {"a": access})) is None) == (seen.access != "w" or access == "w")
+    assert (judged(plain, Request("", {"a": access}, "x")) is None) == (seen.access != "w" or access == "w")
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "passes"),
+    [
+        *(
+            ("b", "a/b", True),
+            ("a/b", "a/b", True),
+            ("a", "a/b", True),
+            ("b.txt", "b", False),
+            ("", "a", True),
+        ),
+        *(
+            ("a/.0123456789abcdef.part", "a/b", True),
+            (".locara-" + "0" * 24, "b", True),
+            (".b.part", "b", False),
+        ),
+        *(
+            (".0123.part", "b", False),
+            ("b~", "b", False),
+            (".usage", "", False),
+            ("/proc/self/fd/7", "b", True),
+        ),
+    ],
+)
+def test_no_file_beside_the_one_that_is_asked_for_is_used(path: str, asked: str, passes: bool) -> None:
+    for kind in (calls.OPEN, calls.CHANGE):
+        seen = Seen(0, RUNTIME, "openat2", kind, "a", path, "w", (1, 2), 0, follows=False, confined=True)
+        assert (judged(seen, Request("", {"a": "w"}, asked)) is None) == passes
+    folder = Seen(0, RUNTIME, "openat2", calls.OPEN, "a", path, "r", (1, 2), 0, follows=False, confined=True)
+    assert judged(folder._replace(folder=True), Request("", {"a": "r"}, asked)) is None
 
 
 @given(SEEN)

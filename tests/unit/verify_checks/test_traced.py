@@ -96,7 +96,7 @@ CONTROL = [
 def judged(*seen: Seen, control: list[Seen] | None = None) -> Told:
     told = Told()
     one_session = watched(told)
-    one_session.requests = [traced.Request("fs.read", {"music": "r"}), traced.Request("fs.stat", {})]
+    one_session.requests = [traced.Request("fs.read", {"music": "r"}, "x"), traced.Request("fs.stat", {})]
     one_session.twins = [traced.Twin(0, RUNTIME, (1, 7), "r", "fs.read in music")]
     traced.judge(one_session, [*(CONTROL if control is None else control), *seen], SECRET)
     return told

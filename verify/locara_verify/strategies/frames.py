@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import bz2
+import gzip
 import json
+import lzma
 import random
 import struct
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -124,6 +129,8 @@ def _bad_payloads() -> tuple[tuple[str, bytes, frozenset[str]], ...]:
         ("cancel true", b'{"cancel":true}', BAD_REQUEST),
         ("cancel real", b'{"cancel":1.0}', BAD_REQUEST),
         *_nested(),
+        *((f"{coding} frame", payload, BAD_FRAME) for coding, payload in _coded(good)),
+        *_several(good),
         *(
             (f"half a pair {half!r}", b'{"id":1,"cmd":"app.info","args":{"x":"%b"}}' % half, BAD_FRAME)
             for half in HALVES
@@ -132,10 +139,49 @@ def _bad_payloads() -> tuple[tuple[str, bytes, frozenset[str]], ...]:
     )
 
 
+def _several(good: bytes) -> Iterator[tuple[str, bytes, frozenset[str]]]:
+    """Calls in a member of a frame, by themselves and beside a call."""
+    for word in HOLDERS:
+        yield f"calls in {word!r}", b'{"%b":[%b,%b]}' % (word, good, good), BAD_REQUEST
+        yield f"{word!r} beside a call", b'{"%b":[%b],%b' % (word, good, good[1:]), BAD_REQUEST
+
+
+def _coded(good: bytes) -> Iterator[tuple[str, bytes]]:
+    """A call as other protocols would write it: packed, in other encodings of text, and in other notations."""
+    text = good.decode()
+    yield from (("gzip", gzip.compress(good)), ("zlib", zlib.compress(good)), ("bzip2", bz2.compress(good)))
+    yield from (("xz", lzma.compress(good)), ("lzma", lzma.compress(good, lzma.FORMAT_ALONE)))
+    yield "deflate", zlib.compress(good)[2:-4]
+    block = (len(good) << 3 | 1).to_bytes(3, "little")
+    yield "zstd, stored", b"\x28\xb5\x2f\xfd\x20%c%b%b" % (len(good), block, good)
+    yield from (
+        (code, text.encode(code)) for code in ("utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")
+    )
+    yield "EBCDIC", text.encode("cp037")
+    yield from (
+        ("base64", base64.b64encode(good)),
+        ("hex", good.hex().encode()),
+        ("quoted", json.dumps(text).encode()),
+    )
+    yield "CBOR", b"\xa3bid\x01ccmdhapp.infodargs\xa0"
+    yield "MessagePack", b"\x83\xa2id\x01\xa3cmd\xa8app.info\xa4args\x80"
+    yield from (("form", b"id=1&cmd=app.info"), ("YAML", b"id: 1\ncmd: app.info\nargs: {}\n"))
+    yield from (
+        ("a sequence", b"\x1e" + good),
+        ("JSON5", b"{id:1,cmd:'app.info'}"),
+        ("a guard", b")]}'\n" + good),
+    )
+
+
 HALVES = (
     b"\\uD800", b"\\uDFFF", b"\\udFfF", b"\\uDc00", b"\\uD83D\\uD83D", b"\\uDE00\\uD83D",
     b"\\ud83d x \\ude00", b"\\\\\\uDBFF",
 )  # fmt: skip
+HOLDERS = (
+    b"batch", b"calls", b"requests", b"frames", b"messages", b"all", b"queue", b"params", b"then", b"ops", b"multi",
+    b"parallel", b"pipeline", b"transaction", b"resume", b"retry", b"replay", b"event", b"result", b"also", b"after",
+)  # fmt: skip
+"""Members in which other protocols put several calls."""
 WINDOWS = (
     b"null", b"true", b"1", b'"Open"', b'"closed "', b'["closed"]', b'{"closed":true}', b'"none"',
     b'"open","id":1', b'"open","cmd":"app.info"', b'"open","args":{}', b'"open","more":1',

@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import chdir
 from itertools import combinations
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from locara_verify.checks.in_process import at_home
 from locara_verify.context import Context
 from locara_verify.tally import Tally
+
+if TYPE_CHECKING:
+    from locara.runtime.state import StateFolder
 
 RULE: Final = "LC412"
 _VARIABLES: Final = ("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
@@ -59,6 +62,7 @@ def keyed(tally: Tally, ctx: Context) -> None:
     """Whatever is kept of an app lies under a name that no other app has."""
     from locara.runtime import consent, installed, origin, remembered  # noqa: PLC0415 - only this check asks
     from locara.runtime.app_home import file_name  # noqa: PLC0415
+    from locara.runtime.state import StateFolder  # noqa: PLC0415
 
     shelf = installed.Shelf(ctx.fresh_dir("shelf"))
     kept: tuple[tuple[str, Callable[[str], object]], ...] = (
@@ -68,6 +72,7 @@ def keyed(tally: Tally, ctx: Context) -> None:
         ("how it was built", origin.origin_name),
         ("what is installed", installed.record_name),
         ("its files", shelf.of),
+        ("how its window stood", lambda app: _stood(StateFolder(ctx.fresh_dir("windows")), app)),
     )
     for what, name in kept:
         for one, other in combinations(_IDS, 2):
@@ -75,6 +80,15 @@ def keyed(tally: Tally, ctx: Context) -> None:
             tally.judge(
                 RULE, not same, "what is kept of one app is found for another", f"{what}: {one}, {other}"
             )
+
+
+def _stood(state: StateFolder, app: str) -> str:
+    """The names of the files that remember where the window of an app was left."""
+    from locara.ui.placement import keep  # noqa: PLC0415 - only this check asks
+    from locara.ui.window import Report  # noqa: PLC0415
+
+    keep(state, app, Report("size", {"width": 1_001, "height": 701, "maximized": False}))
+    return ",".join(sorted(str(path.relative_to(state.path)) for path in state.path.rglob("*.json")))
 
 
 def places(tally: Tally, ctx: Context) -> None:

@@ -13,6 +13,8 @@ from locara.errors import CallError
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.descriptors import open_count
 from locara_verify.checks.desktop import spans, unread
+from locara_verify.checks.desktop.clipboards import clipboards
+from locara_verify.checks.desktop.fetched import fetched
 from locara_verify.checks.desktop.programs import servers
 from locara_verify.checks.desktop.sources import ended, sources
 from locara_verify.checks.desktop.stage import (
@@ -68,6 +70,8 @@ def run(ctx: Context) -> CheckResult:
     tally = Tally()
     devices(ctx, tally)
     clipboard(ctx, tally)
+    clipboards(ctx, tally)
+    fetched(ctx, tally)
     notifications(ctx, tally)
     pages(ctx, tally)
     background(ctx, tally)
@@ -120,9 +124,14 @@ def _switch_on(peer: Peer, desk: Watched, device: str) -> bool:
     return desk.effects()[device] > before
 
 
+def _uses(desk: Watched) -> int:
+    """How often the person was told that a device is on."""
+    return sum(" uses " in line and "no longer" not in line for line in desk.told)
+
+
 def _off_at_the_end(tally: Tally, desk: Watched) -> None:
     """Whatever was switched on was told, and its end as well."""
-    on = sum(" uses " in line and "no longer" not in line for line in desk.told)
+    on = _uses(desk)
     opened = len(desk.recorder.opened)
     tally.judge(
         DEVICES, on == opened, "a device was switched on and the person was not told", f"{on} of {opened}"
@@ -161,6 +170,7 @@ def _counted(ctx: Context, tally: Tally) -> None:
     """More devices at a time than there may be; each that goes off makes room, and all are off in the end."""
     _, grants = manifest_of(ctx, {"device.microphone": True, "device.camera": True})
     flood, desk = Flood(0), watched(ctx)
+    desk.standing = True  # all of it happens in one moment
     with (
         serving(grants, desktop=replace(desk.desktop, recorder=flood)) as peer,
         contextlib.ExitStack() as held,
@@ -178,6 +188,9 @@ def _counted(ctx: Context, tally: Tally) -> None:
         held_back = len(flood.recordings) <= _MOST_DEVICES
         told = f"{len(flood.recordings)} of {len(names)}"
         tally.judge(DEVICES, held_back, "as many devices are on as an app likes", told)
+        told = f"{_uses(desk)} of {len(flood.recordings)} devices were told"
+        each = _uses(desk) == len(flood.recordings)
+        tally.judge(DEVICES, each, "a device was switched on and the person was not told", told)
         first = next((name for name in names if name), "")
         peer.ask(op="stop", recording=first)
         off = any("no longer uses" in line for line in desk.told)

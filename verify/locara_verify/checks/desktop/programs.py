@@ -30,6 +30,7 @@ _TEXT: Final = re.compile(r'"((?:[ !#-\[\]-~]|\\U[0-9a-f]{8})*)"')
 _CHARACTER: Final = re.compile(r"\\U([0-9a-f]{8})")
 _MARKUP: Final = re.compile(r"[<>]|&(?!(?:amp|lt|gt|quot|apos|#\d+|#x[0-9a-f]+);)")
 _ARGUMENTS: Final = 8
+_SOUND: Final = "message-new-instant"
 
 
 def servers(ctx: Context, tally: Tally) -> None:
@@ -39,7 +40,8 @@ def servers(ctx: Context, tally: Tally) -> None:
         folder = ctx.fresh_dir(f"server-{number}")
         notifier = SessionNotifier({"PATH": str(_stand_in(folder, told))})
         for text in _texts(rng):
-            note = Note("acme/probe", "Probe", alert=True, sound=False, title=text, body=text[::-1] + text)
+            sound, badge = rng.choice(((False, None), (True, None), (False, 7), (True, 7)))
+            note = Note("acme/probe", "Probe", True, sound, title=text, body=text[::-1] + text, badge=badge)
             notifier.show(note)
             fault = _fault(_calls(folder)[-1], note, reads_markup=told != SERVERS[1])
             tally.judge(
@@ -73,16 +75,21 @@ def _calls(folder: Path) -> list[list[str]]:
 
 
 def _fault(arguments: list[str], note: Note, *, reads_markup: bool) -> str | None:
-    """What is wrong with the arguments of a call that shows a note; None when the server shows just that."""
+    """What is wrong with the arguments of a call that shows a note; None when the server shows just that: a new note,
+    which the server ends when it likes, without pictures, buttons or hints of the app's choice."""
     given = arguments[-_ARGUMENTS:]
     if len(arguments) < _ARGUMENTS or "Notify" not in arguments[-_ARGUMENTS - 1]:
         return "it was not called to show a notification"
     read = [_read(given[at]) for at in (0, 2, 3, 4)]
     if None in read:
         return "an argument ends its own quotes"
-    name, _, title, body = (text or "" for text in read)
-    if (name, title) != (note.app_name, note.title):
-        return "the name or the title is another text"
+    name, icon, title, body = (text or "" for text in read)
+    if (name, icon, title) != (note.app_name, "", note.title):
+        return "the name, the picture or the title is another text"
+    hint = f'"sound-name": <"{_SOUND}">' if note.sound else '"suppress-sound": <true>'
+    hints = f'{{"desktop-entry": <"locara.acme.probe">, {hint}}}'
+    if (given[1], *given[5:]) != ("uint32 0", "@as []", hints, "int32 -1"):
+        return "it takes the place of another, stays, can be clicked, or hints at more than its app and its sound"
     if reads_markup:
         if _MARKUP.search(body):
             return "there is markup in the body"

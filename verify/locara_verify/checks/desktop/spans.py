@@ -15,8 +15,9 @@ from functools import partial
 from typing import Any, Final
 
 from locara.core.grant import Grants
+from locara.errors import CallError
 from locara.records import dataclass
-from locara.sandbox.desktop.ports import Desktop, Recording, SoundSource
+from locara.sandbox.desktop.ports import Desktop, Note, Recording, SoundSource
 from locara.sandbox.desktop.scripted import FedRecording, KeptNotes, KeptPages
 from locara_verify.checks.desktop.stage import (
     CLIPBOARD,
@@ -41,6 +42,14 @@ _RATES: Final[tuple[tuple[str, dict[str, Any], int, int], ...]] = (
     (PAGES, {"op": "open-external", "url": f"https://{GRANTED_HOST}/"}, 3, 10),
 )
 """What is asked for, and how often it may happen in how many seconds."""
+_FAILS: Final = (
+    CallError("gone", code="device_unavailable"),
+    CallError("gone", code="io_error"),
+    OSError(111, "gone"),
+    TimeoutError(),
+    ValueError(),
+)
+"""How a desktop fails."""
 _ASKED: Final = 80
 _DEVICES: Final = 3
 _SOON: Final = 10.0
@@ -57,6 +66,8 @@ def rates(ctx: Context, tally: Tally) -> None:
         steps = [0, span - 1, *[0] * (most - 2), 1, *[0] * most]
         steps += [rng.choice((0, 0, 0, 1, span // most, span - 1, span)) for _ in range(_ASKED)]
         _rate(tally, grants, steps, (rule, asked, most, span))
+        for error in _FAILS:
+            _failing(tally, grants, error, (rule, asked, most, span))
 
 
 def _rate(tally: Tally, grants: Grants, steps: list[int], one: tuple[str, dict[str, Any], int, int]) -> None:
@@ -78,6 +89,37 @@ def _rate(tally: Tally, grants: Grants, steps: list[int], one: tuple[str, dict[s
             tally.judge(rule, free or not came, "more happened in a span of time than there may", told)
             # Fewer than there may be are no fault; that half of them happen shows that not all is refused.
             tally.twin(rule, came or lately >= most // 2, f"what is not too much happens ({told})")
+
+
+@dataclass(slots=True)
+class _Failing:
+    """A desktop that shows and opens nothing, and counts how often it was to."""
+
+    error: Exception
+    tries: int = 0
+
+    def show(self, _note: Note) -> None:
+        """See Notifier."""
+        self.open("")
+
+    def open(self, _address: str) -> None:
+        """See Opener."""
+        self.tries += 1
+        raise self.error
+
+
+def _failing(
+    tally: Tally, grants: Grants, error: Exception, one: tuple[str, dict[str, Any], int, int]
+) -> None:
+    """What fails is counted as well: each try starts a program of the person's."""
+    rule, asked, most, span = one
+    desk = _Failing(error)
+    with serving(grants, desktop=Desktop(notifier=desk, opener=desk, clock=lambda: 0.0)) as peer:
+        for _ in range(2 * most):
+            peer.ask(**asked)
+    told = f"{asked['op']} failed {desk.tries} times in {span} seconds with {type(error).__name__}"
+    tally.judge(rule, desk.tries <= most, "what fails is tried without end", told)
+    tally.twin(rule, desk.tries >= 1, f"what fails is tried ({told})")
 
 
 def turns(ctx: Context, tally: Tally) -> None:

@@ -44,6 +44,7 @@ def attack(trial: Trial) -> None:
     attack_refused(trial)
     attack_damaged(trial, share(trial.arena.ctx, 0.1))
     attack_ids(trial)
+    attack_repeated(trial)
     attack_cancel(trial, share(trial.arena.ctx, 0.02))
     attack_flood(trial, share(trial.arena.ctx, 0.04))
     attack_fatal(trial)
@@ -144,6 +145,31 @@ def attack_ids(trial: Trial) -> None:
         code = frame.get("error", {}).get("code", "ok")
         if code not in ("bad_request", "bad_frame"):
             trial.fail(IDS, "a wrong id was accepted", f"{str(bad)[:60]!r} was answered {code}")
+
+
+def attack_repeated(trial: Trial) -> None:
+    """A call that comes again, to the byte, is a call of its own: it is done and answered anew."""
+    link = trial.arena.link
+    made = link.ask("db.exec", {"sql": "CREATE TABLE IF NOT EXISTS repeated(x)"})
+    put, count = "INSERT INTO repeated VALUES (1)", "SELECT count(*) FROM repeated"
+    trial.twin(IDS, made.ok and link.ask("db.exec", {"sql": "DELETE FROM repeated"}).ok, "a table is made")
+    done = 0
+    for call_id in (7, "again"):
+        write = frames.call(call_id, "db.exec", {"sql": put})
+        read = frames.call(call_id, "db.query", {"sql": count})
+        known = frames.call(call_id, "settings.getAll", {})
+        for turn in (write, write, read, read, write, read, known, known, write, write, write, read):
+            done += turn is write
+            reply = link.exchange(turn, call_id)
+            trial.tried(IDS)
+            if turn is read and (not reply.ok or reply.result["rows"] != [[done]]):
+                told = f"{reply.result if reply.ok else reply.code}, {done} are due"
+                trial.fail(IDS, "a call that came again was not done again", told)
+            set_ = link.ask("settings.set", {"key": "repeated", "value": done}) if turn is known else reply
+            if turn is known and set_.ok:
+                again = link.exchange(turn, call_id)
+                if not again.ok or again.result["settings"].get("repeated") != done:
+                    trial.fail(IDS, "a call that came again was answered as before", f"{again.code or 'ok'}")
 
 
 def collect(trial: Trial, sent: list[Json], seconds: float = TIMEOUT) -> dict[str, list[Mapping[str, Json]]]:

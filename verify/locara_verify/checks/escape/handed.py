@@ -27,6 +27,7 @@ from locara.sandbox.desktop.ports import Desktop
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.descriptors import open_count, open_on
 from locara_verify.checks.desktop.stage import EVERYTHING, GRANTED_HOST
+from locara_verify.checks.escape.given import Remembers, given
 from locara_verify.checks.escape.outside import FORGERY, WIDENING, Answer, Case, Peer, granted, talking
 from locara_verify.checks.escape.passed import apart, dialogs, passed
 from locara_verify.checks.escape.spelled import spelled
@@ -81,6 +82,7 @@ def run(ctx: Context) -> CheckResult:
         apart(case),
         dialogs(case),
         spelled(case),
+        given(case),
     )
     broken = [told for told in works if told]
     names(case, rng)
@@ -180,25 +182,6 @@ def counted(case: Case) -> str | None:
 
 def reopened(case: Case) -> str | None:
     """One remembered pick, found again more often than there may be handles."""
-    from locara.sandbox.handles import Handle  # noqa: PLC0415 - only this part remembers
-    from locara.sandbox.kept import Identity, Kept, NoMemory  # noqa: PLC0415 - as above
-
-    class Remembers(NoMemory):
-        """Keeps what was picked for as long as it lives."""
-
-        def __init__(self) -> None:
-            self._found: dict[str, Kept] = {}
-
-        def keep(self, handle: Handle, path: Path, identity: Identity) -> Kept:
-            """Under the name of its handle."""
-            facts = (handle.kind, handle.writable, handle.recursive, 0.0)
-            self._found[handle.key] = Kept(handle.key, path, identity, *facts)
-            return self._found[handle.key]
-
-        def kept(self) -> dict[str, Kept]:
-            """All of it."""
-            return self._found
-
     place = new_folder(case) / "000"
     services = Services(picker=ScriptedPicker([[place]], remembers=True), memory=Remembers())
     with talking(granted(case.ctx, "read-write"), services) as peer:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from locara.records import dataclass
 from locara_verify.oracle.canaries import Tokens
+from locara_verify.oracle.replies import beyond
 from locara_verify.strategies.frames import pack
 
 if TYPE_CHECKING:
@@ -154,6 +155,10 @@ class Link:
         wrong = shape_problem(frame)
         if wrong:
             self.note("shape", wrong, sent)
+        elif frame.get("ok") is True and (command := _command(sent)):
+            more = beyond(command, frame["result"])
+            if more is not None:
+                self.note("shape", f"a reply tells more than it is said to: {more}", sent)
         text = raw.decode("utf-8", "replace")
         for form, trace in TRACE_FORMS:
             if form in text and not says(sent, trace):
@@ -177,6 +182,14 @@ class Link:
             return self.ask("app.info").ok
         except Gone:
             return False
+
+
+def _command(sent: bytes) -> str:
+    """The command of one frame, empty where it is none."""
+    try:
+        return str(json.loads(sent[4:])["cmd"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
 
 
 def shown(data: bytes, longest: int = 400) -> str:

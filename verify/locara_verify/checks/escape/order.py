@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -41,6 +41,16 @@ REACHING: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
     ("pdf.text", {"root": "$APP_DATA", "path": _PDF}), ("pdf.render", {"root": "$APP_DATA", "path": _PDF, "page": 1}),
 )  # fmt: skip
 """Commands that ask the broker for something, with arguments that this app is granted."""
+FILES: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
+    ("fs.read", {"path": _PICTURE}), ("fs.list", {"path": ""}), ("fs.stat", {"path": _PDF}),
+    *(("fs.write", {"path": f"{mode}.txt", "data": "", "mode": mode}) for mode in ("create", "replace", "append")),
+    ("fs.mkdir", {"path": "made"}), ("fs.remove", {"path": "made"}), ("fs.remove", {"path": "create.txt"}),
+)  # fmt: skip
+"""Commands about files, in an order in which each of them works. What is written is empty: it fits everywhere."""
+_OF_NO_FILE: Final = frozenset({"audit.capabilityLog", "fs.release"})
+"""The log itself, and what gives something up."""
+MANY: Final = 1_100
+SOME: Final = 250
 _LANES: Final = frozenset({"desktop", "device", "pick", "program"})
 _NOT_ASKING: Final = frozenset({
     "background.end", "audio.read", "audio.close", "camera.read", "camera.close", "ocr.languages", "tts.voices",
@@ -85,6 +95,7 @@ class Bench:
             (home / "files" / name).write_bytes((ctx.fixtures / "pictures" / name).read_bytes())
         self.picture = base64.b64encode((home / "files" / _PICTURE).read_bytes()).decode()
         self.log: Path = home / "audit/log.jsonl"
+        self.files: Path = home / "files"
         self.broker: Any = _Broker()
         self._places = Places(ctx.variant("order", edit, page=False), AppHome(home), empty, empty, empty)
 
@@ -103,6 +114,8 @@ def run(ctx: Context) -> CheckResult:
     """Calls with and without room in the log; sessions that end in order and sessions that do not."""
     tally = Tally()
     recorded_first(tally, Bench(ctx))
+    files_first(tally, Bench(ctx))
+    each_is_recorded(tally, Bench(ctx))
     how_it_ended(tally, Bench(ctx))
     return tally.result()
 
@@ -139,6 +152,72 @@ def recorded_first(tally: Tally, bench: Bench) -> None:
             asked = _calls(bench, session, name, args)
             works = bool(asked) and bench.log.stat().st_size > size
             tally.twin(ORDER, works, f"with room in the log the broker is asked ({name}: {asked})")
+
+
+def files_first(tally: Tally, bench: Bench) -> None:
+    """Each command about files where its record does not fit: nothing is told, and nothing changes. Where it does, each
+    of them works."""
+    from locara.runtime.commands import table  # noqa: PLC0415 - loads the runtime
+
+    with bench.opened() as session:
+        files = {name for name, command in table(session.grants).items() if command.lane == "files"}
+        missed = files - {name for name, _ in FILES} - {name for name, _ in REACHING} - _OF_NO_FILE
+        tally.twin(ORDER, not missed, f"each command about files is tried ({missed})")
+        for name, given in FILES:
+            args = {"root": "$APP_DATA", **given}
+            before = _held(bench.files)
+            with file_limit(bench.log.stat().st_size):
+                said = _said(session, name, args)
+            told = f"{name} {json.dumps(given)}: {'refused' if said is None else 'answered'}"
+            held = said is None and _held(bench.files) == before
+            tally.judge(ORDER, held, "a command about files did something before it was on record", told)
+            works = _said(session, name, args) is not None
+            tally.twin(ORDER, works, f"with room in the log the command works ({name} {json.dumps(given)})")
+
+
+def _held(folder: Path) -> list[tuple[str, bytes]]:
+    """All that is in a folder."""
+    return sorted(
+        (str(path.relative_to(folder)), path.read_bytes() if path.is_file() else b"")
+        for path in folder.rglob("*")
+    )
+
+
+def _said(session: Session, name: str, args: Mapping[str, Any]) -> Any:  # noqa: ANN401 - what JSON holds
+    """What a command answers, None when it refuses."""
+    from locara.runtime.call import Call  # noqa: PLC0415 - loads the runtime
+    from locara.runtime.commands import table  # noqa: PLC0415 - as above
+
+    command = table(session.grants)[name]
+    with suppress(LocaraError):
+        return command.run(session, Call(1, name, lambda _event: None), command.checked(dict(args)))
+    return None
+
+
+def each_is_recorded(tally: Tally, bench: Bench) -> None:
+    """As many decisions as a page can ask for in a moment, of every kind: each is on record, however many were."""
+    from locara.core.request import FsRequest, NetRequest  # noqa: PLC0415 - loads the runtime
+
+    with bench.opened() as session:
+        gate = session.gate
+        ways: dict[str, Callable[[], object]] = {
+            "denied": lambda: gate.require(NetRequest("evil.example", 443), cmd="net.fetch"),
+            "allowed": lambda: gate.require(FsRequest("app-data", "", "read"), cmd="fs.list"),
+            "of no command": lambda: session.absent("no.such"),
+            "of a use": lambda: gate.record_use("tts.speak", capability="modalities", because="declared"),
+            "found by the effect": lambda: gate.refuse(
+                FsRequest("app-data", "x", "read"), cmd="fs.read", because="a link"
+            ),
+        }
+        for what, way in ways.items():
+            before = bench.log.read_bytes().count(b"\n")
+            many = MANY if what == "denied" else SOME
+            for _ in range(many):
+                with suppress(LocaraError):
+                    way()
+            more = bench.log.read_bytes().count(b"\n") - before
+            told = f"{what}: {more} of {many}"
+            tally.judge(CHAIN, more == many, "not every decision is on record", told)
 
 
 class _BrokenOff(Exception):

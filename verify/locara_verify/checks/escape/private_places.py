@@ -138,8 +138,31 @@ def run(ctx: Context) -> CheckResult:
             ctx.progress(number + 1, len(places), "picking private places")
         broken = broken or _twins(running, picker, world)
     tried += _named_folders(world, findings) + _judged(world, findings) + _own(world, findings)
+    tried += _turned(world, findings)
     inconclusive = {RULE: f"the allow twin failed: {broken}"} if broken and not findings else {}
     return CheckResult(first_of_each(findings), {RULE: tried}, attacks=tried, inconclusive=inconclusive)
+
+
+def _turned(world: World, findings: list[Finding]) -> int:
+    """A name that leads elsewhere by now is judged by where it leads now, each time; how often it was."""
+    from locara.runtime.private_places import PrivatePlaces  # noqa: PLC0415 - as above
+
+    places, name, tried = PrivatePlaces.of(world.apps, world.state, home=world.home), world.links / "turns", 0
+    aims = [
+        (world.home / OPEN[0], True),
+        *((world.home / hidden, False) for hidden in HIDDEN[:3]),
+        (world.home / OPEN[1], True),
+    ]
+    for link in (name, world.links / "turns-above"):
+        for aim, free in (*aims, *reversed(aims)):
+            link.unlink(missing_ok=True)
+            link.symlink_to(aim if link == name else aim.parent)
+            asked = link if link == name else link / aim.name
+            tried += 1
+            if (places.refusal(asked) is None) != free:
+                message = "a place is judged by where its name led before"
+                findings.append(Finding(RULE, message, because=f"it leads to {_named(world, str(aim))} now"))
+    return tried
 
 
 LINES: Final = (

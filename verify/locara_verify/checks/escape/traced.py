@@ -116,7 +116,7 @@ class Watched:
         """Send a request; whether it was answered well."""
         told = f"{command} {str(dict(args))[:200]}"
         self.trace.mark(len(self.requests))
-        self.requests.append(Request(told, self.uses(command, args)))
+        self.requests.append(Request(told, self.uses(command, args), str(args.get("path", ""))))
         reply = self.trial.arena.link.ask(command, args)
         for rule in (FILES, POWERS):
             self.trial.tried(rule)

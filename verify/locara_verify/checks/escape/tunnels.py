@@ -33,6 +33,8 @@ POLICY: Final = "LC302"
 GRANTED: Final = "api.granted.example"
 NET: Final = {"allowed_hosts": [GRANTED, "*.wild.example"], "allowed_ports": [443, 8443]}
 PUBLIC: Final = ("93.184.216.34", "2606:4700::1111")
+SILENT: Final = ((), PUBLIC[:1], PUBLIC)
+"""Which of the public addresses do not answer: none, the first, all."""
 SPECIAL: Final = (
     *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
     *("192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15"),
@@ -74,6 +76,7 @@ class World:
     """What the proxy is given in place of the network; it remembers what it was asked."""
 
     answers: list[Sequence[str] | None] = field(default_factory=list)
+    silent: frozenset[str] = frozenset()
     asked: list[str] = field(default_factory=list)
     dialled: list[tuple[str, int]] = field(default_factory=list)
 
@@ -86,8 +89,10 @@ class World:
         return found
 
     def dial(self, address: str, port: int) -> socket.socket:
-        """A connection whose far end has said goodbye."""
+        """A connection whose far end has said goodbye; none to an address that is silent, nor to what is none."""
         self.dialled.append((address, port))
+        if address in self.silent:
+            raise TimeoutError
         near, far = socket.socketpair()
         far.close()
         return near
@@ -114,9 +119,11 @@ def proxying(grants: Grants, world: World) -> Iterator[tuple[str, int]]:
             proxy.close()
 
 
-def connect(grants: Grants, target: str, *answers: Sequence[str] | None) -> Tunnel:
+def connect(
+    grants: Grants, target: str, *answers: Sequence[str] | None, silent: Sequence[str] = ()
+) -> Tunnel:
     """Ask a fresh proxy for one tunnel."""
-    world = World(list(answers))
+    world = World(list(answers), frozenset(silent))
     with proxying(grants, world) as place:
         status = _ask(place, f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
     return Tunnel(status, tuple(world.asked), tuple(world.dialled))
@@ -188,8 +195,8 @@ def run(ctx: Context) -> CheckResult:
                 findings.append(
                     _finding("the proxy leaves for an address that is not public", str(answer), tunnel)
                 )
-    findings += [*crowds(grants), *straight()]
-    tried += 3 * len(CROWDS)
+    findings += [*crowds(grants), *unreachable(grants), *straight()]
+    tried += 3 * len(CROWDS) + len(SILENT)
     tunnel = connect(grants, f"{GRANTED}:443", PUBLIC[:1], ["127.0.0.1"])
     if tunnel.dialled != ((PUBLIC[0], 443),) or len(tunnel.asked) != 1:
         because = "a name is resolved once, and the address that was judged is the one that is dialled"
@@ -199,6 +206,10 @@ def run(ctx: Context) -> CheckResult:
         tried += 1
         if tunnel.dialled or tunnel.status == "200":
             findings.append(_finding("the proxy dials what has no address", str(silent), tunnel))
+        if tunnel.asked != (GRANTED,):
+            findings.append(
+                _finding("the proxy asks for another name where one is not known", str(silent), tunnel)
+            )
     for message, because in (*heads(grants), *places(grants)):
         findings.append(Finding(POLICY, message, because=because))
     tried += 12
@@ -241,6 +252,16 @@ def crowds(grants: Grants) -> Iterator[Finding]:
             if tunnel.dialled:
                 told = f"place {place} of {many + 1}"
                 yield _finding("one private address among public ones was passed over", told, tunnel)
+
+
+def unreachable(grants: Grants) -> Iterator[Finding]:
+    """Addresses that do not answer: the others of the one look-up are tried, each once, and then nothing else is."""
+    for silent in SILENT:
+        tunnel = connect(grants, f"{GRANTED}:443", PUBLIC, ["127.0.0.1"], silent=silent)
+        due = tuple((address, 443) for address in PUBLIC[: len(silent) + 1])
+        status = "502" if len(silent) == len(PUBLIC) else "200"
+        if (tunnel.dialled, tunnel.asked, tunnel.status) != (due, (GRANTED,), status):
+            yield _finding("the proxy goes another way where an address is silent", f"{silent}", tunnel)
 
 
 def heads(grants: Grants) -> Iterator[tuple[str, str]]:

@@ -210,6 +210,32 @@ def requests(on: Stage, rng: random.Random) -> list[Request]:
     return [request for request in made if not request.right]
 
 
+_TRUSTED: Final = (
+    *("Sec-Fetch-Site: same-origin", "Sec-Fetch-Site: none", "Sec-Fetch-Mode: cors", "Sec-Fetch-Dest: empty"),
+    *(
+        "Sec-Fetch-User: ?1",
+        "X-Requested-With: XMLHttpRequest",
+        "X-CSRF-Token: 1",
+        "X-Forwarded-For: 127.0.0.1",
+    ),
+    *(
+        "X-Real-IP: 127.0.0.1",
+        "Forwarded: for=127.0.0.1",
+        "X-Forwarded-Proto: https",
+        "Referer: http://127.0.0.1/",
+    ),
+    *(
+        "User-Agent: locara",
+        "Service-Worker: script",
+        "Purpose: prefetch",
+        "Sec-GPC: 1",
+        "Origin-Agent-Cluster: ?1",
+    ),
+    *("Content-Type: application/json", "X-Locara-Debug: 1", "X-Locara-Session: 1", "Last-Event-ID: 1"),
+)
+"""What some servers believe of who asks. Everybody on this machine can write it."""
+
+
 def elsewhere(on: Stage) -> list[Request]:
     """Right but for one thing: the token in another place, another method, another target, a simple request."""
     host, token = on.bridge.host, on.token
@@ -219,6 +245,8 @@ def elsewhere(on: Stage) -> list[Request]:
         f"Authorization: Bearer {token}",
         f"Token: {token}",
         "Upgrade: websocket",
+        *_TRUSTED,
+        "\r\n".join(_TRUSTED),
     )
     made = [
         Request(method, FRAMES, (host,), own, None, (place,))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 from pathlib import Path
@@ -37,8 +38,11 @@ class Caller:
         """ "" when the call was answered, else the code of its refusal."""
         return self.told(**args)[0]
 
-    def told(self, *, cancelled: bool = False, **args: Json) -> tuple[str, dict[str, Json]]:
-        """The code ("" for an answer) and the answer; of a call that was cancelled meanwhile, if it says so."""
+    def told(
+        self, *, cancelled: bool = False, ends: threading.Event | None = None, **args: Json
+    ) -> tuple[str, dict[str, Json]]:
+        """The code ("" for an answer) and the answer; of a call that was cancelled before it began, if it says so, or
+        is as soon as ``ends`` is set."""
         from pydantic_core import ValidationError  # noqa: PLC0415 - loads the framework
 
         from locara.errors import CallError, CapabilityDenied  # noqa: PLC0415
@@ -53,6 +57,8 @@ class Caller:
         call = Call(1, "net.fetch", lambda _event: None)
         if cancelled:
             call.cancelled.set()
+        if ends is not None:
+            threading.Thread(target=_cancel, args=(call.cancelled, ends), daemon=True).start()
         try:
             return "", dict(net_fetch(self.session, call, given))
         except CapabilityDenied:
@@ -72,6 +78,11 @@ class Caller:
         self.dialled.append(port)
         server = self.hosts[self.asked[-1][0]]
         return socket.create_connection((LOCAL, server.port), timeout=20.0)
+
+
+def _cancel(flag: threading.Event, when: threading.Event) -> None:
+    when.wait()
+    flag.set()
 
 
 @contextlib.contextmanager

@@ -3,13 +3,23 @@ it was told to."""
 
 from __future__ import annotations
 
+import base64
+import bz2
+import gzip
+import lzma
 import secrets
-from typing import Final
+import socket
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any, Final, cast
 
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.models.probe import Tally
 from locara_verify.checks.network.caller import Caller, caller
-from locara_verify.checks.network.ground import Server, answer, servers
+from locara_verify.checks.network.ground import LOCAL, Server, answer, servers
 from locara_verify.context import Context
 
 RULE: Final = "LC302"
@@ -17,6 +27,32 @@ NAME: Final = "certificates"
 HOST: Final = "a.granted.example"
 WITHOUT: Final = "b.granted.example"
 _MORE: Final = 300_000
+_PACKED: Final = {
+    "gzip": gzip.compress(bytes(_MORE)),
+    "x-gzip": gzip.compress(bytes(_MORE)),
+    "GZIP": gzip.compress(bytes(_MORE)),
+    "deflate": zlib.compress(bytes(_MORE)),
+    "deflate, gzip": gzip.compress(zlib.compress(bytes(_MORE))),
+    "bzip2": bz2.compress(bytes(_MORE)),
+    "xz": lzma.compress(bytes(_MORE)),
+    "identity": b"as it is",
+}
+"""Bodies that grow where somebody unpacks them."""
+_TOLD: Final = answer(200, body=b"x" * 40)
+_BROKEN: Final = {
+    "nothing": b"",
+    "half a line": _TOLD[:9],
+    "no answer": b"SSH-2.0-x\r\n\r\n",
+    "half the fields": _TOLD[:30],
+    "half a body": _TOLD[:-7],
+    "later": answer(503, "Retry-After: 0"),
+    "too early": answer(425),
+    "misdirected": answer(421),
+    "too slow": answer(408, "Connection: close"),
+    "who are you": answer(401, 'WWW-Authenticate: Basic realm="x"'),
+    "too often": answer(429, "Retry-After: 0"),
+}
+"""What a server sends that has taken a request."""
 
 
 @check(NAME, rules=(RULE,))
@@ -36,6 +72,10 @@ def run(ctx: Context) -> CheckResult:
             _speaks(tally, one, stranger, HOST, trusted=False)
             hosts[HOST] = good
             _takes(tally, one, good)
+            _as_sent(tally, one, good)
+            _once(tally, one, good)
+            _whole(tally, one, good)
+            _given_up(tally, one, good)
         with caller(ctx, {HOST: ended}, ended_authority, [HOST]) as one:
             _speaks(tally, one, ended, HOST, trusted=False)
     return tally.result()
@@ -77,3 +117,103 @@ def _takes(tally: Tally, one: Caller, server: Server) -> None:
         tally.attacks += 1
         code = one.told(url=url, cancelled=True, maxBytes=_MORE)[0]
         tally.expect(RULE, code == "cancelled", "a cancelled call took its answer in", code or "answered")
+
+
+def _as_sent(tally: Tally, one: Caller, server: Server) -> None:
+    """A body comes as the server sent it: nothing unpacks it, so that it is no larger than it was on the way."""
+    for coding, body in _PACKED.items():
+        told = answer(200, f"Content-Encoding: {coding}", "Content-Type: application/gzip", body=body)
+        server.answers = lambda _request, told=told: told  # type: ignore[misc]
+        code, found = one.told(url=f"https://{HOST}/")
+        came = base64.b64decode(found.get("body", ""))
+        tally.attacks += 1
+        because = f"{coding}: {code or 'answered'}, {len(came)} bytes of {len(body)}"
+        tally.expect(RULE, came == body, "a body is another than the server sent", because)
+
+
+def _once(tally: Tally, one: Caller, server: Server) -> None:
+    """One call sends one request, whatever becomes of it: another would change something twice under one record."""
+    for what, told in _BROKEN.items():
+        for method in ("GET", "POST", "DELETE"):
+            server.seen.clear()
+            server.answers = lambda _request, told=told: told  # type: ignore[misc]
+            before = len(one.dialled)
+            code = one.call(url=f"https://{HOST}/", method=method, headers={"Authorization": "Bearer x"})
+            sent, dialled = len(server.seen), len(one.dialled) - before
+            tally.attacks += 1
+            because = (
+                f"{method}, answered with {what}: {code or 'answered'}; {sent} requests, {dialled} tunnels"
+            )
+            tally.expect(RULE, sent == dialled == 1, "one call sends more than one request", because)
+
+
+def _whole(tally: Tally, one: Caller, server: Server) -> None:
+    """A body that breaks off is none: whoever is on the way can end a connection, and half an answer may say another
+    thing than all of it."""
+    head, body = b"HTTP/1.1 200 X\r\nConnection: close\r\n", b"x" * 5_000
+    for most in (0, 1, 4_999, 5_000):
+        for how, told in {
+            "length": b"Content-Length: 5000\r\n\r\n" + body[:most],
+            "chunks": b"Transfer-Encoding: chunked\r\n\r\n1388\r\n"
+            + body[:most]
+            + b"\r\n0\r\n\r\n" * (most == 5_000),
+        }.items():
+            server.answers = lambda _request, told=told: head + told  # type: ignore[misc]
+            code, found = one.told(url=f"https://{HOST}/")
+            came = len(base64.b64decode(found.get("body", "")))
+            tally.attacks += 1
+            because = f"{most} of 5000 bytes, told by {how}: {code or 'answered'}, {came} bytes"
+            if most == 5_000:
+                if code or came != most:
+                    tally.undecided(RULE, f"the allow twin failed: a whole body is not taken: {because}")
+                continue
+            tally.expect(RULE, code == "io_error", "a body that broke off was taken for a whole one", because)
+
+
+_SLOW: Final = {
+    "its answer": b"",
+    "its fields": b"HTTP/1.1 200 X\r\n",
+    "a body of a length": b"HTTP/1.1 200 X\r\nContent-Length: 90000\r\n\r\n",
+    "a body of chunks": b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n15f90\r\n",
+    "a body without an end": b"HTTP/1.1 200 X\r\n\r\n",
+}
+"""What a host sends before it takes its time."""
+_PATIENCE: Final = 5.0
+
+
+def _given_up(tally: Tally, one: Caller, server: Server) -> None:
+    """A call that is cancelled ends, wherever a host has it wait, and whether that sends nothing more or a little."""
+    for what, begin in _SLOW.items():
+        for drips in (True, False) if begin.endswith(b"\r\n\r\n") else (False,):
+            ends, over = threading.Event(), threading.Event()
+
+            def slowly(_request: bytes, begin: bytes = begin, drips: bool = drips) -> Iterator[bytes]:
+                yield begin
+                ends.set()  # noqa: B023 - of this turn
+                while not over.wait(0.05):  # noqa: B023
+                    yield b"x" * drips
+
+            server.answers = slowly
+            _ends(
+                tally,
+                one,
+                ends,
+                f"the host has it wait for {what}, {'bit by bit' if drips else 'in silence'}",
+            )
+            over.set()
+    with socket.create_server((LOCAL, 0)) as silent:
+        before = dict(one.hosts)
+        cast("dict[str, Any]", one.hosts)[HOST] = SimpleNamespace(port=silent.getsockname()[1])
+        ends = threading.Event()
+        threading.Timer(0.2, ends.set).start()
+        _ends(tally, one, ends, "the host never speaks TLS")
+        cast("dict[str, Any]", one.hosts).update(before)
+
+
+def _ends(tally: Tally, one: Caller, ends: threading.Event, what: str) -> None:
+    began = time.monotonic()
+    code, _ = one.told(url=f"https://{HOST}/", ends=ends)
+    took = time.monotonic() - began
+    tally.attacks += 1
+    held = code == "cancelled" and took < _PATIENCE
+    tally.expect(RULE, held, "a cancelled call goes on", f"{what}: {code or 'answered'} after {took:.1f} s")

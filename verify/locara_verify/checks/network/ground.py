@@ -19,7 +19,8 @@ SECONDS: Final = 20.0
 MOST: Final = 1 << 20
 LOCAL: Final = "127.0.0.1"
 
-Answers = Callable[[bytes], bytes]
+Answers = Callable[[bytes], "bytes | Iterator[bytes]"]
+"""All that is sent at once, or one piece after the other."""
 
 
 def answer(status: int, *fields: str, body: bytes = b"") -> bytes:
@@ -69,7 +70,9 @@ class Server:
             with self.context.wrap_socket(client, server_side=True) as line:
                 request = _request(line)
                 self.seen.append(request)
-                line.sendall(self.answers(request))
+                said = self.answers(request)
+                for piece in (said,) if isinstance(said, bytes) else said:
+                    line.sendall(piece)
 
 
 def _request(line: ssl.SSLSocket) -> bytes:

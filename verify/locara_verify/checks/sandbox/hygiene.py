@@ -9,7 +9,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -47,6 +47,45 @@ POISON: Final = {
     ),
     **dict.fromkeys(("TZ", "LANGUAGE", "LC_ALL", "GTK_MODULES", "HTTPS_PROXY", "TMP"), "locara-poison"),
 }
+_KEPT_AT_HOME: Final = (
+    *(
+        ".fonts",
+        ".local/share/fonts",
+        ".config/fontconfig",
+        ".cache/fontconfig",
+        ".themes",
+        ".icons",
+        ".config/gtk-3.0",
+    ),
+    *(
+        ".local/share/themes",
+        ".local/share/icons",
+        ".local/share/mime",
+        ".config/dconf",
+        ".config/locara",
+        ".locara",
+    ),
+    *(
+        ".cache/mesa_shader_cache",
+        ".local/lib/python3",
+        ".local/share/glib-2.0",
+        ".pki/nssdb",
+        ".config/pulse",
+    ),
+    *(
+        ".local/share/webkitgtk",
+        ".cache/webkitgtk",
+        ".config/enchant",
+        ".local/share/hunspell",
+        ".ssl",
+        ".aws",
+    ),
+)
+_NAMED_AT_HOME: Final = {
+    "XDG_CONFIG_HOME": ".config", "XDG_CACHE_HOME": ".cache", "XDG_DATA_DIRS": ".local/share",
+    "GTK_PATH": ".themes", "FONTCONFIG_PATH": ".config/fontconfig", "SSL_CERT_DIR": ".ssl",
+}  # fmt: skip
+"""What programs keep in a home, and the variables that name some of it."""
 _NOBODY: Final = 65534
 _GONE_SECONDS: Final = 5.0
 _STREAMS: Final = ("stdin", "stdout", "stderr")
@@ -79,6 +118,8 @@ def run(ctx: Context) -> CheckResult:
                 plan, there, ["env_secret", "inherited_fd", "init_environ"], part=app_part(ctx)
             )
             outer = [*_outer_process(plan, there), *carried(plan.environment, app_plan(ctx).environment)]
+        with full_home(ctx.fresh_dir("home")):
+            outer += shown_of_home(plan.sources, app_plan(ctx).sources)
         with contextlib.chdir(ctx.fresh_dir("elsewhere")):
             outer += [
                 f"{path} is on the import path, by where the launcher stands"
@@ -101,6 +142,26 @@ def carried(clean: Mapping[str, str], careless: Mapping[str, str]) -> list[str]:
     """Variables of a plan that are other ones when it is made by a careless launcher."""
     names = sorted(name for name in clean.keys() | careless.keys() if clean.get(name) != careless.get(name))
     return [f"the launcher's variables say what {name} is inside" for name in names]
+
+
+@contextmanager
+def full_home(home: Path) -> Iterator[None]:
+    """During the block the person has a home with all that programs keep there, and variables that say so."""
+    for name in _KEPT_AT_HOME:
+        (home / name).mkdir(parents=True)
+        (home / name / "canary").write_text("a canary of the person's own", "utf-8")
+    named = {name: str(home / place) for name, place in _NAMED_AT_HOME.items()}
+    with environment(HOME=str(home), **named):
+        yield
+
+
+def shown_of_home(bare: Sequence[Source], homely: Sequence[Source]) -> list[str]:
+    """Places that a plan shows because they are in the home of this moment."""
+    places = {(str(source.path), source.dest) for source in bare}
+    more = {(str(source.path), source.dest) for source in homely} - places
+    home = Path.home()
+    inside = sorted(dest for path, dest in more if Path(path).is_relative_to(home))
+    return [f"what is in the person's home is shown inside: {dest}" for dest in inside]
 
 
 def judge(facts: Mapping[str, Any], plan: LaunchPlan) -> list[str]:

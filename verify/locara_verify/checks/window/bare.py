@@ -29,9 +29,11 @@ _FURTHER = (
     "",
 )
 KEEPS = "keeps-what-it-was-shown"
+NAMED = "is-called-what-its-page-says"
 ASKS = "asks"
 """The title of a page that has asked for everything by itself: now a person clicks, of which a browser takes more."""
 _MOST_ASKS = 40
+_told: dict[str, bool] = {}
 
 
 def main() -> None:
@@ -44,7 +46,7 @@ def main() -> None:
     print(
         f"\n{ANSWERS}{json.dumps([*_wrong_ways(host), *_wrong_rights(host), *_old_tokens(host)])}", flush=True
     )
-    GLib.timeout_add(1_000, _tell)
+    GLib.timeout_add(500, _tell)
     GLib.timeout_add(50, _click)
     host.main()
 
@@ -136,14 +138,17 @@ def _views() -> list[Any]:
 
 
 def _tell() -> bool:
-    found = _views()
-    for view in found:
+    """How each view is set, whenever it is another way than it was told last."""
+    for view in _views():
         settings = view.get_settings()
         values = {spec.name: settings.get_property(spec.name) for spec in settings.list_properties()}
         flags = {name: value for name, value in values.items() if isinstance(value, bool)}
         flags[KEEPS] = not view.is_ephemeral()
-        print(f"\n{PREFIX}{json.dumps(flags)}", flush=True)
-    return not found
+        flags[NAMED] = bool(view.get_title()) and view.get_toplevel().get_title() == view.get_title()
+        if flags != _told:
+            _told.update(flags)
+            print(f"\n{PREFIX}{json.dumps(flags)}", flush=True)
+    return True
 
 
 def _children(widget: Any) -> list[Any]:  # noqa: ANN401 - as above

@@ -6,6 +6,7 @@ reading, a drop is given once and soon, and only the one value of a dialog that 
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +45,7 @@ def run(ctx: Context) -> CheckResult:
         *_times(),
         *_answers(),
         *_asked(ctx.rng("asked")),
+        *_asked_again(),
     ):
         tried += 1
         if said != wanted and has_room(findings, RULE):
@@ -129,6 +131,10 @@ def _answers() -> Iterator[tuple[object, object, str]]:
         yield paths, [], f"a dialog names {listed!r}"
 
 
+class _Turns(list[Any]):
+    """What a person says now."""
+
+
 def _person(value: Any) -> tuple[Any, list[Any]]:  # noqa: ANN401 - what JSON holds
     """A person whose dialogs end with this value, and what they are asked; what a dialog does not read is told as the
     real one tells it."""
@@ -139,7 +145,7 @@ def _person(value: Any) -> tuple[Any, list[Any]]:  # noqa: ANN401 - what JSON ho
     class Answered(DialogPicker):
         def _show(self, dialog: str, request: Any) -> Any:  # noqa: ANN401 - what JSON holds
             asked.append(request)
-            return value
+            return value[0] if isinstance(value, _Turns) else value
 
     return Answered("an app", {}), asked
 
@@ -179,3 +185,32 @@ def _asked(rng: random.Random) -> Iterator[tuple[object, object, str]]:
         person.pick(Ask(kind, access, multiple=flag, recursive=flag, remember=not flag))  # type: ignore[arg-type]
         wanted = {"app": "an app", "kind": kind, "access": access, "multiple": flag, "recursive": flag}
         yield asked, [{**wanted, "remember": not flag}], "the dialog is told what the app asks for"
+
+
+def _asked_again() -> Iterator[tuple[object, object, str]]:
+    """What a person said before decides nothing now: the same things dropped or picked again, for more or for less, are
+    asked for each time, and a no is a no."""
+    from locara.sandbox.picker import Ask  # noqa: PLC0415 - loads the framework
+
+    for said in itertools.product((True, False), repeat=3):
+        for first, wide in itertools.product((True, False), repeat=2):
+            word = _Turns([None])
+            person, asked = _person(word)
+            for number, yes in enumerate(said):
+                recursive = first if number == 0 else wide
+                person.dropped.put([f"file:///{name}" for name in "abc"[number % 2 :]])
+                word[0] = yes
+                given = [str(path) for path in person.pick(Ask("dropped", "read", recursive=recursive)).paths]
+                what = f"a drop after the answers {said[:number]}, the answer is {yes}"
+                yield given, [f"/{name}" for name in "abc"[number % 2 :]] if yes else [], what
+                yield [one["recursive"] for one in asked[number:]], [recursive], f"what is asked of {what}"
+    for chosen in itertools.product((["/a"], []), repeat=3):
+        word = _Turns([None])
+        person, asked = _person(word)
+        for number, paths in enumerate(chosen):
+            word[0] = {"paths": paths, "remember": number == 0}
+            access = "read" if number == 0 else "read-write"
+            answer = person.pick(Ask("file", access, recursive=number > 1, remember=True))  # type: ignore[arg-type]
+            what = f"a pick after the answers {chosen[:number]}, the answer is {paths}"
+            yield ([str(path) for path in answer.paths], answer.remember), (paths, number == 0), what
+            yield [one["access"] for one in asked[number:]], [access], f"what is asked of {what}"

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 from locara.records import dataclass
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.waiting import happens
-from locara_verify.checks.window.bare import ANSWERS, AWAY, KEEPS, PREFIX
+from locara_verify.checks.window.bare import ANSWERS, AWAY, KEEPS, NAMED, PREFIX
 from locara_verify.checks.window.page import SURE, WAYS, groups, write_page
 from locara_verify.checks.window.plans import no_window
 from locara_verify.context import Context
@@ -36,8 +36,10 @@ CLOSED: Final = (
     "allow-universal-access-from-file-urls", "allow-top-navigation-to-data-urls", "enable-dns-prefetching",
     "javascript-can-open-windows-automatically", "javascript-can-access-clipboard", "enable-media-stream",
     "enable-webrtc", "enable-mock-capture-devices", "enable-webgl", "enable-encrypted-media", KEEPS,
+    NAMED,
 )  # fmt: skip
-"""What is off in every window: tools of developers, ways to files, to devices and to other windows."""
+"""What is off in every window: tools of developers, ways to files, to devices and to other windows, among them its
+title, which every program of an X11 session reads."""
 
 _BARE: Final = Path(__file__).with_name("bare.py")
 _PLAIN: Final = Path(__file__).with_name("plain_view.py")

@@ -8,7 +8,7 @@ from typing import Final
 
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.sandbox.control import controls
-from locara_verify.checks.sandbox.hygiene import carried, dirty
+from locara_verify.checks.sandbox.hygiene import carried, dirty, full_home, shown_of_home
 from locara_verify.checks.sandbox.inside.registry import probes
 from locara_verify.checks.sandbox.outside import outside
 from locara_verify.checks.sandbox.plans import run_probes
@@ -47,6 +47,8 @@ def run_all(ctx: Context) -> CheckResult:
     probed = _probe(ctx, [name for name in probes() if name not in BY_DESIGN])
     with window_of(ctx) as clean, dirty(), window_of(ctx) as careless:
         faults = carried(clean.environment, careless.environment)
+    with full_home(ctx.fresh_dir("home")), window_of(ctx) as homely:
+        faults += shown_of_home(clean.sources, homely.sources)
     found = tuple(Finding("LC431", fault, because="planned again by a careless launcher") for fault in faults)
     return replace(probed, findings=(*probed.findings, *found))
 

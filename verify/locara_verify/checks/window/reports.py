@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from locara_verify.check import CheckResult, check
 from locara_verify.checks.waiting import happens
+from locara_verify.checks.window.displays import displays
 from locara_verify.context import Context
 from locara_verify.tally import Tally
 
@@ -27,6 +28,49 @@ FLOOD: Final = 2_400
 MOST: Final = 1_200
 LONGEST: Final = 4_000
 REFUSALS: Final = ("alarm", "blocked", "permission", "crashed")
+STRANGE: Final = (
+    *(
+        "console",
+        "console-message",
+        "log",
+        "debug",
+        "info",
+        "warning",
+        "error",
+        "message",
+        "notice",
+        "note",
+        "title",
+    ),
+    *(
+        "status",
+        "progress",
+        "focus",
+        "hover",
+        "print",
+        "download",
+        "dialog",
+        "alert",
+        "notify",
+        "tell",
+        "state",
+        "ready",
+    ),
+    *(
+        "Blocked",
+        "blocked ",
+        "",
+        "quit",
+        "reload",
+        "indicator",
+        "device",
+        "uses",
+        "background",
+        "consent",
+        "theme",
+    ),
+)
+"""What no window tells."""
 QUIET: Final = ("loaded", "closed", "size", "dropped")
 _ODD: Final = (
     "\x1b[2J",
@@ -50,11 +94,19 @@ def run(ctx: Context) -> CheckResult:
     tally, rng = Tally(), ctx.rng("reports")
     tokens(tally)
     said(tally)
+    displays(ctx, tally)
     for name, listen, events in _launchers(ctx.fresh_dir("state")):
         for event in events:
             told(tally, listen, name, event, rng)
+        for event in STRANGE:
+            text = listen([json.dumps({"event": event, "what": "microphone is off", "text": "x"}).encode()])
+            because = f"{name}: {event}: {ascii(text)[:300]}"
+            tally.judge(
+                RULE, not text, "a window has a sentence of its own in the person's terminal", because
+            )
         for flood in ("many", "much"):
             flooded(tally, listen, name, flood)
+    sized(tally)
     return tally.result()
 
 
@@ -197,3 +249,16 @@ def flooded(tally: Tally, listen: Listen, name: str, flood: str) -> None:
     held = len(lines) <= MOST and all(len(line) <= LONGEST for line in lines)
     tally.judge(RULE, held, "a window fills the person's terminal", because)
     tally.twin(RULE, bool(lines), f"what a window tells is heard ({because})")
+
+
+def sized(tally: Tally) -> None:
+    """A window that somebody took over is never still: each place that it tells would be written to the disk."""
+    heard: list[str] = []
+    data = [
+        json.dumps({"event": "size", "width": 400 + number, "height": 400}).encode()
+        for number in range(FLOOD)
+    ]
+    _listened(lambda report: heard.append(report.event), data)
+    because = f"{heard.count('size')} of {FLOOD} sizes were heard"
+    tally.judge(RULE, heard.count("size") <= MOST, "a window has its places written without end", because)
+    tally.twin(RULE, "size" in heard, f"where a window stands is heard ({because})")

@@ -1,13 +1,15 @@
 """What a request lets its process ask of the kernel, from the words of the specification; pure.
 
 While a request for a file is answered, only the folder that it names is used, for what the request says and the grant
-allows. No name is looked up in a way that could lead through a link. A request that names no granted folder, or no
-portable path, touches no file at all. Besides that there are the places in which a running app works by itself: they
-are listed here.
+allows, and in it only what has the name that is asked for, or a new name that nobody could know: no file beside it is
+opened, made, moved or removed. No name is looked up in a way that could lead through a link. A request that names no
+granted folder, or no portable path, touches no file at all. Besides that there are the places in which a running app
+works by itself: they are listed here.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -24,6 +26,8 @@ OWN: Final[Mapping[str, Mapping[str, str]]] = {
 }
 """Where each works by itself, whatever is asked: the runtime writes its log, the broker reads what the person lets be
 found again, and both may load a part of their code late."""
+_DRAFT: Final = re.compile(r"(?:[^\x00]*/)?\.(?:locara-)?[0-9a-f]{16,}(?:\.part)?")
+"""What is written before it gets its name: drawn by chance, so it is no name of anybody's."""
 _ALIAS: Final = "a link, or a file that has a second name, was changed"
 NUMBERS: Final = ("/proc/meminfo", "/proc/pressure/memory")
 """Read by the runtime now and then, to unload models in time: numbers of the machine."""
@@ -31,10 +35,12 @@ NUMBERS: Final = ("/proc/meminfo", "/proc/pressure/memory")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request as it was sent. ``uses`` says which places it may use, for reading (r) or writing (w)."""
+    """A request as it was sent. ``uses`` says which places it may use, for reading (r) or writing (w), ``path`` what in
+    them."""
 
     told: str
     uses: Mapping[str, str]
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,8 @@ def judged(seen: Seen, request: Request | None) -> Fault | None:
     if seen.role in OWN and _by_itself(seen):
         return None
     message = _wrong(seen, {} if request is None else request.uses)
+    if message is None and request is not None and _beside(seen, request.path):
+        message = "a file beside the one that was asked for was opened, made, moved or removed"
     return None if message is None else Fault(True, message, seen)
 
 
@@ -76,6 +84,15 @@ def _wrong(seen: Seen, uses: Mapping[str, str]) -> str | None:
         "a name of the app was looked up in a way that follows links": seen.follows,
     }
     return next((message for message, holds in wrong.items() if holds), None)
+
+
+def _beside(seen: Seen, asked: str) -> bool:
+    """Whether a call names another file than the request does. What opens folders alone reads no file."""
+    opens = seen.kind == calls.OPEN and seen.access != "" and not seen.folder
+    if not (opens or seen.kind == calls.CHANGE) or seen.path.startswith("/"):
+        return False
+    parts = seen.path.strip("/")
+    return f"/{parts}/" not in f"/{asked}/" and parts not in {"", "."} and _DRAFT.fullmatch(parts) is None
 
 
 def _by_itself(seen: Seen) -> bool:

@@ -35,7 +35,8 @@ class Seen(NamedTuple):
     of what was opened. ``error`` is 0 for a call that worked. ``follows``: a link in the name would have been
     followed. ``confined``: the kernel held it below its folder. ``special``: what was opened for reading or writing is
     neither a file nor a folder. ``waits``: an open of a pipe would have waited for its other end. ``for_others``: what
-    was made is for others to write. ``alias``: a link, or a file that has a second name, was changed."""
+    was made is for others to write. ``alias``: a link, or a file that has a second name, was changed. ``folder``: what
+    is opened is a folder or nothing."""
 
     mark: int
     role: str
@@ -52,6 +53,7 @@ class Seen(NamedTuple):
     waits: bool = False
     for_others: bool = False
     alias: bool = False
+    folder: bool = False
 
     def told(self) -> str:
         """The call in words."""

@@ -212,6 +212,7 @@ class Record:
                 waits=pending.waits,
                 for_others=pending.for_others,
                 alias=pending.over_link and not error,
+                folder=bool(pending.flags & os.O_DIRECTORY),
             )
         )
 
