@@ -27,17 +27,6 @@ NAME: Final = "certificates"
 HOST: Final = "a.granted.example"
 WITHOUT: Final = "b.granted.example"
 _MORE: Final = 300_000
-_PACKED: Final = {
-    "gzip": gzip.compress(bytes(_MORE)),
-    "x-gzip": gzip.compress(bytes(_MORE)),
-    "GZIP": gzip.compress(bytes(_MORE)),
-    "deflate": zlib.compress(bytes(_MORE)),
-    "deflate, gzip": gzip.compress(zlib.compress(bytes(_MORE))),
-    "bzip2": bz2.compress(bytes(_MORE)),
-    "xz": lzma.compress(bytes(_MORE)),
-    "identity": b"as it is",
-}
-"""Bodies that grow where somebody unpacks them."""
 _TOLD: Final = answer(200, body=b"x" * 40)
 _BROKEN: Final = {
     "nothing": b"",
@@ -121,9 +110,23 @@ def _takes(tally: Tally, one: Caller, server: Server) -> None:
         tally.expect(RULE, code == "cancelled", "a cancelled call took its answer in", code or "answered")
 
 
+def _packed() -> dict[str, bytes]:
+    """Bodies that grow where somebody unpacks them, by how they say that they are packed."""
+    large = bytes(30_000)
+    zipped = gzip.compress(large)
+    return {
+        **dict.fromkeys(("gzip", "x-gzip", "GZIP"), zipped),
+        "deflate": zlib.compress(large),
+        "deflate, gzip": gzip.compress(zlib.compress(large)),
+        "bzip2": bz2.compress(large),
+        "xz": lzma.compress(large),
+        "identity": b"as it is",
+    }
+
+
 def _as_sent(tally: Tally, one: Caller, server: Server) -> None:
     """A body comes as the server sent it: nothing unpacks it, so that it is no larger than it was on the way."""
-    for coding, body in _PACKED.items():
+    for coding, body in _packed().items():
         told = answer(200, f"Content-Encoding: {coding}", "Content-Type: application/gzip", body=body)
         server.answers = lambda _request, told=told: told  # type: ignore[misc]
         code, found = one.told(url=f"https://{HOST}/")
