@@ -27,17 +27,6 @@ NAME: Final = "certificates"
 HOST: Final = "a.granted.example"
 WITHOUT: Final = "b.granted.example"
 _MORE: Final = 300_000
-_PACKED: Final = {
-    "gzip": gzip.compress(bytes(_MORE)),
-    "x-gzip": gzip.compress(bytes(_MORE)),
-    "GZIP": gzip.compress(bytes(_MORE)),
-    "deflate": zlib.compress(bytes(_MORE)),
-    "deflate, gzip": gzip.compress(zlib.compress(bytes(_MORE))),
-    "bzip2": bz2.compress(bytes(_MORE)),
-    "xz": lzma.compress(bytes(_MORE)),
-    "identity": b"as it is",
-}
-"""Bodies that grow where somebody unpacks them."""
 _TOLD: Final = answer(200, body=b"x" * 40)
 _BROKEN: Final = {
     "nothing": b"",
@@ -53,6 +42,8 @@ _BROKEN: Final = {
     "too often": answer(429, "Retry-After: 0"),
 }
 """What a server sends that has taken a request."""
+_AT_ONCE: Final = ("nothing", "half a line")
+"""Where clients of other kinds send once more, whatever the method."""
 
 
 @check(NAME, rules=(RULE,))
@@ -119,9 +110,23 @@ def _takes(tally: Tally, one: Caller, server: Server) -> None:
         tally.expect(RULE, code == "cancelled", "a cancelled call took its answer in", code or "answered")
 
 
+def _packed() -> dict[str, bytes]:
+    """Bodies that grow where somebody unpacks them, by how they say that they are packed."""
+    large = bytes(30_000)
+    zipped = gzip.compress(large)
+    return {
+        **dict.fromkeys(("gzip", "x-gzip", "GZIP"), zipped),
+        "deflate": zlib.compress(large),
+        "deflate, gzip": gzip.compress(zlib.compress(large)),
+        "bzip2": bz2.compress(large),
+        "xz": lzma.compress(large),
+        "identity": b"as it is",
+    }
+
+
 def _as_sent(tally: Tally, one: Caller, server: Server) -> None:
     """A body comes as the server sent it: nothing unpacks it, so that it is no larger than it was on the way."""
-    for coding, body in _PACKED.items():
+    for coding, body in _packed().items():
         told = answer(200, f"Content-Encoding: {coding}", "Content-Type: application/gzip", body=body)
         server.answers = lambda _request, told=told: told  # type: ignore[misc]
         code, found = one.told(url=f"https://{HOST}/")
@@ -134,7 +139,7 @@ def _as_sent(tally: Tally, one: Caller, server: Server) -> None:
 def _once(tally: Tally, one: Caller, server: Server) -> None:
     """One call sends one request, whatever becomes of it: another would change something twice under one record."""
     for what, told in _BROKEN.items():
-        for method in ("GET", "POST", "DELETE"):
+        for method in ("GET", "POST", "DELETE") if what in _AT_ONCE else ("GET",):
             server.seen.clear()
             server.answers = lambda _request, told=told: told  # type: ignore[misc]
             before = len(one.dialled)
