@@ -134,7 +134,7 @@ def fetch(
         _check(cancelled)
         if isinstance(error, TimeoutError):
             raise CallError(f"{url.host} did not answer in time", code="io_error") from error
-        if isinstance(error, ssl.SSLError):
+        if isinstance(error, ssl.SSLCertVerificationError):
             raise CallError(f"{url.host} has no certificate this machine trusts", code="io_error") from error
         raise CallError(f"the connection to {url.host} failed", code="io_error") from error
 
@@ -204,7 +204,11 @@ def connect_through_proxy(url: Url, opened: Opened = lambda _: None) -> socket.s
         _read_connect_reply(plain)
         context = ssl.create_default_context(cafile=os.environ.get("LOCARA_CA_FILE"))
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        secure = context.wrap_socket(plain, server_hostname=url.host, do_handshake_on_connect=False)
+        # Whoever is on the way can end a connection, but cannot say for the host that this was all.
+        context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)  # OpenSSL before 3 has none
+        secure = context.wrap_socket(
+            plain, server_hostname=url.host, do_handshake_on_connect=False, suppress_ragged_eofs=False
+        )
     except BaseException:
         plain.close()
         raise

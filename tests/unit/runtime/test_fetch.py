@@ -122,11 +122,11 @@ class Upstream:
     """A CONNECT proxy and the host behind it in one: it answers the tunnel, then speaks TLS with a
     certificate."""
 
-    def __init__(self, certificate: tuple[Path, Path], head: bytes, answer: bytes) -> None:
+    def __init__(self, certificate: tuple[Path, Path], head: bytes, answer: bytes, *, says_end: bool) -> None:
         self.asked = b""
         self.request = b""
         self._certificate = certificate
-        self._head, self._answer = head, answer
+        self._head, self._answer, self._says_end = head, answer, says_end
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.thread = threading.Thread(target=self._serve, daemon=True)
@@ -149,6 +149,8 @@ class Upstream:
                     while b"\r\n\r\n" not in self.request:
                         self.request += tls.recv(4096)
                     tls.sendall(self._answer)
+                    if self._says_end:
+                        tls.unwrap()
             except (ssl.SSLError, OSError):
                 return
 
@@ -164,8 +166,10 @@ TUNNEL = b"HTTP/1.1 200 Connection established\r\n\r\n"
 def upstream(certificate, monkeypatch) -> Iterator:
     started: list[Upstream] = []
 
-    def begin(head: bytes = TUNNEL, answer: bytes = b"HTTP/1.1 204 No Content\r\n\r\n") -> Upstream:
-        started.append(Upstream(certificate, head, answer))
+    def begin(
+        head: bytes = TUNNEL, answer: bytes = b"HTTP/1.1 204 No Content\r\n\r\n", *, says_end: bool = False
+    ) -> Upstream:
+        started.append(Upstream(certificate, head, answer, says_end=says_end))
         monkeypatch.setenv("LOCARA_PROXY", f"127.0.0.1:{started[-1].port}")
         monkeypatch.setenv("LOCARA_CA_FILE", str(certificate[1]))
         return started[-1]
@@ -213,6 +217,8 @@ def test_a_body_above_the_cap_is_too_large(upstream) -> None:
         b"Content-Length: 9\r\n\r\nhalf",
         b"Content-Length: 9\r\n\r\n",
         b"Transfer-Encoding: chunked\r\n\r\n9\r\nhalf",
+        b"\r\nhalf",
+        b"X-A: 1",
     ],
 )
 def test_a_body_that_breaks_off_is_no_answer(upstream, told: bytes) -> None:
@@ -220,6 +226,12 @@ def test_a_body_that_breaks_off_is_no_answer(upstream, told: bytes) -> None:
     with pytest.raises(CallError) as failed:
         ask("https://api.example.com/")
     assert failed.value.code == "io_error"
+    assert "certificate" not in str(failed.value)
+
+
+def test_a_body_without_a_length_is_whole_where_the_host_says_so(upstream) -> None:
+    upstream(answer=b"HTTP/1.1 200 OK\r\n\r\nall of it", says_end=True)
+    assert ask("https://api.example.com/").body == b"all of it"
 
 
 @pytest.mark.parametrize(

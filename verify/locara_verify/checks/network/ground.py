@@ -31,7 +31,8 @@ def answer(status: int, *fields: str, body: bytes = b"") -> bytes:
 
 @dataclass(slots=True)
 class Server:
-    """One listener. ``seen`` holds what came, request by request; ``plain`` counts connections that are no TLS."""
+    """One listener. ``seen`` holds what came, request by request; ``plain`` counts connections that are no TLS;
+    ``says_end``: it ends TLS before it ends the connection."""
 
     name: str
     listener: socket.socket
@@ -39,6 +40,7 @@ class Server:
     answers: Answers = lambda _request: answer(200, body=b"ordinary")
     seen: list[bytes] = field(default_factory=list)
     plain: int = 0
+    says_end: bool = False
 
     @property
     def port(self) -> int:
@@ -73,6 +75,8 @@ class Server:
                 said = self.answers(request)
                 for piece in (said,) if isinstance(said, bytes) else said:
                     line.sendall(piece)
+                if self.says_end:
+                    line.unwrap()
 
 
 def _request(line: ssl.SSLSocket) -> bytes:
