@@ -163,8 +163,9 @@ def _answers() -> Iterator[tuple[str, bytes, bool]]:
     yield "half of its fields", head + b"X-A: 1", False
     yield "its fields and nothing else", head, False
     for most in (0, 1, _BODY - 1):
-        yield f"{most} bytes and a length", head + b"Content-Length: 5000\r\n\r\n" + body[:most], False
-        yield f"{most} bytes of a chunk", head + chunks + body[:most], False
+        for says in (False, True):  # whoever ends TLS for the host may have lost it, too
+            yield f"{most} bytes and a length", head + b"Content-Length: 5000\r\n\r\n" + body[:most], says
+            yield f"{most} bytes of a chunk", head + chunks + body[:most], says
         yield f"{most} bytes and the end of the connection", head + b"\r\n" + body[:most], False
     yield "all bytes and their length", head + b"Content-Length: 5000\r\n\r\n" + body, False
     yield "all chunks", head + chunks + body + b"\r\n0\r\n\r\n", False

@@ -54,11 +54,14 @@ Json = Any
 
 def each_request(tally: Tally, one: Caller, pair: list[Server], hosts: tuple[str, str]) -> None:
     """Calls to two granted hosts of one domain, whose servers ask for all of it."""
+    for server in pair:
+        server.says_end = True  # what is missing then only its length can tell
     nothing_kept(tally, one, pair, hosts)
     once(tally, one, pair[0], hosts[0])
     not_unpacked(tally, one, pair[0], hosts[0])
     for server in pair:
         server.answers = lambda _request: answer(200, body=b"ordinary")
+        server.says_end = False
         server.seen.clear()
 
 
