@@ -87,7 +87,7 @@ def plain(screen: Screen, page: Path, settings: Path) -> Iterator[None]:
     settings.write_text("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
     settings.chmod(0o644)
     inside = ["bwrap", "--dev-bind", "/", "/", "--ro-bind", str(settings), "/etc/resolv.conf"]
-    view = ["/usr/bin/python3", "-I", str(plain_view.__file__), str(page), "20"]
+    view = ["/usr/bin/python3", "-I", str(plain_view.__file__), "20", str(page)]
     process = subprocess.Popen(
         [*inside, *view], env=screen.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
