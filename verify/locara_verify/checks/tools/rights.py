@@ -54,6 +54,8 @@ def algebra(ctx: Context, tally: Tally) -> int:
             }
             for part in ("modalities", "profiles", "tooling"):
                 tool.pop(part, None)
+            if rng.random() < 0.3:
+                tool["capabilities"] |= repinned(tool["capabilities"])
         decisions += SAMPLES
         problem = wrong(rng, app, tool)
         tally.expect(
@@ -62,6 +64,28 @@ def algebra(ctx: Context, tally: Tally) -> int:
         if number % 200 == 0:
             ctx.progress(number, 0, "compositions")
     return decisions
+
+
+def repinned(capabilities: Mapping[str, Json]) -> dict[str, Json]:
+    """The pins of models and tools, each name now with other bytes."""
+    return {
+        kind: [f"{pin[:-1]}{'1' if pin[-1] == '0' else '0'}" for pin in capabilities[kind]]
+        for kind in ("models", "tools")
+        if capabilities.get(kind)
+    }
+
+
+def of_pins(*sides: Mapping[str, Json]) -> list[dict[str, Json]]:
+    """A question for each model and tool that one of the sides pins under a name that another has, too."""
+    asks = []
+    for key, kind in (("models", "model"), ("tools", "tool")):
+        pins = [set(side["capabilities"].get(key) or ()) for side in sides]
+        names = [{pin.partition("@")[0] for pin in each} for each in pins]
+        both = set[str].intersection(*names)
+        asks += [
+            {"kind": kind, kind: pin} for pin in sorted(set().union(*pins)) if pin.partition("@")[0] in both
+        ]
+    return asks
 
 
 def wrong(rng: random.Random, app: Mapping[str, Json], tool: Mapping[str, Json]) -> str | None:
@@ -79,8 +103,8 @@ def wrong(rng: random.Random, app: Mapping[str, Json], tool: Mapping[str, Json])
     if set(found.missing_tooling) != lacking:
         return f"missing tooling is {found.missing_tooling}, not {lacking}"
     grown = {named.kind for named in found.missing}
-    for _ in range(SAMPLES):
-        ask = requests.ask(rng, rng.choice((app, tool)))
+    asks = [requests.ask(rng, rng.choice((app, tool))) for _ in range(SAMPLES)]
+    for ask in (*of_pins(app, tool), *asks):
         in_app, in_tool = policy.judge(app, ask).allowed, policy.judge(tool, ask).allowed
         request = to_request(ask)
         allowed = decide(found.rights, request).allowed
