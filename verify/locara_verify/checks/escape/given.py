@@ -108,8 +108,8 @@ def unborn(case: Case) -> None:
         with talking(granted(case.ctx, "read"), services) as peer:
             reply = peer.ask(op="pick", kind="file", access="read", remember=True).reply
         told = f"{place.name}: {reply.get('code', 'ok')}, {len(memory.found)} remembered"
-        if place != plain:
-            case.judge(FORGERY, bool(memory.found), "what cannot be known again is remembered", told)
+        fault = bool(memory.found) != (place == plain)
+        case.judge(FORGERY, fault, "what is remembered is not what can be known again", told)
 
 
 def judged_again(case: Case) -> None:

@@ -211,28 +211,14 @@ def requests(on: Stage, rng: random.Random) -> list[Request]:
 
 
 _TRUSTED: Final = (
-    *("Sec-Fetch-Site: same-origin", "Sec-Fetch-Site: none", "Sec-Fetch-Mode: cors", "Sec-Fetch-Dest: empty"),
-    *(
-        "Sec-Fetch-User: ?1",
-        "X-Requested-With: XMLHttpRequest",
-        "X-CSRF-Token: 1",
-        "X-Forwarded-For: 127.0.0.1",
-    ),
-    *(
-        "X-Real-IP: 127.0.0.1",
-        "Forwarded: for=127.0.0.1",
-        "X-Forwarded-Proto: https",
-        "Referer: http://127.0.0.1/",
-    ),
-    *(
-        "User-Agent: locara",
-        "Service-Worker: script",
-        "Purpose: prefetch",
-        "Sec-GPC: 1",
-        "Origin-Agent-Cluster: ?1",
-    ),
-    *("Content-Type: application/json", "X-Locara-Debug: 1", "X-Locara-Session: 1", "Last-Event-ID: 1"),
-)
+    "Sec-Fetch-Site: same-origin", "Sec-Fetch-Site: none", "Sec-Fetch-Mode: cors",
+    "Sec-Fetch-Dest: empty", "Sec-Fetch-User: ?1", "X-Requested-With: XMLHttpRequest",
+    "X-CSRF-Token: 1", "X-Forwarded-For: 127.0.0.1", "X-Real-IP: 127.0.0.1",
+    "Forwarded: for=127.0.0.1", "X-Forwarded-Proto: https", "Referer: http://127.0.0.1/",
+    "User-Agent: locara", "Service-Worker: script", "Purpose: prefetch",
+    "Sec-GPC: 1", "Origin-Agent-Cluster: ?1", "Content-Type: application/json",
+    "X-Locara-Debug: 1", "X-Locara-Session: 1", "Last-Event-ID: 1",
+)  # fmt: skip
 """What some servers believe of who asks. Everybody on this machine can write it."""
 
 

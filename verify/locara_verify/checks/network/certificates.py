@@ -4,14 +4,10 @@ it was told to."""
 from __future__ import annotations
 
 import base64
-import bz2
-import gzip
-import lzma
 import secrets
 import socket
 import threading
 import time
-import zlib
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, Final, cast
@@ -27,23 +23,6 @@ NAME: Final = "certificates"
 HOST: Final = "a.granted.example"
 WITHOUT: Final = "b.granted.example"
 _MORE: Final = 300_000
-_TOLD: Final = answer(200, body=b"x" * 40)
-_BROKEN: Final = {
-    "nothing": b"",
-    "half a line": _TOLD[:9],
-    "no answer": b"SSH-2.0-x\r\n\r\n",
-    "half the fields": _TOLD[:30],
-    "half a body": _TOLD[:-7],
-    "later": answer(503, "Retry-After: 0"),
-    "too early": answer(425),
-    "misdirected": answer(421),
-    "too slow": answer(408, "Connection: close"),
-    "who are you": answer(401, 'WWW-Authenticate: Basic realm="x"'),
-    "too often": answer(429, "Retry-After: 0"),
-}
-"""What a server sends that has taken a request."""
-_AT_ONCE: Final = ("nothing", "half a line")
-"""Where clients of other kinds send once more, whatever the method."""
 
 
 @check(NAME, rules=(RULE,))
@@ -63,8 +42,6 @@ def run(ctx: Context) -> CheckResult:
             _speaks(tally, one, stranger, HOST, trusted=False)
             hosts[HOST] = good
             _takes(tally, one, good)
-            _as_sent(tally, one, good)
-            _once(tally, one, good)
             _whole(tally, one, good)
             _given_up(tally, one, good)
         with caller(ctx, {HOST: ended}, ended_authority, [HOST]) as one:
@@ -111,48 +88,6 @@ def _takes(tally: Tally, one: Caller, server: Server) -> None:
     server.says_end = False
 
 
-def _packed() -> dict[str, bytes]:
-    """Bodies that grow where somebody unpacks them, by how they say that they are packed."""
-    large = bytes(30_000)
-    zipped = gzip.compress(large)
-    return {
-        **dict.fromkeys(("gzip", "x-gzip", "GZIP"), zipped),
-        "deflate": zlib.compress(large),
-        "deflate, gzip": gzip.compress(zlib.compress(large)),
-        "bzip2": bz2.compress(large),
-        "xz": lzma.compress(large),
-        "identity": b"as it is",
-    }
-
-
-def _as_sent(tally: Tally, one: Caller, server: Server) -> None:
-    """A body comes as the server sent it: nothing unpacks it, so that it is no larger than it was on the way."""
-    for coding, body in _packed().items():
-        told = answer(200, f"Content-Encoding: {coding}", "Content-Type: application/gzip", body=body)
-        server.answers = lambda _request, told=told: told  # type: ignore[misc]
-        code, found = one.told(url=f"https://{HOST}/")
-        came = base64.b64decode(found.get("body", ""))
-        tally.attacks += 1
-        because = f"{coding}: {code or 'answered'}, {len(came)} bytes of {len(body)}"
-        tally.expect(RULE, came == body, "a body is another than the server sent", because)
-
-
-def _once(tally: Tally, one: Caller, server: Server) -> None:
-    """One call sends one request, whatever becomes of it: another would change something twice under one record."""
-    for what, told in _BROKEN.items():
-        for method in ("GET", "POST", "DELETE") if what in _AT_ONCE else ("GET",):
-            server.seen.clear()
-            server.answers = lambda _request, told=told: told  # type: ignore[misc]
-            before = len(one.dialled)
-            code = one.call(url=f"https://{HOST}/", method=method, headers={"Authorization": "Bearer x"})
-            sent, dialled = len(server.seen), len(one.dialled) - before
-            tally.attacks += 1
-            because = (
-                f"{method}, answered with {what}: {code or 'answered'}; {sent} requests, {dialled} tunnels"
-            )
-            tally.expect(RULE, sent == dialled == 1, "one call sends more than one request", because)
-
-
 _BODY: Final = 5_000
 
 
@@ -167,6 +102,8 @@ def _answers() -> Iterator[tuple[str, bytes, bool]]:
             yield f"{most} bytes and a length", head + b"Content-Length: 5000\r\n\r\n" + body[:most], says
             yield f"{most} bytes of a chunk", head + chunks + body[:most], says
         yield f"{most} bytes and the end of the connection", head + b"\r\n" + body[:most], False
+    for says in (False, True):
+        yield "a chunk, and not the last", head + chunks + body + b"\r\n", says
     yield "all bytes and their length", head + b"Content-Length: 5000\r\n\r\n" + body, False
     yield "all chunks", head + chunks + body + b"\r\n0\r\n\r\n", False
     yield "all bytes and its word for it", head + b"\r\n" + body, True

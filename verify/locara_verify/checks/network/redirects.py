@@ -38,16 +38,6 @@ ORDINARY: Final = {
     "if-range": rb"[ -~]{1,300}",
 }
 
-REMEMBERED: Final = (
-    "Set-Cookie: word; Domain=example; Path=/", "Set-Cookie2: word", 'Alt-Svc: h2="b.granted.example:443"; ma=86400',
-    "Strict-Transport-Security: max-age=9; includeSubDomains", 'ETag: "word"', "Last-Modified: word",
-    "Cache-Control: public, max-age=86400, immutable", "Expires: Fri, 01 Jan 2100 00:00:00 GMT", "Accept-CH: UA, DPR",
-    "Link: <https://b.granted.example/x>; rel=preload", "Refresh: 0; url=/x", "Content-Location: /x", "Keep-Alive: 9",
-    'NEL: {"report_to":"word","max_age":9}', 'Report-To: {"endpoints":[{"url":"https://b.granted.example/x"}]}',
-    'WWW-Authenticate: Basic realm="word"', "Authentication-Info: nextnonce=word", "DPoP-Nonce: word",
-)  # fmt: skip
-"""Fields of an answer by which clients change what they do later on."""
-
 Hops = Mapping[str, bytes]
 
 
@@ -60,7 +50,6 @@ def run(ctx: Context) -> CheckResult:
         caller(ctx, dict(zip(APP, hosts, strict=True)), authority, list(GRANTED)) as one,
     ):
         of_the_app(tally, one, hosts, rng)
-        nothing_kept(tally, one, hosts[:3])
     word = secrets.token_hex(16)
     home = person(ctx, word)
     with (
@@ -139,29 +128,6 @@ def of_the_app(tally: Tally, one: Caller, hosts: list[Server], rng: random.Rando
         tally.undecided(
             RULE, f"the allow twin failed: a secret does not reach the host it is sent to ({code})"
         )
-
-
-def nothing_kept(tally: Tally, one: Caller, hosts: list[Server]) -> None:
-    """After any answer the next request, to the same host and to others, is byte for byte what it was before."""
-
-    def requests() -> list[list[bytes]]:
-        clear(hosts)
-        for host in hosts:
-            host.answers = by_path({})
-            one.call(url=f"https://{host.name}/x")
-        return [list(host.seen) for host in hosts]
-
-    before = requests()
-    if not all(len(seen) == 1 for seen in before):
-        tally.undecided(RULE, f"the allow twin failed: an ordinary request does not arrive: {before}")
-    for status in (200, 304, 401):
-        told = answer(status, *REMEMBERED)
-        hosts[0].answers = lambda _request, told=told: told  # type: ignore[misc]
-        one.call(url=f"https://{hosts[0].name}/x")
-        after = requests()
-        tally.attacks += len(REMEMBERED)
-        because = f"after an answer of {status}: {ascii(after)[:400]}"
-        tally.expect(RULE, after == before, "what a host answered changes a later request", because)
 
 
 def of_the_models(tally: Tally, hosts: list[Server], word: str) -> None:

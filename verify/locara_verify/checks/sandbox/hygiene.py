@@ -48,39 +48,12 @@ POISON: Final = {
     **dict.fromkeys(("TZ", "LANGUAGE", "LC_ALL", "GTK_MODULES", "HTTPS_PROXY", "TMP"), "locara-poison"),
 }
 _KEPT_AT_HOME: Final = (
-    *(
-        ".fonts",
-        ".local/share/fonts",
-        ".config/fontconfig",
-        ".cache/fontconfig",
-        ".themes",
-        ".icons",
-        ".config/gtk-3.0",
-    ),
-    *(
-        ".local/share/themes",
-        ".local/share/icons",
-        ".local/share/mime",
-        ".config/dconf",
-        ".config/locara",
-        ".locara",
-    ),
-    *(
-        ".cache/mesa_shader_cache",
-        ".local/lib/python3",
-        ".local/share/glib-2.0",
-        ".pki/nssdb",
-        ".config/pulse",
-    ),
-    *(
-        ".local/share/webkitgtk",
-        ".cache/webkitgtk",
-        ".config/enchant",
-        ".local/share/hunspell",
-        ".ssl",
-        ".aws",
-    ),
-)
+    ".fonts", ".local/share/fonts", ".config/fontconfig", ".cache/fontconfig", ".themes",
+    ".icons", ".config/gtk-3.0", ".local/share/themes", ".local/share/icons", ".local/share/mime",
+    ".config/dconf", ".config/locara", ".locara", ".cache/mesa_shader_cache", ".local/lib/python3",
+    ".local/share/glib-2.0", ".pki/nssdb", ".config/pulse", ".local/share/webkitgtk", ".cache/webkitgtk",
+    ".config/enchant", ".local/share/hunspell", ".ssl", ".aws",
+)  # fmt: skip
 _NAMED_AT_HOME: Final = {
     "XDG_CONFIG_HOME": ".config", "XDG_CACHE_HOME": ".cache", "XDG_DATA_DIRS": ".local/share",
     "GTK_PATH": ".themes", "FONTCONFIG_PATH": ".config/fontconfig", "SSL_CERT_DIR": ".ssl",

@@ -29,47 +29,11 @@ MOST: Final = 1_200
 LONGEST: Final = 4_000
 REFUSALS: Final = ("alarm", "blocked", "permission", "crashed")
 STRANGE: Final = (
-    *(
-        "console",
-        "console-message",
-        "log",
-        "debug",
-        "info",
-        "warning",
-        "error",
-        "message",
-        "notice",
-        "note",
-        "title",
-    ),
-    *(
-        "status",
-        "progress",
-        "focus",
-        "hover",
-        "print",
-        "download",
-        "dialog",
-        "alert",
-        "notify",
-        "tell",
-        "state",
-        "ready",
-    ),
-    *(
-        "Blocked",
-        "blocked ",
-        "",
-        "quit",
-        "reload",
-        "indicator",
-        "device",
-        "uses",
-        "background",
-        "consent",
-        "theme",
-    ),
-)
+    "console", "console-message", "log", "debug", "info", "warning", "error", "message", "notice",
+    "note", "title", "status", "progress", "focus", "hover", "print", "download", "dialog",
+    "alert", "notify", "tell", "state", "ready", "Blocked", "blocked ", "", "quit",
+    "reload", "indicator", "device", "uses", "background", "consent", "theme",
+)  # fmt: skip
 """What no window tells."""
 QUIET: Final = ("loaded", "closed", "size", "dropped")
 _ODD: Final = (
